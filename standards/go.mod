@@ -1,0 +1,3 @@
+module github.com/assay-hq/assay/standards
+
+go 1.26
