@@ -1,0 +1,131 @@
+package decision
+
+import "strings"
+
+// Verdict is what a standard says of a lead.
+type Verdict int8
+
+const (
+	// Qualified: meets the standard, a marketing-qualified lead.
+	Qualified Verdict = iota + 1
+	// Nurture: not yet.
+	Nurture
+	// Disqualified: not a potential buyer.
+	Disqualified
+	// NeedsAnswers: could qualify, but named answers are missing.
+	NeedsAnswers
+)
+
+// String is the verdict's name.
+func (v Verdict) String() string {
+	switch v {
+	case Qualified:
+		return "QUALIFIED"
+	case Nurture:
+		return "NURTURE"
+	case Disqualified:
+		return "DISQUALIFIED"
+	case NeedsAnswers:
+		return "NEEDS_DATA"
+	default:
+		return "UNSPECIFIED"
+	}
+}
+
+// Reason is one reason of a verdict.
+type Reason struct {
+	// Code is stable: a rule's id, `fast_track.<id>`, `needs_data` or `gates`.
+	Code string
+	// Description is the reason in words. It holds none of the lead's values.
+	Description string
+}
+
+// Decision is a verdict and why.
+type Decision struct {
+	// Verdict is never zero.
+	Verdict Verdict
+	// Reasons are never empty.
+	Reasons []Reason
+	// Missing are the attributes to ask for, with NeedsAnswers.
+	Missing []string
+}
+
+// Decide says what the rules make of the evidence.
+func Decide(rules *Rules, evidence *Evidence) Decision {
+	if reasons := holding(rules.Exclude, "", evidence); len(reasons) > 0 {
+		return Decision{Verdict: Disqualified, Reasons: reasons}
+	}
+	if reasons := holding(rules.Disqualify, "", evidence); len(reasons) > 0 {
+		return Decision{Verdict: Disqualified, Reasons: reasons}
+	}
+	if reasons := holding(rules.FastTrack, "fast_track.", evidence); len(reasons) > 0 {
+		return Decision{Verdict: Qualified, Reasons: reasons}
+	}
+	if missing := rules.NeedsData.missing(evidence); len(missing) > 0 {
+		return Decision{Verdict: NeedsAnswers, Missing: missing, Reasons: []Reason{{
+			Code:        "needs_data",
+			Description: "not known yet: " + strings.Join(missing, ", "),
+		}}}
+	}
+	switch {
+	case rules.Gates == nil:
+		return Decision{Verdict: Nurture, Reasons: []Reason{{
+			Code: "gates", Description: "the standard qualifies by fast track only",
+		}}}
+	case rules.Gates.answer(evidence) == True:
+		return Decision{Verdict: Qualified, Reasons: []Reason{{
+			Code: "gates", Description: rules.Gates.words(),
+		}}}
+	default:
+		return Decision{Verdict: Nurture, Reasons: []Reason{{
+			Code: "gates", Description: "not yet: " + lacking(rules.Gates, evidence),
+		}}}
+	}
+}
+
+// holding are the reasons of the rules that hold.
+func holding(tier []Rule, prefix string, e *Evidence) []Reason {
+	var reasons []Reason
+	for i := range tier {
+		rule := &tier[i]
+		if rule.When == nil || rule.When.answer(e) != True {
+			continue
+		}
+		description := rule.Description
+		if description == "" {
+			description = rule.When.words()
+		}
+		reasons = append(reasons, Reason{Code: prefix + rule.ID, Description: description})
+	}
+	return reasons
+}
+
+// missing are the attributes to ask for; none if the lead is not worth asking.
+func (n *NeedsData) missing(e *Evidence) []string {
+	if len(n.Attributes) == 0 || (n.When != nil && n.When.answer(e) != True) {
+		return nil
+	}
+	var missing []string
+	for _, attribute := range n.Attributes {
+		if !e.known(attribute) {
+			missing = append(missing, attribute)
+		}
+	}
+	return missing
+}
+
+// lacking is what keeps the gates from holding: of a conjunction the parts that
+// do not hold.
+func lacking(g Gate, e *Evidence) string {
+	conjunction, ok := g.(all)
+	if !ok {
+		return g.words()
+	}
+	var parts []Gate
+	for _, part := range conjunction.of {
+		if part.answer(e) != True {
+			parts = append(parts, part)
+		}
+	}
+	return list(parts, " and ")
+}

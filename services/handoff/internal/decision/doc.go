@@ -1,0 +1,15 @@
+// Package decision says what a standard's rules make of a lead: a verdict with
+// its reasons. It is pure: rules and evidence in, verdict out; no clock, no I/O.
+//
+// The rules are asked in this order, and the first tier that answers decides:
+//
+//	exclude     one of its rules holds         → DISQUALIFIED, with the rules' ids
+//	disqualify  one of its rules holds         → DISQUALIFIED, with the rules' ids
+//	fast track  one of its rules holds         → QUALIFIED
+//	needs data  `when` holds, answers missing  → NEEDS_DATA, with the answers to ask for
+//	gates       they hold                      → QUALIFIED
+//	otherwise                                  → NURTURE
+//
+// Gates answer in three values. What nobody knows is neither true nor false: an
+// unknown gate does not hold, and neither does its negation.
+package decision

@@ -1,0 +1,66 @@
+package decision
+
+// Truth is the answer of a gate or condition in three-valued logic (Kleene's).
+type Truth int8
+
+const (
+	// Unknown: a fact that the answer depends on is not known.
+	Unknown Truth = iota
+	// False: it does not hold.
+	False
+	// True: it holds.
+	True
+)
+
+// Not is the negation; that of Unknown is Unknown.
+func (t Truth) Not() Truth {
+	switch t {
+	case True:
+		return False
+	case False:
+		return True
+	default:
+		return Unknown
+	}
+}
+
+// String is the truth in a word.
+func (t Truth) String() string {
+	switch t {
+	case True:
+		return "true"
+	case False:
+		return "false"
+	default:
+		return "unknown"
+	}
+}
+
+func truth(holds bool) Truth {
+	if holds {
+		return True
+	}
+	return False
+}
+
+// atLeast answers whether at least k of the answers are true, as soon as that is
+// certain whatever the unknown ones turn out to be.
+func atLeast(k int, answers int, answer func(i int) Truth) Truth {
+	held, open := 0, answers
+	for i := range answers {
+		open--
+		switch answer(i) {
+		case True:
+			held++
+		case Unknown:
+			open++ // may still turn out true
+		}
+		if held >= k {
+			return True
+		}
+	}
+	if held+open < k {
+		return False
+	}
+	return Unknown
+}
