@@ -43,24 +43,24 @@ func truth(holds bool) Truth {
 	return False
 }
 
-// atLeast answers whether at least k of the answers are true, as soon as that is
-// certain whatever the unknown ones turn out to be.
-func atLeast(k int, answers int, answer func(i int) Truth) Truth {
-	held, open := 0, answers
-	for i := range answers {
-		open--
+// atLeast answers whether at least k of n answers are true, as far as that is
+// certain however the unknown ones turn out.
+func atLeast(k, n int, answer func(i int) Truth) Truth {
+	held, unknown := 0, 0
+	for i := 0; i < n && held < k; i++ {
 		switch answer(i) {
 		case True:
 			held++
 		case Unknown:
-			open++ // may still turn out true
-		}
-		if held >= k {
-			return True
+			unknown++
 		}
 	}
-	if held+open < k {
+	switch {
+	case held >= k:
+		return True
+	case held+unknown < k:
 		return False
+	default:
+		return Unknown
 	}
-	return Unknown
 }
