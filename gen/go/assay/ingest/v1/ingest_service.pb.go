@@ -321,7 +321,8 @@ type CaptureLeadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who it is. At least one identity; attributes given here become facts.
 	Lead *Lead `protobuf:"bytes,1,opt,name=lead,proto3" json:"lead,omitempty"`
-	// What it did.
+	// What it did; at most 2,500. Checked one by one: a bad one is reported in
+	// `activity_results` and the rest is stored.
 	Activities []*Activity `protobuf:"bytes,2,rep,name=activities,proto3" json:"activities,omitempty"`
 	// A UUID that makes the call safe to repeat for 24 hours. The same id with
 	// another body is INVALID_ARGUMENT (`REQUEST_ID_REUSED`).
@@ -524,8 +525,9 @@ func (x *CaptureLeadResponse) GetDecisionPending() bool {
 // Captures leads.
 type BatchCaptureLeadsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The captures. `request_id`, `wait_for_decision` and `wait_timeout` of an item
-	// are not allowed.
+	// The captures: at least one, at most 1,000, with at most 2,500 activities in
+	// all. Checked one by one. `request_id`, `wait_for_decision` and `wait_timeout`
+	// of an item are not allowed.
 	Requests      []*CaptureLeadRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -791,7 +793,7 @@ func (x *LookupLeadResponse) GetLead() *Lead {
 // Records activities.
 type BatchRecordActivitiesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The activities, at most 2,500.
+	// The activities: at least one, at most 2,500. Checked one by one.
 	Activities []*ActivityRecord `protobuf:"bytes,1,rep,name=activities,proto3" json:"activities,omitempty"`
 	// As in `CaptureLead`.
 	RequestId string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -1118,11 +1120,11 @@ const file_assay_ingest_v1_ingest_service_proto_rawDesc = "" +
 	"\x11UpdateLeadRequest\x124\n" +
 	"\x04lead\x18\x01 \x01(\v2\x15.assay.ingest.v1.LeadB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x04lead\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
-	"updateMask\"\x95\x04\n" +
+	"updateMask\"\x92\x04\n" +
 	"\x12CaptureLeadRequest\x124\n" +
-	"\x04lead\x18\x01 \x01(\v2\x15.assay.ingest.v1.LeadB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x04lead\x12D\n" +
+	"\x04lead\x18\x01 \x01(\v2\x15.assay.ingest.v1.LeadB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x04lead\x12A\n" +
 	"\n" +
-	"activities\x18\x02 \x03(\v2\x19.assay.ingest.v1.ActivityB\t\xbaH\x06\x92\x01\x03\x10\xc4\x13R\n" +
+	"activities\x18\x02 \x03(\v2\x19.assay.ingest.v1.ActivityB\x06\xbaH\x03\xd8\x01\x03R\n" +
 	"activities\x12v\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tBW\xbaHTrR2P^([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})?$R\trequestId\x12*\n" +
@@ -1144,9 +1146,9 @@ const file_assay_ingest_v1_ingest_service_proto_rawDesc = "" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fOUTCOME_CREATED\x10\x01\x12\x13\n" +
 	"\x0fOUTCOME_UPDATED\x10\x02\x12\x15\n" +
-	"\x11OUTCOME_UNCHANGED\x10\x03\"h\n" +
-	"\x18BatchCaptureLeadsRequest\x12L\n" +
-	"\brequests\x18\x01 \x03(\v2#.assay.ingest.v1.CaptureLeadRequestB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\brequests\"Z\n" +
+	"\x11OUTCOME_UNCHANGED\x10\x03\"c\n" +
+	"\x18BatchCaptureLeadsRequest\x12G\n" +
+	"\brequests\x18\x01 \x03(\v2#.assay.ingest.v1.CaptureLeadRequestB\x06\xbaH\x03\xd8\x01\x03R\brequests\"Z\n" +
 	"\x19BatchCaptureLeadsResponse\x12=\n" +
 	"\aresults\x18\x01 \x03(\v2#.assay.ingest.v1.BatchCaptureResultR\aresults\"\xd5\x01\n" +
 	"\x12BatchCaptureResult\x12\x14\n" +
@@ -1159,10 +1161,10 @@ const file_assay_ingest_v1_ingest_service_proto_rawDesc = "" +
 	"\x11LookupLeadRequest\x12@\n" +
 	"\bidentity\x18\x01 \x01(\v2\x19.assay.ingest.v1.IdentityB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\bidentity\"?\n" +
 	"\x12LookupLeadResponse\x12)\n" +
-	"\x04lead\x18\x01 \x01(\v2\x15.assay.ingest.v1.LeadR\x04lead\"\x87\x02\n" +
-	"\x1cBatchRecordActivitiesRequest\x12O\n" +
+	"\x04lead\x18\x01 \x01(\v2\x15.assay.ingest.v1.LeadR\x04lead\"\x82\x02\n" +
+	"\x1cBatchRecordActivitiesRequest\x12J\n" +
 	"\n" +
-	"activities\x18\x01 \x03(\v2\x1f.assay.ingest.v1.ActivityRecordB\x0e\xe0A\x02\xbaH\b\x92\x01\x05\b\x01\x10\xc4\x13R\n" +
+	"activities\x18\x01 \x03(\v2\x1f.assay.ingest.v1.ActivityRecordB\t\xe0A\x02\xbaH\x03\xd8\x01\x03R\n" +
 	"activities\x12v\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tBW\xbaHTrR2P^([0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12})?$R\trequestId\x12\x1e\n" +
