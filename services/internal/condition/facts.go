@@ -1,0 +1,111 @@
+package condition
+
+import (
+	"sync"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+)
+
+// Facts are what a condition is asked about. What is nil is not known. One Facts
+// belongs to one goroutine at a time.
+type Facts struct {
+	// Lead holds the attributes as they are at the instant of the question.
+	Lead Attributes
+	// Activity is the activity in question.
+	Activity *Activity
+	// Fit is the fit at that instant.
+	Fit *Fit
+}
+
+// Attributes are the known attributes of a lead.
+type Attributes interface {
+	// Attribute returns the value of a key, and whether it is known.
+	Attribute(key string) (Value, bool)
+}
+
+// AttributeMap is the plain form of Attributes. A key without a value is not known.
+type AttributeMap map[string]Value
+
+// Attribute implements Attributes.
+func (m AttributeMap) Attribute(key string) (Value, bool) {
+	v, ok := m[key]
+	return v, ok && v.Known()
+}
+
+// Fit is a fit that has a score.
+type Fit struct {
+	// Score in points.
+	Score float64
+	// Class, e.g. `A`; empty if the score has none, which is known, too.
+	Class string
+}
+
+// Activity is one activity. Its properties are decoded when a condition first reads
+// one of them, and only as far as it reads; use one Activity for all conditions that
+// are asked about it.
+type Activity struct {
+	// Type, e.g. `content.downloaded`.
+	Type string
+	// Source that sent it.
+	Source string
+	// Campaign it belongs to. Empty: not known.
+	Campaign string
+	// Properties as a JSON object; empty means none. It must not change while the
+	// Activity is in use.
+	Properties []byte
+
+	properties *object
+}
+
+// unknown is what CEL sees of anything that is not known. Which expression it came
+// from is of no interest, so one value serves all.
+var unknown ref.Val = types.NewUnknown(0, nil)
+
+// scope gives CEL the variables of one evaluation.
+type scope struct {
+	facts *Facts
+	fault Fault
+}
+
+var scopes = sync.Pool{New: func() any { return new(scope) }}
+
+// ResolveName implements cel.Activation. Each variable is the scope itself: the
+// fields of variables.go know what to take from it.
+func (s *scope) ResolveName(name string) (any, bool) {
+	switch name {
+	case leadName, activityName, fitName:
+		return s, true
+	default:
+		return nil, false
+	}
+}
+
+// Parent implements cel.Activation.
+func (s *scope) Parent() cel.Activation { return nil }
+
+func (s *scope) attribute(key string) ref.Val {
+	if s.facts.Lead == nil {
+		return nil
+	}
+	if v, ok := s.facts.Lead.Attribute(key); ok && v.Known() {
+		return v.val
+	}
+	return nil
+}
+
+// props returns the properties of the activity; nil if there is no activity.
+func (s *scope) props() *object {
+	a := s.facts.Activity
+	if a == nil {
+		return nil
+	}
+	if a.properties == nil {
+		a.properties = &object{raw: a.Properties}
+	}
+	if !a.properties.index() {
+		s.fault = PropertiesFault
+	}
+	return a.properties
+}

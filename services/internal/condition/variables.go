@@ -1,0 +1,134 @@
+package condition
+
+import (
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+)
+
+// Names of the variables. The type of a variable has a name of its own that cannot
+// be written in a condition by accident.
+const (
+	leadName     = "lead"
+	activityName = "activity"
+	fitName      = "fit"
+
+	leadType     = "assay.Lead"
+	activityType = "assay.Activity"
+	fitType      = "assay.Fit"
+)
+
+// variables is the type provider: it knows the fields of `lead`, `activity` and
+// `fit`, so that a misspelt `activity.tpye` is found when a condition is compiled.
+// Any other type is CEL's own.
+type variables struct{ types.Provider }
+
+// FindStructType implements types.Provider.
+func (p variables) FindStructType(name string) (*cel.Type, bool) {
+	switch name {
+	case leadType, activityType, fitType:
+		return types.NewTypeTypeWithParam(cel.ObjectType(name)), true
+	default:
+		return p.Provider.FindStructType(name)
+	}
+}
+
+// FindStructFieldNames implements types.Provider.
+func (p variables) FindStructFieldNames(name string) ([]string, bool) {
+	switch name {
+	case leadType:
+		return nil, true
+	case activityType:
+		return []string{"type", "source", "campaign", "properties"}, true
+	case fitType:
+		return []string{"score", "class"}, true
+	default:
+		return p.Provider.FindStructFieldNames(name)
+	}
+}
+
+// FindStructFieldType implements types.Provider.
+func (p variables) FindStructFieldType(name, field string) (*types.FieldType, bool) {
+	switch name {
+	case leadType:
+		return variable(cel.DynType, func(s *scope) ref.Val { return s.attribute(field) }), true
+	case activityType:
+		return activityField(field)
+	case fitType:
+		return fitField(field)
+	default:
+		return p.Provider.FindStructFieldType(name, field)
+	}
+}
+
+// NewValue implements types.Provider. Conditions make no values of our types.
+func (p variables) NewValue(name string, fields map[string]ref.Val) ref.Val {
+	return types.NewErr("a %s cannot be made in a condition", name)
+}
+
+func activityField(field string) (*types.FieldType, bool) {
+	text := func(get func(*Activity) string) *types.FieldType {
+		return variable(cel.StringType, func(s *scope) ref.Val {
+			if s.facts.Activity == nil {
+				return nil
+			}
+			if v := get(s.facts.Activity); v != "" {
+				return types.String(v)
+			}
+			return nil
+		})
+	}
+	switch field {
+	case "type":
+		return text(func(a *Activity) string { return a.Type }), true
+	case "source":
+		return text(func(a *Activity) string { return a.Source }), true
+	case "campaign":
+		return text(func(a *Activity) string { return a.Campaign }), true
+	case "properties":
+		return variable(cel.MapType(cel.StringType, cel.DynType), func(s *scope) ref.Val {
+			if props := s.props(); props != nil {
+				return props
+			}
+			return nil
+		}), true
+	default:
+		return nil, false
+	}
+}
+
+func fitField(field string) (*types.FieldType, bool) {
+	switch field {
+	case "score":
+		// Dynamic, so that it compares with 50 as with 50.0.
+		return variable(cel.DynType, func(s *scope) ref.Val {
+			if s.facts.Fit == nil {
+				return nil
+			}
+			return types.Double(s.facts.Fit.Score)
+		}), true
+	case "class":
+		return variable(cel.StringType, func(s *scope) ref.Val {
+			if s.facts.Fit == nil {
+				return nil
+			}
+			return types.String(s.facts.Fit.Class)
+		}), true
+	default:
+		return nil, false
+	}
+}
+
+// variable makes a field of get, which returns nil for what is not known.
+func variable(t *cel.Type, get func(*scope) ref.Val) *types.FieldType {
+	return &types.FieldType{
+		Type:  t,
+		IsSet: func(target any) bool { return get(target.(*scope)) != nil },
+		GetFrom: func(target any) (any, error) {
+			if v := get(target.(*scope)); v != nil {
+				return v, nil
+			}
+			return unknown, nil
+		},
+	}
+}
