@@ -1,0 +1,204 @@
+// Package apierr is the one place that builds the errors of the API.
+//
+// Each is a gRPC status with a google.rpc.ErrorInfo (domain `assay.dev`, the reason
+// from assay.type.v1.ErrorReason without its prefix) and the detail that belongs to
+// its kind. The gateway turns the same details into REST bodies, so a message is
+// written for a person: what is wrong, and what was expected.
+//
+// Stores and the core speak sentinel errors, handlers turn those into errors of this
+// package, and [From] turns whatever is left into INTERNAL, with the cause in the log
+// only.
+//
+//	kind                code                 detail
+//	InvalidField(s)     INVALID_ARGUMENT     BadRequest
+//	MalformedBody       INVALID_ARGUMENT     -
+//	TooLarge            INVALID_ARGUMENT     BadRequest
+//	InvalidStandard     INVALID_ARGUMENT     BadRequest
+//	RequestIDReused     INVALID_ARGUMENT     BadRequest
+//	PageTokenMismatch   INVALID_ARGUMENT     BadRequest
+//	NotFound            NOT_FOUND            ResourceInfo
+//	EtagMismatch        ABORTED              ResourceInfo
+//	WrongState          FAILED_PRECONDITION  PreconditionFailure
+//	Unauthenticated     UNAUTHENTICATED      -
+//	PermissionDenied    PERMISSION_DENIED    -
+//	Overloaded          RESOURCE_EXHAUSTED   RetryInfo
+//	Unavailable         UNAVAILABLE          RetryInfo
+//	Internal            INTERNAL             RequestInfo
+package apierr
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
+	"google.golang.org/protobuf/types/known/durationpb"
+)
+
+// Domain is the domain of every reason.
+const Domain = "assay.dev"
+
+// Violation is one field that has a value that is not allowed.
+type Violation struct {
+	// Field is the path as in JSON: `lead.attributes.jobTitle`, `activities[2].id`.
+	Field string
+	// Expected says what was expected, in words: `an RFC 3339 time`.
+	Expected string
+}
+
+// InvalidField says that a field has a value that is not allowed.
+func InvalidField(field, expected string) error {
+	return InvalidFields(Violation{field, expected})
+}
+
+// InvalidFields is [InvalidField] for several at once.
+func InvalidFields(violations ...Violation) error {
+	return badRequest(typev1.ErrorReason_ERROR_REASON_INVALID_FIELD, nil, violations...)
+}
+
+// InvalidStandard says that a standard does not compile, and where.
+func InvalidStandard(violations ...Violation) error {
+	return badRequest(typev1.ErrorReason_ERROR_REASON_INVALID_STANDARD, nil, violations...)
+}
+
+// MalformedBody says that the body is not what the method expects, e.g. expected =
+// `one JSON object; at offset 12: unknown field "nmae"`.
+func MalformedBody(expected string) error {
+	return build(codes.InvalidArgument, typev1.ErrorReason_ERROR_REASON_MALFORMED_BODY,
+		"the body is malformed: expected "+expected, nil)
+}
+
+// TooLarge says that a field is over its limit; limit is in words: `1,000 activities`.
+// An empty field means the whole body.
+func TooLarge(field, limit string) error {
+	if field == "" {
+		return build(codes.InvalidArgument, typev1.ErrorReason_ERROR_REASON_TOO_LARGE,
+			"the body is too large: expected at most "+limit, map[string]string{"limit": limit})
+	}
+	return badRequest(typev1.ErrorReason_ERROR_REASON_TOO_LARGE, map[string]string{"limit": limit},
+		Violation{field, "at most " + limit})
+}
+
+// RequestIDReused says that the request id was used with another body.
+func RequestIDReused() error {
+	return badRequest(typev1.ErrorReason_ERROR_REASON_REQUEST_ID_REUSED, nil,
+		Violation{"requestId", "a new id, since this one was used with another body"})
+}
+
+// PageTokenMismatch says that the page token is not one of this query.
+func PageTokenMismatch() error {
+	return badRequest(typev1.ErrorReason_ERROR_REASON_PAGE_TOKEN_MISMATCH, nil,
+		Violation{"pageToken", "the nextPageToken of a page with the same filter and order"})
+}
+
+// NotFound says that a resource does not exist, e.g. `leads/0197…`.
+func NotFound(name string) error {
+	return build(codes.NotFound, typev1.ErrorReason_ERROR_REASON_NOT_FOUND, name+" does not exist", nil, resource(name))
+}
+
+// EtagMismatch says that the resource was changed since its etag was read.
+func EtagMismatch(name string) error {
+	return build(codes.Aborted, typev1.ErrorReason_ERROR_REASON_ETAG_MISMATCH,
+		name+" was changed since its etag was read: read it again", nil, resource(name))
+}
+
+// WrongState says that the resource is in a state that does not allow the call; is
+// and want are in the API's words: `REJECTED`, `OPEN or ACCEPTED`.
+func WrongState(name, is, want string) error {
+	description := fmt.Sprintf("is %s; expected %s", is, want)
+	return build(codes.FailedPrecondition, typev1.ErrorReason_ERROR_REASON_WRONG_STATE, name+" "+description,
+		map[string]string{"state": is},
+		&errdetails.PreconditionFailure{Violations: []*errdetails.PreconditionFailure_Violation{
+			{Type: "STATE", Subject: name, Description: description},
+		}})
+}
+
+// Unauthenticated says that the call has no key, or one that is not valid. It does
+// not say which.
+func Unauthenticated() error {
+	return build(codes.Unauthenticated, typev1.ErrorReason_ERROR_REASON_UNAUTHENTICATED,
+		"expected a valid API key: `Authorization: Bearer <key>`", nil)
+}
+
+// PermissionDenied says that the role of the caller may not call the method.
+func PermissionDenied() error {
+	return build(codes.PermissionDenied, typev1.ErrorReason_ERROR_REASON_PERMISSION_DENIED,
+		"the role of this key may not do this", nil)
+}
+
+// Unavailable says that what, a service or the store, is away; the call is safe to
+// try again after a second.
+func Unavailable(what string) error {
+	return build(codes.Unavailable, typev1.ErrorReason_ERROR_REASON_UNAVAILABLE, what+" is not available: try again", nil,
+		&errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)})
+}
+
+// Overloaded says that there is too much at once; the call may be tried again after
+// the pause.
+func Overloaded(what string, after time.Duration) error {
+	return build(codes.ResourceExhausted, typev1.ErrorReason_ERROR_REASON_OVERLOADED, what+": try again later", nil,
+		&errdetails.RetryInfo{RetryDelay: durationpb.New(after)})
+}
+
+// Reason returns the reason of an error of the API, without its prefix, e.g.
+// `NOT_FOUND`; "" if it has none.
+func Reason(err error) string {
+	for _, d := range status.Convert(err).Details() {
+		if info, ok := d.(*errdetails.ErrorInfo); ok && info.GetDomain() == Domain {
+			return info.GetReason()
+		}
+	}
+	return ""
+}
+
+// Violations returns the fields that an error of the API names.
+func Violations(err error) (violations []Violation) {
+	for _, d := range status.Convert(err).Details() {
+		if b, ok := d.(*errdetails.BadRequest); ok {
+			for _, v := range b.GetFieldViolations() {
+				violations = append(violations, Violation{v.GetField(), strings.TrimPrefix(v.GetDescription(), "expected ")})
+			}
+		}
+	}
+	return violations
+}
+
+func badRequest(reason typev1.ErrorReason, metadata map[string]string, violations ...Violation) error {
+	detail := &errdetails.BadRequest{}
+	for _, v := range violations {
+		detail.FieldViolations = append(detail.FieldViolations, &errdetails.BadRequest_FieldViolation{
+			Field: v.Field, Description: "expected " + v.Expected, Reason: reasonText(reason),
+		})
+	}
+	message := "the request is invalid"
+	if len(violations) > 0 {
+		message = violations[0].Field + ": expected " + violations[0].Expected
+	}
+	if more := len(violations) - 1; more > 0 {
+		message += " (and " + strconv.Itoa(more) + " more)"
+	}
+	return build(codes.InvalidArgument, reason, message, metadata, detail)
+}
+
+func resource(name string) *errdetails.ResourceInfo {
+	kind, _, _ := strings.Cut(name, "/")
+	return &errdetails.ResourceInfo{ResourceType: Domain + "/" + kind, ResourceName: name}
+}
+
+func build(code codes.Code, reason typev1.ErrorReason, message string, metadata map[string]string, details ...protoadapt.MessageV1) error {
+	info := &errdetails.ErrorInfo{Reason: reasonText(reason), Domain: Domain, Metadata: metadata}
+	s, err := status.New(code, message).WithDetails(append([]protoadapt.MessageV1{info}, details...)...)
+	if err != nil { // only if a detail cannot be marshalled, which these can
+		return status.Error(code, message)
+	}
+	return s.Err()
+}
+
+func reasonText(reason typev1.ErrorReason) string {
+	return strings.TrimPrefix(reason.String(), "ERROR_REASON_")
+}

@@ -1,0 +1,77 @@
+// Package pagetoken makes the opaque tokens of lists: the key of the last row of a
+// page, bound to the query it came from.
+//
+// Lists are keyset-paged: the next page begins after a key, so that rows that come
+// and go between pages shift nothing. A token hides nothing and is not signed: put
+// only into the key what the caller may see and may set, and never personal data.
+package pagetoken
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+
+	"github.com/assay-hq/assay/services/internal/apierr"
+)
+
+// sumSize is enough to tell the queries of one caller apart.
+const sumSize = 6
+
+// maxValues bounds what a forged token can ask for.
+const maxValues = 16
+
+// Encode returns the token of the page after the row with the given key values.
+// query is what the pages have in common, as a plain struct or string: filter and
+// order, not the page size.
+func Encode(query any, key ...string) string {
+	token := sum(query)
+	for _, v := range key {
+		token = binary.AppendUvarint(token, uint64(len(v)))
+		token = append(token, v...)
+	}
+	return base64.RawURLEncoding.EncodeToString(token)
+}
+
+// Decode returns the key values of a token, nil for the empty token of the first
+// page, or apierr.PageTokenMismatch if it is not a token of this query. The number
+// and form of the values are for the caller to check, see [DecodeN].
+func Decode(token string, query any) ([]string, error) {
+	if token == "" {
+		return nil, nil
+	}
+	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
+	if err != nil || len(raw) < sumSize || !bytes.Equal(raw[:sumSize], sum(query)) {
+		return nil, apierr.PageTokenMismatch()
+	}
+	key := []string{}
+	for rest := raw[sumSize:]; len(rest) > 0; {
+		n, size := binary.Uvarint(rest)
+		if size <= 0 || n > uint64(len(rest)-size) || len(key) == maxValues {
+			return nil, apierr.PageTokenMismatch()
+		}
+		key = append(key, string(rest[size:size+int(n)]))
+		rest = rest[size+int(n):]
+	}
+	return key, nil
+}
+
+// DecodeN is [Decode] for a key of n values: any other number is a mismatch.
+func DecodeN(token string, query any, n int) ([]string, error) {
+	key, err := Decode(token, query)
+	if err == nil && key != nil && len(key) != n {
+		return nil, apierr.PageTokenMismatch()
+	}
+	return key, err
+}
+
+func sum(query any) []byte {
+	text, err := json.Marshal(query)
+	if err != nil { // a query of channels or functions
+		panic(fmt.Sprintf("pagetoken: %v", err))
+	}
+	h := sha256.Sum256(text)
+	return append([]byte(nil), h[:sumSize]...)
+}
