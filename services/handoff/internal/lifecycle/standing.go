@@ -81,6 +81,9 @@ func (s Standing) Stir() Standing {
 	return s
 }
 
+// Rests says whether the lead stays until it is stirred or a person moves it.
+func (s Standing) Rests() bool { return s.Stage.rests() }
+
 // take goes along a transition.
 func (s Standing) take(t *Transition) Standing {
 	next := Standing{Stage: t.To, Cycle: max(s.Cycle, 1), Stirred: s.Stirred}

@@ -1,0 +1,486 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"math"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/decision"
+	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
+	"github.com/assay-hq/assay/services/internal/sqldb"
+)
+
+// Qualifier is the actor of moves that a verdict causes.
+const Qualifier = "system:qualifier"
+
+// Lead is a lead that was scored and is to be decided.
+type Lead struct {
+	// ID of the lead, without `leads/`.
+	ID string
+	// FactsVersion that was scored.
+	FactsVersion int32
+	// AsOf is the instant of the scores.
+	AsOf time.Time
+	// Historical: decide, do not hand off.
+	Historical bool
+	// Stirred is when the latest of the scored facts that are the lead's own was
+	// received; zero if there is none.
+	Stirred time.Time
+	// Outcome is the latest imported one among the scored facts; nil if there is none.
+	Outcome *handoffv1.Outcome
+	// Assessments are what the standards say, at most one for each.
+	Assessments []Assessment
+	// Accepted is when the capture became durable, AcceptDuration what it took.
+	Accepted       time.Time
+	AcceptDuration time.Duration
+	// Claimed is when the qualifier began.
+	Claimed time.Time
+	// FitDuration and EngagementDuration are what asking the scorers took.
+	FitDuration, EngagementDuration time.Duration
+	// TraceID of the capture; empty if it was not traced.
+	TraceID string
+	// LeadSourceJSON is where the lead first came from.
+	LeadSourceJSON []byte
+}
+
+// Assessment is what one standard says of a lead.
+type Assessment struct {
+	// Standard is its id, Version the name of the version that was scored with.
+	Standard, Version string
+	// Track it qualifies for, Queue its handoffs wait in.
+	Track, Queue string
+	// Decision by its rules.
+	Decision decision.Decision
+	// Fit and Engagement that the decision saw; nil if the standard has no such model.
+	Fit        *typev1.Fit
+	Engagement *typev1.Engagement
+	// AttributesJSON are the attributes that the standard reads.
+	AttributesJSON []byte
+}
+
+// Result is what became of a lead.
+type Result struct {
+	// State says whether it was decided.
+	State State
+	// Digest of the decision, if it was.
+	Digest *typev1.DecisionDigest
+	// Took is how long deciding took, up to the commit.
+	Took time.Duration
+}
+
+// State of a lead after Decide.
+type State int8
+
+const (
+	// Decided: stored.
+	Decided State = iota
+	// Stale: a newer facts version was decided before; nothing changed.
+	Stale
+	// Outdated: another version of a standard decides by now; nothing changed. Score
+	// again.
+	Outdated
+)
+
+// Decide stores what was said of some leads, and what follows from it, in one
+// transaction. leads has each lead once. The results are in the order of the leads.
+func (s *Store) Decide(ctx context.Context, leads []*Lead) ([]Result, error) {
+	// One order of locking for everybody.
+	order := make([]int, len(leads))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int { return cmp.Compare(leads[i].ID, leads[j].ID) })
+
+	var results []Result
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		results = make([]Result, len(leads))
+		b := batch{tx: tx, moment: s.now()}
+		if err := b.admit(leads, order, s.activeIn, results); err != nil {
+			return err
+		}
+		if err := b.read(); err != nil {
+			return err
+		}
+		for _, i := range b.admitted {
+			var err error
+			if results[i].Digest, err = b.decide(leads[i]); err != nil {
+				return err
+			}
+		}
+		if err := b.write(); err != nil {
+			return err
+		}
+		took := s.now().Sub(b.moment)
+		for i := range results {
+			results[i].Took = took
+		}
+		return nil
+	})
+	return results, err
+}
+
+// batch is one decide transaction.
+type batch struct {
+	tx       *sqldb.Tx
+	moment   time.Time
+	admitted []int    // indexes of the leads that are decided
+	ids      []string // their ids
+
+	tracks   map[key]track
+	verdicts map[key]verdict
+
+	// Columns of the rows to write.
+	newVerdicts, newTracks, newDecisions, newMoves, newHandoffs, newTellings []any
+	closings                                                                 []closing
+}
+
+// key is a lead with a track or a standard.
+type key struct{ lead, of string }
+
+// verdict is what a standard said of a lead before.
+type verdict struct {
+	version        string
+	verdict        int64
+	reasons        int64
+	fitClass, band string
+	decision       string
+}
+
+type closing struct{ handoff, reason string }
+
+// admit locks the leads and finds those to decide: scored with the versions that
+// are active still, and nothing newer decided.
+func (b *batch) admit(leads []*Lead, order []int, activeIn func(*sqldb.Tx) (map[string]string, error), results []Result) error {
+	active, err := activeIn(b.tx)
+	if err != nil {
+		return err
+	}
+	values := make([]any, 0, len(leads)*4)
+	index := make(map[string]int, len(leads))
+	for _, i := range order {
+		l := leads[i]
+		if slices.ContainsFunc(l.Assessments, func(a Assessment) bool { return active[a.Standard] != a.Version }) {
+			results[i].State = Outdated
+			continue
+		}
+		outcome, at, err := outcomeColumns(l.Outcome)
+		if err != nil {
+			return err
+		}
+		results[i].State = Stale // unless the row is written
+		index[l.ID] = i
+		values = append(values, l.ID, int64(l.FactsVersion), outcome, at)
+	}
+	return insertReturning(b.tx,
+		`INSERT INTO leads (lead_id, facts_version, outcome, outcome_time) VALUES `, 4,
+		` ON CONFLICT (lead_id) DO UPDATE SET
+			facts_version = excluded.facts_version,
+			outcome = CASE WHEN excluded.outcome_time > leads.outcome_time THEN excluded.outcome ELSE leads.outcome END,
+			outcome_time = CASE WHEN excluded.outcome_time > leads.outcome_time THEN excluded.outcome_time ELSE leads.outcome_time END
+		WHERE leads.facts_version <= excluded.facts_version
+		RETURNING lead_id`,
+		values, func(rows *sql.Rows) error {
+			var id string
+			if err := rows.Scan(&id); err != nil {
+				return err
+			}
+			results[index[id]].State = Decided
+			b.admitted = append(b.admitted, index[id])
+			b.ids = append(b.ids, id)
+			return nil
+		})
+}
+
+// read reads where the leads stood.
+func (b *batch) read() error {
+	b.tracks, b.verdicts = map[key]track{}, map[key]verdict{}
+	err := selectIn(b.tx,
+		`SELECT lead_id, track, stage, cycle, stirred, rest_time, handoff_id FROM tracks WHERE lead_id IN (`, ``,
+		b.ids, func(rows *sql.Rows) error {
+			t, err := scanTrack(rows)
+			b.tracks[key{t.lead, t.name}] = t
+			return err
+		})
+	if err != nil {
+		return err
+	}
+	return selectIn(b.tx,
+		`SELECT lead_id, standard_id, version, verdict, reasons_hash, fit_class, engagement_band, decision_id
+		FROM verdicts WHERE lead_id IN (`, ``,
+		b.ids, func(rows *sql.Rows) error {
+			var k key
+			var v verdict
+			err := rows.Scan(&k.lead, &k.of, &v.version, &v.verdict, &v.reasons, &v.fitClass, &v.band, &v.decision)
+			b.verdicts[k] = v
+			return err
+		})
+}
+
+func scanTrack(row interface{ Scan(...any) error }) (track, error) {
+	var (
+		t              track
+		stage, stirred int64
+		rest           int64
+	)
+	err := row.Scan(&t.lead, &t.name, &stage, &t.standing.Cycle, &stirred, &rest, &t.handoff)
+	t.standing.Stage = lifecycle.Stage(stage)
+	t.standing.Stirred = stirred != 0
+	t.restTime = sqldb.Time(rest)
+	return t, err
+}
+
+// decide adds the rows of one lead and returns the digest of its decision.
+func (b *batch) decide(l *Lead) (*typev1.DecisionDigest, error) {
+	var digest *typev1.DecisionDigest
+	var leading *Assessment
+	for name, assessments := range byTrack(l.Assessments) {
+		before, known := b.tracks[key{l.ID, name}]
+		if !known {
+			before = track{lead: l.ID, name: name}
+		}
+		f := follow(before, l, assessments, b.moment)
+		if f.handsOff {
+			f.handoff = newID()
+		}
+		leadingDecision := ""
+		for _, a := range assessments {
+			id, err := b.assess(l, a, &f)
+			if err != nil {
+				return nil, err
+			}
+			if a == f.leading {
+				leadingDecision = id
+			}
+		}
+		if err := b.follow(l, &f, leadingDecision); err != nil {
+			return nil, err
+		}
+		if leading == nil || f.leading.leads(leading) < 0 {
+			leading, digest = f.leading, digestOf(l, &f)
+		}
+	}
+	return digest, nil
+}
+
+// byTrack groups assessments by track.
+func byTrack(assessments []Assessment) map[string][]*Assessment {
+	groups := make(map[string][]*Assessment, 1)
+	for i := range assessments {
+		a := &assessments[i]
+		groups[a.Track] = append(groups[a.Track], a)
+	}
+	return groups
+}
+
+// assess adds the row of a verdict, and a record if it changed, and returns the id
+// of the latest record.
+func (b *batch) assess(l *Lead, a *Assessment, f *followed) (string, error) {
+	now := verdict{
+		version: a.Version, verdict: int64(verdictOf(a.Decision.Verdict)), reasons: reasonsHash(&a.Decision),
+		fitClass: a.Fit.GetFitClass(), band: a.Engagement.GetEngagementBand(),
+	}
+	evidence := b.evidence(l, a)
+	before := b.verdicts[key{l.ID, a.Standard}]
+	now.decision = before.decision
+	if now != before {
+		now.decision = newID()
+		record := proto.CloneOf(evidence)
+		record.Name, record.Lead = LeadName(l.ID)+"/qualification", LeadName(l.ID)
+		record.Track, record.Stage, record.Cycle = a.Track, stageOf(f.standing.Stage), int32(f.standing.Cycle)
+		record.Verdict = verdictOf(a.Decision.Verdict)
+		record.FitClass, record.EngagementBand = now.fitClass, now.band
+		record.FitScore, record.EngagementScore = scoreOf(a.Fit), engagementOf(a.Engagement)
+		record.StandardVersion = a.Version
+		record.Handoff = HandoffName(f.handoff)
+		blob, err := proto.Marshal(&handoffv1.Decision{
+			Name: DecisionName(l.ID, now.decision), Evidence: record,
+			AttributesJson: a.AttributesJSON, LeadSourceJson: l.LeadSourceJSON,
+		})
+		if err != nil {
+			return "", err
+		}
+		b.newDecisions = append(b.newDecisions, l.ID, sqldb.Micros(b.moment), now.decision, blob)
+	}
+	blob, err := proto.Marshal(evidence)
+	if err != nil {
+		return "", err
+	}
+	b.newVerdicts = append(b.newVerdicts, l.ID, a.Standard, a.Track, now.version, now.verdict, now.reasons,
+		now.fitClass, now.band, now.decision, blob)
+	return now.decision, nil
+}
+
+// evidence is what the row of a verdict keeps beside its columns.
+func (b *batch) evidence(l *Lead, a *Assessment) *handoffv1.Qualification {
+	return &handoffv1.Qualification{
+		Reasons:           reasonsOf(a.Decision.Reasons),
+		MissingAttributes: a.Decision.Missing,
+		Fit:               a.Fit,
+		Engagement:        a.Engagement,
+		FactsVersion:      l.FactsVersion,
+		AsOfTime:          timestamppb.New(l.AsOf),
+		DecideTime:        timestamppb.New(b.moment),
+		StepTimings:       b.timings(l),
+		TraceId:           l.TraceID,
+	}
+}
+
+// timings are how long each step took. Deciding is counted from the scores to here:
+// the commit is still to come, and no row can know what it will take.
+func (b *batch) timings(l *Lead) *handoffv1.StepTimings {
+	wait := max(l.Claimed.Sub(l.Accepted), 0)
+	whole := max(b.moment.Sub(l.Claimed), 0)
+	return &handoffv1.StepTimings{
+		AcceptDuration:     durationpb.New(l.AcceptDuration),
+		QueueWaitDuration:  durationpb.New(wait),
+		FitDuration:        durationpb.New(l.FitDuration),
+		EngagementDuration: durationpb.New(l.EngagementDuration),
+		DecideDuration:     durationpb.New(max(whole-l.FitDuration-l.EngagementDuration, 0)),
+		TotalDuration:      durationpb.New(l.AcceptDuration + wait + whole),
+	}
+}
+
+// follow adds the rows of what happened in a track.
+func (b *batch) follow(l *Lead, f *followed, decision string) error {
+	moment := sqldb.Micros(b.moment)
+	if f.moved {
+		b.move(Move{
+			ID: newID(), Lead: l.ID, Track: f.name, Cycle: f.standing.Cycle,
+			From: f.from, To: f.standing.Stage, Cause: lifecycle.ByVerdict,
+			Actor: Qualifier, Decision: decision, Time: b.moment,
+		})
+	}
+	if f.handsOff {
+		var reasons []*typev1.Reason
+		for _, a := range f.qualified {
+			reasons = append(reasons, reasonsOf(a.Decision.Reasons)...)
+		}
+		blob, err := proto.Marshal(&typev1.DecisionDigest{Reasons: reasons})
+		if err != nil {
+			return err
+		}
+		b.newHandoffs = append(b.newHandoffs, f.handoff, l.ID, f.name, f.standing.Cycle,
+			int64(handoffv1.Handoff_STATE_OPEN), 1, f.leading.Queue, "", blob, decision, "", moment, moment)
+	}
+	if f.closes != "" {
+		b.closings = append(b.closings, closing{f.closes, "disqualified: " + f.leading.Decision.Reasons[0].Code})
+	}
+	fit, engagement := hundredths(scoreOf(f.leading.Fit)), hundredths(engagementOf(f.leading.Engagement))
+	order := engagement
+	if order == nil {
+		order = int64(math.MinInt64)
+	}
+	b.newTracks = append(b.newTracks, l.ID, f.name, int64(f.standing.Stage), f.standing.Cycle, boolColumn(f.standing.Stirred),
+		sqldb.Micros(f.restTime), f.handoff, f.leading.Standard, f.leading.Version, int64(verdictOf(f.leading.Decision.Verdict)),
+		fit, f.leading.Fit.GetFitClass(), engagement, f.leading.Engagement.GetEngagementBand(), order,
+		int64(l.FactsVersion), moment)
+	return nil
+}
+
+// move adds a stage move and what ingest is told of it.
+func (b *batch) move(m Move) {
+	b.newMoves = append(b.newMoves, m.columns()...)
+	if t, ok := m.telling(); ok {
+		b.newTellings = append(b.newTellings, t.columns(b.moment)...)
+	}
+}
+
+// write writes what was added.
+func (b *batch) write() error {
+	for _, rows := range []struct {
+		head    string
+		columns int
+		tail    string
+		values  []any
+	}{
+		{
+			`INSERT INTO verdicts (lead_id, standard_id, track, version, verdict, reasons_hash, fit_class, engagement_band, decision_id, evidence) VALUES `, 10,
+			` ON CONFLICT (lead_id, standard_id) DO UPDATE SET track = excluded.track, version = excluded.version,
+				verdict = excluded.verdict, reasons_hash = excluded.reasons_hash, fit_class = excluded.fit_class,
+				engagement_band = excluded.engagement_band, decision_id = excluded.decision_id, evidence = excluded.evidence`, b.newVerdicts,
+		},
+		{
+			`INSERT INTO tracks (lead_id, track, stage, cycle, stirred, rest_time, handoff_id, standard_id, version, verdict,
+			fit_score, fit_class, engagement_score, engagement_band, engagement_order, facts_version, decide_time) VALUES `, 17,
+			` ON CONFLICT (lead_id, track) DO UPDATE SET stage = excluded.stage, cycle = excluded.cycle, stirred = excluded.stirred,
+				rest_time = excluded.rest_time, handoff_id = excluded.handoff_id, standard_id = excluded.standard_id,
+				version = excluded.version, verdict = excluded.verdict, fit_score = excluded.fit_score, fit_class = excluded.fit_class,
+				engagement_score = excluded.engagement_score, engagement_band = excluded.engagement_band,
+				engagement_order = excluded.engagement_order, facts_version = excluded.facts_version, decide_time = excluded.decide_time`, b.newTracks,
+		},
+		{`INSERT INTO decisions (lead_id, decide_time, decision_id, evidence) VALUES `, 4, ``, b.newDecisions},
+		{insertMoves, moveColumns, ``, b.newMoves},
+		{
+			`INSERT INTO handoffs (handoff_id, lead_id, track, cycle, state, revision, queue, owner, reasons, decision_id, outcome_reason, create_time, update_time) VALUES `, 13,
+			``, b.newHandoffs,
+		},
+		{insertTellings, tellingColumns, ``, b.newTellings},
+	} {
+		if err := insert(b.tx, rows.head, rows.columns, rows.tail, rows.values); err != nil {
+			return err
+		}
+	}
+	for _, c := range b.closings {
+		_, err := b.tx.Exec(`UPDATE handoffs SET state = $1, outcome_reason = $2, update_time = $3, revision = revision + 1
+			WHERE handoff_id = $4 AND state = $5`,
+			int64(handoffv1.Handoff_STATE_REJECTED), c.reason, sqldb.Micros(b.moment), c.handoff, int64(handoffv1.Handoff_STATE_OPEN))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func digestOf(l *Lead, f *followed) *typev1.DecisionDigest {
+	a := f.leading
+	return &typev1.DecisionDigest{
+		Verdict:         verdictOf(a.Decision.Verdict),
+		Stage:           stageOf(f.standing.Stage),
+		Reasons:         reasonsOf(a.Decision.Reasons),
+		FitScore:        scoreOf(a.Fit),
+		FitClass:        a.Fit.GetFitClass(),
+		EngagementScore: engagementOf(a.Engagement),
+		EngagementBand:  a.Engagement.GetEngagementBand(),
+		StandardVersion: a.Version,
+		FactsVersion:    l.FactsVersion,
+	}
+}
+
+func scoreOf(f *typev1.Fit) *float64 {
+	if f == nil {
+		return nil
+	}
+	return f.Score
+}
+
+func engagementOf(e *typev1.Engagement) *float64 {
+	if e == nil {
+		return nil
+	}
+	return e.Score
+}
+
+func boolColumn(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// outcomeColumns are an outcome as stored, with its time; nil and 0 for none.
+func outcomeColumns(o *handoffv1.Outcome) (any, int64, error) {
+	if o == nil {
+		return nil, 0, nil
+	}
+	blob, err := proto.Marshal(o)
+	return blob, sqldb.Micros(o.GetOccurredTime().AsTime()), err
+}

@@ -1,0 +1,72 @@
+package store
+
+import (
+	"encoding/json"
+	"strings"
+	"time"
+
+	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
+	"github.com/assay-hq/assay/services/internal/sqldb"
+)
+
+// Move is a stage move.
+type Move struct {
+	// ID of the move, Lead without `leads/`, Track and the Cycle it led into.
+	ID, Lead, Track string
+	Cycle           int
+	// From and To are the stages.
+	From, To lifecycle.Stage
+	// Cause, the Reason if one was given, and who moved the lead.
+	Cause  lifecycle.Cause
+	Reason string
+	Actor  string
+	// Decision is the id of the decision behind it; empty unless a verdict caused it.
+	Decision string
+	// Time of the move.
+	Time time.Time
+}
+
+const (
+	insertMoves = `INSERT INTO stage_moves (lead_id, move_time, move_id, track, cycle, from_stage, to_stage, cause, reason, actor, decision_id) VALUES `
+	moveColumns = 11
+)
+
+func (m *Move) columns() []any {
+	return []any{
+		m.Lead, sqldb.Micros(m.Time), m.ID, m.Track, m.Cycle, int64(m.From), int64(m.To),
+		string(m.Cause), m.Reason, m.Actor, m.Decision,
+	}
+}
+
+// telling is what ingest is told of the move. Nothing is told of a new lead that is
+// put where new leads are (LEAD, NURTURE): nothing happened to it that a rule could
+// react to, and an import would be doubled.
+func (m *Move) telling() (Telling, bool) {
+	if m.From == lifecycle.None && (m.To == lifecycle.Lead || m.To == lifecycle.Nurture) {
+		return Telling{}, false
+	}
+	return Telling{
+		ActivityID: m.ID,
+		Lead:       m.Lead,
+		Type:       "lifecycle." + strings.ToLower(m.To.String()),
+		Time:       m.Time,
+		Properties: properties(map[string]any{
+			"track": m.Track, "cycle": m.Cycle, "cause": m.Cause,
+			"from": strings.ToLower(m.From.String()), "reason": m.Reason,
+		}),
+	}, true
+}
+
+// properties are the properties of an activity, without the empty ones.
+func properties(p map[string]any) []byte {
+	for k, v := range p {
+		if v == "" {
+			delete(p, k)
+		}
+	}
+	b, err := json.Marshal(p)
+	if err != nil {
+		panic(err) // texts and numbers always marshal
+	}
+	return b
+}

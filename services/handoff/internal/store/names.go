@@ -1,0 +1,97 @@
+package store
+
+import (
+	"cmp"
+	"hash/fnv"
+	"io"
+	"math"
+	"strings"
+
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/decision"
+	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
+)
+
+// verdictOf is a verdict in the API.
+func verdictOf(v decision.Verdict) typev1.Verdict {
+	switch v {
+	case decision.Qualified:
+		return typev1.Verdict_VERDICT_QUALIFIED
+	case decision.Nurture:
+		return typev1.Verdict_VERDICT_NURTURE
+	case decision.Disqualified:
+		return typev1.Verdict_VERDICT_DISQUALIFIED
+	case decision.NeedsAnswers:
+		return typev1.Verdict_VERDICT_NEEDS_DATA
+	default:
+		return typev1.Verdict_VERDICT_UNSPECIFIED
+	}
+}
+
+// wantedStage is the stage that a verdict stands for.
+func wantedStage(v decision.Verdict) lifecycle.Stage {
+	switch v {
+	case decision.Qualified:
+		return lifecycle.MarketingQualified
+	case decision.Nurture:
+		return lifecycle.Nurture
+	case decision.Disqualified:
+		return lifecycle.Disqualified
+	default:
+		return lifecycle.Lead
+	}
+}
+
+// leads compares by which verdict leads: qualified, needs data, nurture,
+// disqualified; then the standard by name.
+func (a *Assessment) leads(b *Assessment) int {
+	rank := func(v decision.Verdict) int {
+		switch v {
+		case decision.Qualified:
+			return 0
+		case decision.NeedsAnswers:
+			return 1
+		case decision.Nurture:
+			return 2
+		default:
+			return 3
+		}
+	}
+	return cmp.Or(
+		cmp.Compare(rank(a.Decision.Verdict), rank(b.Decision.Verdict)),
+		strings.Compare(a.Standard, b.Standard),
+	)
+}
+
+// stageOf is a stage in the API; the numbers are the same.
+func stageOf(s lifecycle.Stage) typev1.LifecycleStage { return typev1.LifecycleStage(s) }
+
+func reasonsOf(reasons []decision.Reason) []*typev1.Reason {
+	out := make([]*typev1.Reason, len(reasons))
+	for i, r := range reasons {
+		out[i] = &typev1.Reason{Code: r.Code, Description: r.Description}
+	}
+	return out
+}
+
+// reasonsHash tells whether reasons or missing attributes changed.
+func reasonsHash(d *decision.Decision) int64 {
+	h := fnv.New64a()
+	write := func(s string) { _, _ = io.WriteString(h, s); _, _ = h.Write([]byte{0}) }
+	for _, r := range d.Reasons {
+		write(r.Code)
+		write(r.Description)
+	}
+	for _, m := range d.Missing {
+		write(m)
+	}
+	return int64(h.Sum64())
+}
+
+// hundredths is a score as it is stored; nil while there is none.
+func hundredths(score *float64) any {
+	if score == nil {
+		return nil
+	}
+	return int64(math.Round(*score * 100))
+}

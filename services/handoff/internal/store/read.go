@@ -1,0 +1,311 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
+	"github.com/assay-hq/assay/services/internal/sqldb"
+)
+
+// Qualification is where a lead stands by a standard; empty: by the leading verdict
+// of the lead's first track by name. ErrNotFound while it was never decided.
+func (s *Store) Qualification(ctx context.Context, lead, standard string) (*handoffv1.Qualification, error) {
+	var (
+		q                     handoffv1.Qualification
+		version, handoff      string
+		stage, verdict        int64
+		evidence              []byte
+		imported, reported    []byte
+		fitClass, band, track string
+		cycle                 int32
+	)
+	query := `SELECT v.evidence, v.version, v.verdict, v.fit_class, v.engagement_band,
+			t.track, t.stage, t.cycle, t.handoff_id, t.outcome, l.outcome
+		FROM verdicts v
+		JOIN tracks t ON t.lead_id = v.lead_id AND t.track = v.track
+		JOIN leads l ON l.lead_id = v.lead_id
+		WHERE v.lead_id = $1 AND v.standard_id = `
+	args := []any{lead}
+	if standard != "" {
+		query += `$2`
+		args = append(args, standard)
+	} else {
+		query += `(SELECT standard_id FROM tracks WHERE lead_id = $1 ORDER BY track LIMIT 1)`
+	}
+	err := s.db.Read().QueryRowContext(ctx, query, args...).Scan(&evidence, &version, &verdict, &fitClass, &band,
+		&track, &stage, &cycle, &handoff, &reported, &imported)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil, ErrNotFound
+	case err != nil:
+		return nil, err
+	}
+	if err := proto.Unmarshal(evidence, &q); err != nil {
+		return nil, err
+	}
+	q.Name, q.Lead = LeadName(lead)+"/qualification", LeadName(lead)
+	q.Track, q.Stage, q.Cycle = track, typev1.LifecycleStage(stage), cycle
+	q.Verdict, q.StandardVersion = typev1.Verdict(verdict), version
+	q.FitClass, q.EngagementBand = fitClass, band
+	q.FitScore, q.EngagementScore = scoreOf(q.Fit), engagementOf(q.Engagement)
+	q.Handoff = HandoffName(handoff)
+	q.Outcome, err = latestOutcome(reported, imported)
+	return &q, err
+}
+
+// latestOutcome is the later of what sales reported and what an import brought.
+func latestOutcome(reported, imported []byte) (*handoffv1.Outcome, error) {
+	r, err := readOutcome(reported)
+	if err != nil {
+		return nil, err
+	}
+	i, err := readOutcome(imported)
+	if err != nil {
+		return nil, err
+	}
+	if r == nil || (i != nil && i.GetOccurredTime().AsTime().After(r.GetOccurredTime().AsTime())) {
+		return i, nil
+	}
+	return r, nil
+}
+
+// Term is one condition of a list: a column and the value it must have.
+type Term struct {
+	Column Column
+	Value  any
+}
+
+// Column is a column that lists can be filtered by.
+type Column string
+
+// Columns of the lists of qualifications and of handoffs.
+const (
+	StageColumn    Column = "stage"
+	VerdictColumn  Column = "verdict"
+	FitClassColumn Column = "fit_class"
+	BandColumn     Column = "engagement_band"
+	TrackColumn    Column = "track"
+	StandardColumn Column = "standard_id"
+	StateColumn    Column = "state"
+	QueueColumn    Column = "queue"
+	OwnerColumn    Column = "owner"
+	LeadColumn     Column = "lead_id"
+)
+
+// where is the condition of the terms and of the place to go on from.
+type where struct {
+	conditions []string
+	args       []any
+}
+
+func (w *where) arg(v any) string {
+	w.args = append(w.args, v)
+	return "$" + strconv.Itoa(len(w.args))
+}
+
+func (w *where) terms(terms []Term) {
+	for _, t := range terms {
+		w.conditions = append(w.conditions, string(t.Column)+" = "+w.arg(t.Value))
+	}
+}
+
+// from goes on beyond a place in an order of columns, e.g. `(a, b) < ($1, $2)`.
+func (w *where) from(columns, operator string, place []any) {
+	if len(place) == 0 {
+		return
+	}
+	marks := make([]string, len(place))
+	for i, v := range place {
+		marks[i] = w.arg(v)
+	}
+	w.conditions = append(w.conditions, "("+columns+") "+operator+" ("+strings.Join(marks, ", ")+")")
+}
+
+func (w *where) String() string {
+	if len(w.conditions) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(w.conditions, " AND ")
+}
+
+// Line is a line of the list of qualifications, with its place in the order.
+type Line struct {
+	Qualification *handoffv1.Qualification
+	Place         []any
+}
+
+// Qualifications lists where leads stand, one line for each lead and track: latest
+// decision first, or highest engagement first. place is that of the line before the
+// page; none begins.
+func (s *Store) Qualifications(ctx context.Context, terms []Term, byEngagement bool, place []any, limit int) ([]Line, error) {
+	first := "decide_time"
+	if byEngagement {
+		first = "engagement_order"
+	}
+	var w where
+	w.terms(terms)
+	w.from("t."+first+", t.lead_id, t.track", "<", place)
+	query := `SELECT t.lead_id, t.track, t.stage, t.cycle, t.verdict, t.fit_score, t.fit_class, t.engagement_score, t.engagement_band,
+			t.version, t.facts_version, t.decide_time, t.handoff_id, t.outcome, l.outcome, v.evidence, t.` + first + `
+		FROM (SELECT * FROM tracks t` + w.String() + ` ORDER BY t.` + first + ` DESC, t.lead_id DESC, t.track DESC LIMIT ` + w.arg(limit) + `) t
+		JOIN leads l ON l.lead_id = t.lead_id
+		JOIN verdicts v ON v.lead_id = t.lead_id AND v.standard_id = t.standard_id
+		ORDER BY t.` + first + ` DESC, t.lead_id DESC, t.track DESC`
+	var lines []Line
+	rows, err := s.db.Read().QueryContext(ctx, query, w.args...)
+	err = scanAll(rows, err, func(rows *sql.Rows) error {
+		line, err := scanLine(rows)
+		lines = append(lines, line)
+		return err
+	})
+	return lines, err
+}
+
+func scanLine(rows *sql.Rows) (Line, error) {
+	var (
+		lead, handoff                string
+		q                            handoffv1.Qualification
+		stage, verdict, decided      int64
+		fit, engagement              sql.NullInt64
+		reported, imported, evidence []byte
+		order                        int64
+	)
+	var row handoffv1.Qualification
+	if err := rows.Scan(&lead, &row.Track, &stage, &row.Cycle, &verdict, &fit, &row.FitClass, &engagement, &row.EngagementBand,
+		&row.StandardVersion, &row.FactsVersion, &decided, &handoff, &reported, &imported, &evidence, &order); err != nil {
+		return Line{}, err
+	}
+	if err := proto.Unmarshal(evidence, &q); err != nil {
+		return Line{}, err
+	}
+	q.Fit, q.Engagement = nil, nil
+	q.Name, q.Lead = LeadName(lead)+"/qualification", LeadName(lead)
+	q.Track, q.Stage, q.Cycle = row.Track, typev1.LifecycleStage(stage), row.Cycle
+	q.Verdict, q.StandardVersion, q.FactsVersion = typev1.Verdict(verdict), row.StandardVersion, row.FactsVersion
+	q.FitScore, q.FitClass = points(fit), row.FitClass
+	q.EngagementScore, q.EngagementBand = points(engagement), row.EngagementBand
+	q.DecideTime = timestamppb.New(sqldb.Time(decided))
+	q.Handoff = HandoffName(handoff)
+	var err error
+	q.Outcome, err = latestOutcome(reported, imported)
+	return Line{Qualification: &q, Place: []any{order, lead, row.Track}}, err
+}
+
+// points is a score from how it is stored.
+func points(hundredths sql.NullInt64) *float64 {
+	if !hundredths.Valid {
+		return nil
+	}
+	score := float64(hundredths.Int64) / 100
+	return &score
+}
+
+// Record is a decision with its place in the list.
+type Record struct {
+	Decision *handoffv1.Decision
+	Place    []any
+}
+
+// Decisions lists the decisions about a lead, latest first.
+func (s *Store) Decisions(ctx context.Context, lead string, place []any, limit int) ([]Record, error) {
+	w := where{conditions: []string{"lead_id = $1"}, args: []any{lead}}
+	w.from("decide_time, decision_id", "<", place)
+	query := `SELECT decide_time, decision_id, evidence FROM decisions` + w.String() +
+		` ORDER BY decide_time DESC, decision_id DESC LIMIT ` + w.arg(limit)
+	var records []Record
+	rows, err := s.db.Read().QueryContext(ctx, query, w.args...)
+	err = scanAll(rows, err, func(rows *sql.Rows) error {
+		var (
+			at   int64
+			id   string
+			blob []byte
+		)
+		if err := rows.Scan(&at, &id, &blob); err != nil {
+			return err
+		}
+		d := &handoffv1.Decision{}
+		records = append(records, Record{Decision: d, Place: []any{at, id}})
+		return proto.Unmarshal(blob, d)
+	})
+	return records, err
+}
+
+// Moves lists the stage moves of a lead, latest first.
+func (s *Store) Moves(ctx context.Context, lead string, place []any, limit int) ([]Move, error) {
+	w := where{conditions: []string{"lead_id = $1"}, args: []any{lead}}
+	w.from("move_time, move_id", "<", place)
+	query := `SELECT move_time, move_id, track, cycle, from_stage, to_stage, cause, reason, actor, decision_id
+		FROM stage_moves` + w.String() + ` ORDER BY move_time DESC, move_id DESC LIMIT ` + w.arg(limit)
+	var moves []Move
+	rows, err := s.db.Read().QueryContext(ctx, query, w.args...)
+	err = scanAll(rows, err, func(rows *sql.Rows) error {
+		m := Move{Lead: lead}
+		var at, from, to int64
+		err := rows.Scan(&at, &m.ID, &m.Track, &m.Cycle, &from, &to, &m.Cause, &m.Reason, &m.Actor, &m.Decision)
+		m.Time, m.From, m.To = sqldb.Time(at), lifecycle.Stage(from), lifecycle.Stage(to)
+		moves = append(moves, m)
+		return err
+	})
+	return moves, err
+}
+
+// Place of the move in the list.
+func (m *Move) Place() []any { return []any{sqldb.Micros(m.Time), m.ID} }
+
+// Proto is the move in the API.
+func (m *Move) Proto() *handoffv1.StageMove {
+	return &handoffv1.StageMove{
+		Track: m.Track, Cycle: int32(m.Cycle), FromStage: stageOf(m.From), ToStage: stageOf(m.To),
+		Cause: string(m.Cause), Reason: m.Reason, Actor: m.Actor,
+		Decision: DecisionName(m.Lead, m.Decision), MoveTime: timestamppb.New(m.Time),
+	}
+}
+
+// Handoff returns a handoff, or ErrNotFound.
+func (s *Store) Handoff(ctx context.Context, id string) (*handoffv1.Handoff, error) {
+	return scanHandoff(s.db.Read().QueryRowContext(ctx, selectHandoff+` WHERE handoff_id = $1`, id))
+}
+
+// Handoffs lists handoffs, oldest first.
+func (s *Store) Handoffs(ctx context.Context, terms []Term, place []any, limit int) ([]*handoffv1.Handoff, error) {
+	var w where
+	w.terms(terms)
+	w.from("create_time, handoff_id", ">", place)
+	query := selectHandoff + w.String() + ` ORDER BY create_time, handoff_id LIMIT ` + w.arg(limit)
+	var handoffs []*handoffv1.Handoff
+	rows, err := s.db.Read().QueryContext(ctx, query, w.args...)
+	err = scanAll(rows, err, func(rows *sql.Rows) error {
+		h, err := scanHandoff(rows)
+		handoffs = append(handoffs, h)
+		return err
+	})
+	return handoffs, err
+}
+
+// HandoffPlace is the place of a handoff in the list.
+func HandoffPlace(h *handoffv1.Handoff) []any {
+	return []any{sqldb.Micros(h.GetCreateTime().AsTime()), HandoffID(h.GetName())}
+}
+
+// Exists says whether a lead was ever decided.
+func (s *Store) Exists(ctx context.Context, lead string) error {
+	var id string
+	err := s.db.Read().QueryRowContext(ctx, `SELECT lead_id FROM leads WHERE lead_id = $1`, lead).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return ErrNotFound
+	}
+	if err != nil {
+		return fmt.Errorf("lead: %w", err)
+	}
+	return nil
+}

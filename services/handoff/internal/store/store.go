@@ -1,0 +1,63 @@
+package store
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/assay-hq/assay/services/internal/sqldb"
+)
+
+var (
+	// ErrNotFound: there is no such lead, verdict or handoff.
+	ErrNotFound = errors.New("not found")
+	// ErrEtag: the handoff was changed since its etag was read.
+	ErrEtag = errors.New("etag does not match")
+)
+
+// Store keeps decisions in handoff's database. It is safe for concurrent use.
+type Store struct {
+	db       *sqldb.DB
+	now      func() time.Time
+	activeIn func(tx *sqldb.Tx) (map[string]string, error)
+}
+
+// New returns the store over handoff's database. now gives the times of records;
+// activeIn gives the names of the versions that decide, by the id of their standard.
+func New(db *sqldb.DB, now func() time.Time, activeIn func(tx *sqldb.Tx) (map[string]string, error)) *Store {
+	return &Store{db: db, now: now, activeIn: activeIn}
+}
+
+// newID is the id of a new record; ids of one process sort by the time they were made.
+func newID() string { return uuid.Must(uuid.NewV7()).String() }
+
+// LeadName is the resource name of a lead.
+func LeadName(id string) string { return "leads/" + id }
+
+// LeadID is the id in a lead's resource name.
+func LeadID(name string) string { return strings.TrimPrefix(name, "leads/") }
+
+// HandoffName is the resource name of a handoff; empty for no id.
+func HandoffName(id string) string {
+	if id == "" {
+		return ""
+	}
+	return "handoffs/" + id
+}
+
+// HandoffID is the id in a handoff's resource name.
+func HandoffID(name string) string { return strings.TrimPrefix(name, "handoffs/") }
+
+// DecisionName is the resource name of a decision about a lead; empty for no id.
+func DecisionName(lead, id string) string {
+	if id == "" {
+		return ""
+	}
+	return LeadName(lead) + "/decisions/" + id
+}
+
+// etag is the etag of a handoff's revision.
+func etag(revision int64) string { return strconv.FormatInt(revision, 10) }
