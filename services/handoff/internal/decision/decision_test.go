@@ -7,17 +7,26 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/assay-hq/assay/services/handoff/internal/decision"
+	"github.com/assay-hq/assay/services/internal/condition"
 	"github.com/assay-hq/assay/services/internal/points"
 )
 
-// stated is a condition whose answer the test states.
-type stated decision.Truth
+// is is a gate whose answer is known beforehand.
+func is(t decision.Truth) decision.Gate { return answers[t] }
 
-func (s stated) Holds(map[string]any) decision.Truth { return decision.Truth(s) }
-func (s stated) Attributes() []string                { return nil }
-func (s stated) String() string                      { return "is " + decision.Truth(s).String() }
+var answers = map[decision.Truth]decision.Gate{
+	decision.True:    when(`1 == 1`),
+	decision.False:   when(`1 == 2`),
+	decision.Unknown: when(`lead.nobody_knows == "this"`),
+}
 
-func is(t decision.Truth) decision.Gate { return decision.When(stated(t)) }
+func when(text string) decision.Gate {
+	c, err := condition.Compile(text, condition.LeadVar)
+	if err != nil {
+		panic(err)
+	}
+	return decision.When(c)
+}
 
 var (
 	yes     = is(decision.True)
@@ -77,7 +86,7 @@ func TestPrecedence(t *testing.T) {
 func TestGates(t *testing.T) {
 	at := func(p points.Points) *points.Points { return &p }
 	evidence := &decision.Evidence{
-		Lead: map[string]any{"country": "DE"},
+		Lead: condition.AttributeMap{"country": condition.Text("DE")},
 		Fit:  decision.Fit{Scored: true, Score: 7500, Class: "A"},
 		Engagement: decision.Engagement{
 			Scored: true, Score: 6000, Band: "2", Windows: []int{7, 30},
@@ -103,6 +112,7 @@ func TestGates(t *testing.T) {
 		{"activity in a shorter window", decision.Activity("pricing_page", 3, 7), decision.False, decision.Unknown},
 		{"activity in a window nobody counts", decision.Activity("pricing_page", 1, 14), decision.Unknown, decision.Unknown},
 		{"an activity that never was", decision.Activity("trial", 1, 0), decision.False, decision.Unknown},
+		{"a condition", when(`lead.country in ["DE", "AT"]`), decision.True, decision.Unknown},
 		{"not", decision.Not(decision.FitClass("A")), decision.False, decision.Unknown},
 		{"not unknown is unknown", decision.Not(unknown), decision.Unknown, decision.Unknown},
 		{"all of none", decision.All(), decision.True, decision.True},
@@ -138,21 +148,15 @@ func TestNurtureSaysWhatIsLacking(t *testing.T) {
 
 func TestAttributesOfRules(t *testing.T) {
 	rules := decision.Rules{
-		Disqualify: rule("student", decision.Not(decision.When(reads{"job_title", "email_domain"}))),
-		NeedsData:  decision.NeedsData{Attributes: []string{"country"}, When: decision.Any(decision.When(reads{"job_title"}))},
-		Gates:      decision.All(decision.AtLeast(1, decision.When(reads{"industry"}))),
+		Disqualify: rule("student", decision.Not(when(`lead.job_title == lead.email_domain`))),
+		NeedsData:  decision.NeedsData{Attributes: []string{"country"}, When: decision.Any(when(`lead.job_title == "CEO"`))},
+		Gates:      decision.All(decision.AtLeast(1, when(`lead.industry == "IT"`))),
 	}
 	want := []string{"country", "email_domain", "industry", "job_title"}
 	if got := rules.Attributes(); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
-
-type reads []string
-
-func (r reads) Holds(map[string]any) decision.Truth { return decision.Unknown }
-func (r reads) Attributes() []string                { return r }
-func (r reads) String() string                      { return "reads" }
 
 // A k-of-n gate is true if and only if it is true however the unknown answers turn
 // out, and false if and only if it is false however they do.
@@ -184,8 +188,8 @@ func TestAtLeastEqualsBruteForce(t *testing.T) {
 		if got := decision.Answer(decision.AtLeast(k, gates...), &decision.Evidence{}); got != want {
 			t.Fatalf("%d of %v is %s, want %s", k, answers, got, want)
 		}
-		if got := decision.Answer(decision.Not(decision.AtLeast(k, gates...)), &decision.Evidence{}); got != want.Not() {
-			t.Fatalf("its negation is %s, want %s", got, want.Not())
+		if got := decision.Answer(decision.Not(decision.AtLeast(k, gates...)), &decision.Evidence{}); got != decision.Negate(want) {
+			t.Fatalf("its negation is %s, want %s", got, decision.Negate(want))
 		}
 	})
 }

@@ -1,12 +1,14 @@
 package decision
 
-import "github.com/assay-hq/assay/services/internal/points"
+import (
+	"github.com/assay-hq/assay/services/internal/condition"
+	"github.com/assay-hq/assay/services/internal/points"
+)
 
 // Evidence is what the rules may read about a lead, at one instant.
 type Evidence struct {
-	// Lead is the lead's attributes by name, as decoded from JSON. An absent or nil
-	// value is unknown.
-	Lead map[string]any
+	// Lead is the lead's attributes; nil: nothing is known.
+	Lead condition.Attributes
 	// Fit is who the lead is.
 	Fit Fit
 	// Engagement is what the lead does.
@@ -82,5 +84,9 @@ func (e *Engagement) matches(rule string, days int) (int, bool) {
 
 // known says whether an attribute has a value.
 func (e *Evidence) known(attribute string) bool {
-	return e.Lead[attribute] != nil
+	if e.Lead == nil {
+		return false
+	}
+	_, known := e.Lead.Attribute(attribute)
+	return known
 }

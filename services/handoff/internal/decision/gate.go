@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/assay-hq/assay/services/internal/condition"
 	"github.com/assay-hq/assay/services/internal/points"
 )
 
@@ -16,16 +17,6 @@ type Gate interface {
 	// words is the gate as a salesperson reads it. It names limits, never the lead's
 	// values, so that it is the same for every lead.
 	words() string
-}
-
-// Condition is a condition over a lead's attributes, compiled by its maker.
-type Condition interface {
-	// Holds answers for the attributes; a condition that fails is Unknown.
-	Holds(lead map[string]any) Truth
-	// Attributes are the names of the attributes it reads.
-	Attributes() []string
-	// String is its source.
-	String() string
 }
 
 // Range is a range of a score in hundredths of a point.
@@ -67,8 +58,8 @@ func Activity(rule string, atLeast, withinDays int) Gate {
 	return activity{rule: rule, atLeast: max(atLeast, 1), withinDays: withinDays}
 }
 
-// When holds when the condition holds.
-func When(c Condition) Gate { return when{c} }
+// When holds when the condition over `lead` holds.
+func When(c *condition.Condition) Gate { return when{c} }
 
 type all struct{ of []Gate }
 
@@ -96,7 +87,7 @@ func (g atLeastOf) words() string {
 
 type not struct{ gate Gate }
 
-func (g not) answer(e *Evidence) Truth { return g.gate.answer(e).Not() }
+func (g not) answer(e *Evidence) Truth { return negate(g.gate.answer(e)) }
 func (g not) words() string            { return "not " + inner(g.gate) }
 
 type fitScore Range
@@ -168,10 +159,14 @@ func (g activity) words() string {
 	return b.String()
 }
 
-type when struct{ Condition }
+type when struct{ *condition.Condition }
 
-func (g when) answer(e *Evidence) Truth { return g.Holds(e.Lead) }
-func (g when) words() string            { return g.String() }
+func (g when) answer(e *Evidence) Truth {
+	answer, _ := g.Eval(&condition.Facts{Lead: e.Lead})
+	return answer
+}
+
+func (g when) words() string { return g.Text() }
 
 func (r Range) contains(p points.Points) bool {
 	return (r.AtLeast == nil || p >= *r.AtLeast) && (r.Below == nil || p < *r.Below)

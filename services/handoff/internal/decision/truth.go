@@ -1,19 +1,19 @@
 package decision
 
-// Truth is the answer of a gate or condition in three-valued logic (Kleene's).
-type Truth int8
+import "github.com/assay-hq/assay/services/internal/condition"
 
+// Truth is the answer of a gate in three-valued logic (Kleene's).
+type Truth = condition.Truth
+
+// The three answers.
 const (
-	// Unknown: a fact that the answer depends on is not known.
-	Unknown Truth = iota
-	// False: it does not hold.
-	False
-	// True: it holds.
-	True
+	Unknown = condition.Unknown
+	False   = condition.False
+	True    = condition.True
 )
 
-// Not is the negation; that of Unknown is Unknown.
-func (t Truth) Not() Truth {
+// negate is the negation; that of Unknown is Unknown.
+func negate(t Truth) Truth {
 	switch t {
 	case True:
 		return False
@@ -21,18 +21,6 @@ func (t Truth) Not() Truth {
 		return True
 	default:
 		return Unknown
-	}
-}
-
-// String is the truth in a word.
-func (t Truth) String() string {
-	switch t {
-	case True:
-		return "true"
-	case False:
-		return "false"
-	default:
-		return "unknown"
 	}
 }
 
