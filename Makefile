@@ -33,6 +33,8 @@ bin/golangci-lint: tools/lint/go.mod
 gen: bin/buf bin/protoc-gen-go ## Generate Go and OpenAPI from the protos.
 	bin/buf format -w --path proto/assay
 	bin/buf generate
+	bin/openapiv3-merge $$(find gen/openapi/parts -name '*_service.openapi.json' | LC_ALL=C sort) \
+		| sed '0,/"title": "[^"]*"/s//"title": "Assay"/' > gen/openapi/openapi.json
 
 .PHONY: lint
 lint: bin/buf bin/golangci-lint ## Check protos and Go code.
