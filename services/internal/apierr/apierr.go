@@ -11,7 +11,7 @@
 //
 //	kind                code                 detail
 //	InvalidField(s)     INVALID_ARGUMENT     BadRequest
-//	MalformedBody       INVALID_ARGUMENT     -
+//	MalformedBody       INVALID_ARGUMENT     BadRequest
 //	TooLarge            INVALID_ARGUMENT     BadRequest
 //	InvalidStandard     INVALID_ARGUMENT     BadRequest
 //	RequestIDReused     INVALID_ARGUMENT     BadRequest
@@ -66,11 +66,10 @@ func InvalidStandard(violations ...Violation) error {
 	return badRequest(typev1.ErrorReason_ERROR_REASON_INVALID_STANDARD, nil, violations...)
 }
 
-// MalformedBody says that the body is not what the method expects, e.g. expected =
-// `one JSON object; at offset 12: unknown field "nmae"`.
-func MalformedBody(expected string) error {
-	return build(codes.InvalidArgument, typev1.ErrorReason_ERROR_REASON_MALFORMED_BODY,
-		"the body is malformed: expected "+expected, nil)
+// MalformedBody says that the body is not what the method expects, and where. An
+// empty field means the body as a whole.
+func MalformedBody(violations ...Violation) error {
+	return badRequest(typev1.ErrorReason_ERROR_REASON_MALFORMED_BODY, nil, violations...)
 }
 
 // TooLarge says that a field is over its limit; limit is in words: `1,000 activities`.
@@ -177,7 +176,10 @@ func badRequest(reason typev1.ErrorReason, metadata map[string]string, violation
 	}
 	message := "the request is invalid"
 	if len(violations) > 0 {
-		message = violations[0].Field + ": expected " + violations[0].Expected
+		message = "expected " + violations[0].Expected
+		if violations[0].Field != "" {
+			message = violations[0].Field + ": " + message
+		}
 	}
 	if more := len(violations) - 1; more > 0 {
 		message += " (and " + strconv.Itoa(more) + " more)"

@@ -27,7 +27,7 @@ func TestErrors(t *testing.T) {
 		{apierr.InvalidField("lead.email", "an address"), codes.InvalidArgument, "INVALID_FIELD", "lead.email: expected an address", &errdetails.BadRequest{}},
 		{apierr.InvalidFields(apierr.Violation{"a", "x"}, apierr.Violation{"b", "y"}), codes.InvalidArgument, "INVALID_FIELD", "a: expected x (and 1 more)", &errdetails.BadRequest{}},
 		{apierr.InvalidStandard(apierr.Violation{"fit.groups[0]", "x"}), codes.InvalidArgument, "INVALID_STANDARD", "fit.groups[0]: expected x", &errdetails.BadRequest{}},
-		{apierr.MalformedBody("JSON"), codes.InvalidArgument, "MALFORMED_BODY", "the body is malformed: expected JSON", nil},
+		{apierr.MalformedBody(apierr.Violation{"", "JSON"}), codes.InvalidArgument, "MALFORMED_BODY", "expected JSON", &errdetails.BadRequest{}},
 		{apierr.TooLarge("activities", "1,000 activities"), codes.InvalidArgument, "TOO_LARGE", "activities: expected at most 1,000 activities", &errdetails.BadRequest{}},
 		{apierr.TooLarge("", "1 MiB"), codes.InvalidArgument, "TOO_LARGE", "the body is too large: expected at most 1 MiB", nil},
 		{apierr.RequestIDReused(), codes.InvalidArgument, "REQUEST_ID_REUSED", "requestId: expected a new id, since this one was used with another body", &errdetails.BadRequest{}},
