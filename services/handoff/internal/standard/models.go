@@ -1,0 +1,170 @@
+package standard
+
+import (
+	"strconv"
+
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/internal/condition"
+	"github.com/assay-hq/assay/services/internal/points"
+)
+
+// The scorers refuse a bad model as well. It is checked here all the same, so that
+// a standard is refused as a whole, with every path, before it reaches them.
+
+// activityVars are what a condition on an activity may read.
+const activityVars = condition.LeadVar | condition.ActivityVar | condition.FitVar
+
+// fit checks the fit model.
+func (c *compiler) fit(path string, model *typev1.FitModel) {
+	if model == nil {
+		return
+	}
+	ids := ids{}
+	criteria := 0
+	for i, group := range model.GetGroups() {
+		at := index(join(path, "groups"), i)
+		c.id(ids, at, group.GetId())
+		c.cap(at, group.MaxPoints)
+		for j, criterion := range group.GetCriteria() {
+			criteria++
+			c.criterion(ids, index(join(at, "criteria"), j), criterion)
+		}
+	}
+	c.cap(path, model.MaxPoints)
+	c.edges(join(path, "classes"), model.GetClasses())
+	if known := int(model.GetMinKnown()); known > criteria {
+		c.add(join(path, "minKnown"), "at most the number of criteria, %d, not %d", criteria, known)
+	}
+}
+
+func (c *compiler) criterion(ids ids, path string, criterion *typev1.Criterion) {
+	c.id(ids, path, criterion.GetId())
+	c.points(join(path, "unknownPoints"), criterion.GetUnknownPoints())
+	switch when, choices := criterion.GetWhen(), criterion.GetChoices(); {
+	case when != "" && len(choices) > 0:
+		c.add(path, "`when` or `choices`, not both")
+	case when != "":
+		c.condition(join(path, "when"), when, condition.LeadVar)
+		c.points(join(path, "points"), criterion.GetPoints())
+	case len(choices) > 0:
+		if criterion.GetPoints() != 0 {
+			c.add(join(path, "points"), "the points in each of `choices`")
+		}
+		for i, choice := range choices {
+			at := index(join(path, "choices"), i)
+			c.condition(join(at, "when"), choice.GetWhen(), condition.LeadVar)
+			c.points(join(at, "points"), choice.GetPoints())
+		}
+	default:
+		c.add(path, "`when` or `choices`")
+	}
+}
+
+// engagement checks the engagement model.
+func (c *compiler) engagement(path string, model *typev1.EngagementModel) {
+	if model == nil {
+		return
+	}
+	ids := ids{}
+	for i, group := range model.GetGroups() {
+		at := index(join(path, "groups"), i)
+		c.id(ids, at, group.GetId())
+		c.cap(at, group.MaxPoints)
+		c.decay(join(at, "decay"), group.GetDecay())
+		for j, rule := range group.GetRules() {
+			at := index(join(at, "rules"), j)
+			c.id(ids, at, rule.GetId())
+			c.cap(at, rule.MaxPoints)
+			c.points(join(at, "points"), rule.GetPoints())
+			c.decay(join(at, "decay"), rule.GetDecay())
+			c.limit(join(at, "limit"), rule.GetLimit())
+			if when := rule.GetWhen(); when != "" {
+				c.condition(join(at, "when"), when, activityVars)
+			}
+		}
+	}
+	for i, signal := range model.GetSignals() {
+		at := index(join(path, "signals"), i)
+		c.id(ids, at, signal.GetId())
+		if when := signal.GetWhen(); when != "" {
+			c.condition(join(at, "when"), when, activityVars)
+		}
+	}
+	c.cap(path, model.MaxPoints)
+	c.edges(join(path, "bands"), model.GetBands())
+	c.zone(join(path, "timeZone"), model.GetTimeZone(), "")
+	if len(model.GetCountWindowDays()) > 0 {
+		c.add(join(path, "countWindowDays"), "nothing: it is filled from `withinDays` of the gates")
+	}
+}
+
+func (c *compiler) limit(path string, limit *typev1.RepeatLimit) {
+	period := limit.GetPer() != typev1.RepeatLimit_PER_UNSPECIFIED && limit.GetPer() != typev1.RepeatLimit_PER_LEAD
+	if limit.GetEvery() > 1 && !period {
+		c.add(join(path, "every"), "a period in `per`: hour, day, week or month")
+	}
+}
+
+func (c *compiler) decay(path string, decay *typev1.Decay) {
+	if decay.GetHalfLifeDays() > 0 && decay.GetWindowDays() > 0 {
+		c.add(path, "`halfLifeDays` or `windowDays`, not both")
+	}
+}
+
+// ids are the ids of a model and where each was given first.
+type ids map[string]string
+
+// id checks that an id is free. Groups, rules and the total name lines of the same
+// score, so they share one space.
+func (c *compiler) id(taken ids, path, id string) {
+	first, repeated := taken[id]
+	switch {
+	case id == "total":
+		c.add(join(path, "id"), "another id than `total`, which names the total's own lines")
+	case repeated:
+		c.add(join(path, "id"), "an id of its own, %q is that of %s", id, first)
+	default:
+		taken[id] = path
+	}
+}
+
+// edges checks the edges of classes or bands.
+func (c *compiler) edges(path string, edges []*typev1.ClassEdge) {
+	labels := map[string]bool{}
+	for i, edge := range edges {
+		at := index(path, i)
+		c.points(join(at, "atLeast"), edge.GetAtLeast())
+		if labels[edge.GetLabel()] {
+			c.add(join(at, "label"), "a label of its own, %q stands above already", edge.GetLabel())
+		}
+		labels[edge.GetLabel()] = true
+		if i > 0 && edge.GetAtLeast() >= edges[i-1].GetAtLeast() {
+			c.add(join(at, "atLeast"), "less than the edge above, %v, not %v", edges[i-1].GetAtLeast(), edge.GetAtLeast())
+		}
+	}
+}
+
+// cap checks the cap of the rule, group or total at the path.
+func (c *compiler) cap(path string, most *float64) {
+	if most != nil {
+		c.points(join(path, "maxPoints"), *most)
+	}
+}
+
+// points reads an amount of points.
+func (c *compiler) points(path string, amount float64) points.Points {
+	p, err := points.FromFloat(amount)
+	if err != nil {
+		c.add(path, "points that %v", err)
+	}
+	return p
+}
+
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }

@@ -1,0 +1,261 @@
+package standard
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	"github.com/assay-hq/assay/services/internal/sqldb"
+)
+
+// Bootstrapper is the actor who published the default standard of a new
+// installation.
+const Bootstrapper = "system:bootstrap"
+
+// maxAge is the longest that a process goes without noticing what another
+// published.
+const maxAge = time.Second
+
+// Registry keeps the standards of an installation and has the active ones compiled.
+// It is safe for concurrent use.
+type Registry struct {
+	store
+	now func() time.Time
+
+	// refresh is held while the snapshot is renewed.
+	refresh  sync.Mutex
+	snapshot atomic.Pointer[snapshot]
+}
+
+// snapshot is the active standards as they were read.
+type snapshot struct {
+	readAt   time.Time
+	compiled []*Compiled
+}
+
+// NewRegistry returns the registry over handoff's database. now gives the times of
+// records.
+func NewRegistry(db *sqldb.DB, now func() time.Time) *Registry {
+	return &Registry{store: store{db}, now: now}
+}
+
+// Active returns the standards that decide, by id. It is cheap: a snapshot that is
+// renewed when this process publishes, and at most a second old otherwise. The
+// result is shared and must not be changed.
+func (r *Registry) Active(ctx context.Context) ([]*Compiled, error) {
+	if s := r.snapshot.Load(); s.fresh() {
+		return s.compiled, nil
+	}
+	r.refresh.Lock()
+	defer r.refresh.Unlock()
+	old := r.snapshot.Load()
+	if old.fresh() { // another caller renewed it meanwhile
+		return old.compiled, nil
+	}
+	next := &snapshot{readAt: time.Now()}
+	rows, err := r.active(ctx, r.db.Read())
+	if err != nil {
+		return nil, err
+	}
+	for _, row := range rows {
+		c := old.version(row)
+		if c == nil {
+			if c, err = r.compile(ctx, row.ID, row.ActiveVersion); err != nil {
+				return nil, err
+			}
+		}
+		next.compiled = append(next.compiled, c)
+	}
+	// A publish that ends now has dropped the old snapshot: what was read may be
+	// older than it, so it serves this caller and is not kept.
+	r.snapshot.CompareAndSwap(old, next)
+	return next.compiled, nil
+}
+
+// ActiveIn returns the names of the versions that decide, by the id of their
+// standard, as the transaction sees them: a decision is stored only if it was made
+// by one of these.
+func (r *Registry) ActiveIn(tx *sqldb.Tx) (map[string]string, error) {
+	rows, err := r.active(tx.Context(), tx)
+	if err != nil {
+		return nil, err
+	}
+	names := make(map[string]string, len(rows))
+	for _, row := range rows {
+		names[row.ID] = VersionName(row.ID, row.ActiveVersion)
+	}
+	return names, nil
+}
+
+func (s *snapshot) fresh() bool { return s != nil && time.Since(s.readAt) < maxAge }
+
+// version is the compiled active version of a standard, if the snapshot has it.
+func (s *snapshot) version(row Standard) *Compiled {
+	if s != nil {
+		for _, c := range s.compiled {
+			if c.Version == VersionName(row.ID, row.ActiveVersion) {
+				return c
+			}
+		}
+	}
+	return nil
+}
+
+func (r *Registry) compile(ctx context.Context, id, version string) (*Compiled, error) {
+	v, err := r.version(ctx, r.db.Read(), id, version)
+	if err != nil {
+		return nil, err
+	}
+	return Compile(v.Spec)
+}
+
+// Bootstrap stores and publishes the standard of a new installation. Where there is
+// a standard, also a retired one, it does nothing.
+func (r *Registry) Bootstrap(ctx context.Context, file string, yaml []byte) error {
+	standards, err := r.list(ctx, "", 1)
+	if err != nil || len(standards) > 0 {
+		return err
+	}
+	spec, err := Parse(file, yaml)
+	if err != nil {
+		return err
+	}
+	c, err := Load(file, yaml)
+	if err != nil {
+		return err
+	}
+	// Two processes that start at once store the same content, and the second
+	// publication changes nothing.
+	return r.change(ctx, func(tx *sqldb.Tx) error {
+		if _, err := r.insert(tx, c, spec.GetDisplayName(), Bootstrapper, r.now()); err != nil {
+			return err
+		}
+		return r.activate(tx, c.ID, c.content.id(), spec.GetDisplayName(), Bootstrapper, r.now())
+	})
+}
+
+// Create stores a version by its creator and returns it. The same content again
+// returns the stored one. The error is Problems if it does not compile.
+func (r *Registry) Create(ctx context.Context, spec *handoffv1.StandardSpec, creator string) (Version, error) {
+	c, err := Compile(spec)
+	if err != nil {
+		return Version{}, err
+	}
+	var v Version
+	err = r.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
+		v, err = r.insert(tx, c, spec.GetDisplayName(), creator, r.now())
+		return err
+	})
+	return v, err
+}
+
+// Check compiles a version without storing it and returns what Create would.
+func (r *Registry) Check(ctx context.Context, spec *handoffv1.StandardSpec, creator string) (Version, error) {
+	c, err := Compile(spec)
+	if err != nil {
+		return Version{}, err
+	}
+	v, err := r.version(ctx, r.db.Read(), c.ID, c.content.id())
+	if errors.Is(err, ErrNotFound) {
+		return Version{StandardID: c.ID, ID: c.content.id(), Spec: spec, CreateTime: r.now(), Creator: creator}, nil
+	}
+	return v, err
+}
+
+// Publish makes a version the one that decides and returns it. Publishing the
+// active version changes nothing.
+func (r *Registry) Publish(ctx context.Context, id, version, actor string) (Version, error) {
+	// A binary that is newer than the version may be stricter.
+	if _, err := r.compile(ctx, id, version); err != nil {
+		return Version{}, err
+	}
+	var v Version
+	err := r.change(ctx, func(tx *sqldb.Tx) (err error) {
+		if v, err = r.version(ctx, tx, id, version); err != nil {
+			return err
+		}
+		if err = r.activate(tx, id, version, v.Spec.GetDisplayName(), actor, r.now()); err != nil {
+			return err
+		}
+		v, err = r.version(ctx, tx, id, version)
+		return err
+	})
+	return v, err
+}
+
+// Retire stops a standard from deciding and returns it. Its versions stay, and one
+// of them can be published again.
+func (r *Registry) Retire(ctx context.Context, id, actor string) (Standard, error) {
+	var s Standard
+	err := r.change(ctx, func(tx *sqldb.Tx) (err error) {
+		if s, err = r.get(ctx, tx, id); err != nil {
+			return err
+		}
+		if err = r.activate(tx, id, "", s.DisplayName, actor, r.now()); err != nil {
+			return err
+		}
+		s, err = r.get(ctx, tx, id)
+		return err
+	})
+	return s, err
+}
+
+// change runs a transaction that may change the active set, and expires the
+// snapshot after its commit.
+func (r *Registry) change(ctx context.Context, fn func(tx *sqldb.Tx) error) error {
+	// Also after an error: a commit whose answer was lost may have happened.
+	defer r.expire()
+	return r.db.Write(ctx, fn)
+}
+
+// expire makes the next Active read again. It puts a snapshot of its own in place,
+// so that a reading that began before is not kept.
+func (r *Registry) expire() {
+	old := r.snapshot.Load()
+	if old == nil {
+		old = &snapshot{}
+	}
+	r.snapshot.Store(&snapshot{compiled: old.compiled})
+}
+
+// Get returns a standard, or ErrNotFound.
+func (r *Registry) Get(ctx context.Context, id string) (Standard, error) {
+	return r.get(ctx, r.db.Read(), id)
+}
+
+// List returns at most limit standards, by id, after the given one.
+func (r *Registry) List(ctx context.Context, after string, limit int) ([]Standard, error) {
+	return r.list(ctx, after, limit)
+}
+
+// GetVersion returns a version with its content, or ErrNotFound.
+func (r *Registry) GetVersion(ctx context.Context, id, version string) (Version, error) {
+	return r.version(ctx, r.db.Read(), id, version)
+}
+
+// Place is a place in the list of versions: that of a version; the zero value is
+// the beginning.
+type Place struct {
+	CreateTime time.Time
+	ID         string
+}
+
+// ListVersions returns at most limit versions of a standard without content, latest
+// first, after the place; ErrNotFound if there is no such standard.
+func (r *Registry) ListVersions(ctx context.Context, id string, after Place, limit int) ([]Version, error) {
+	if _, err := r.Get(ctx, id); err != nil {
+		return nil, err
+	}
+	before := sqldb.Micros(after.CreateTime)
+	if after == (Place{}) {
+		before = math.MaxInt64
+	}
+	return r.versions(ctx, id, before, after.ID, limit)
+}
+
+// VersionName is `standards/{id}/versions/{version}`.
+func VersionName(id, version string) string { return "standards/" + id + "/versions/" + version }
