@@ -1,0 +1,214 @@
+package handoff
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/standard"
+	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/caller"
+	"github.com/assay-hq/assay/services/internal/pagetoken"
+)
+
+// standardServer answers the StandardService. The comments in its proto say what
+// each method promises.
+type standardServer struct {
+	handoffv1.UnimplementedStandardServiceServer
+	standards *standard.Registry
+}
+
+func (s *standardServer) GetStandard(ctx context.Context, in *handoffv1.GetStandardRequest) (*handoffv1.Standard, error) {
+	row, err := s.standards.Get(ctx, id(in.GetName()))
+	if err != nil {
+		return nil, standardError(in.GetName(), err)
+	}
+	return standardMessage(row), nil
+}
+
+func (s *standardServer) ListStandards(ctx context.Context, in *handoffv1.ListStandardsRequest) (*handoffv1.ListStandardsResponse, error) {
+	const query = "standards"
+	key, err := pagetoken.DecodeN(in.GetPageToken(), query, 1)
+	if err != nil {
+		return nil, err
+	}
+	after := ""
+	if key != nil {
+		after = key[0]
+	}
+	size := pageSize(in.GetPageSize())
+	rows, err := s.standards.List(ctx, after, size+1)
+	if err != nil {
+		return nil, err
+	}
+	out := &handoffv1.ListStandardsResponse{}
+	for i, row := range rows {
+		if i == size {
+			out.NextPageToken = pagetoken.Encode(query, rows[i-1].ID)
+			break
+		}
+		out.Standards = append(out.Standards, standardMessage(row))
+	}
+	return out, nil
+}
+
+func (s *standardServer) GetStandardVersion(ctx context.Context, in *handoffv1.GetStandardVersionRequest) (*handoffv1.StandardVersion, error) {
+	v, err := s.standards.GetVersion(ctx, id(in.GetName()), versionID(in.GetName()))
+	if err != nil {
+		return nil, standardError(in.GetName(), err)
+	}
+	return versionMessage(v), nil
+}
+
+func (s *standardServer) ListStandardVersions(ctx context.Context, in *handoffv1.ListStandardVersionsRequest) (*handoffv1.ListStandardVersionsResponse, error) {
+	query := "versions of " + in.GetParent()
+	var after standard.Place
+	key, err := pagetoken.DecodeN(in.GetPageToken(), query, 2)
+	if err != nil {
+		return nil, err
+	}
+	if key != nil {
+		if after.CreateTime, err = placeTime(key[0]); err != nil {
+			return nil, err
+		}
+		after.ID = key[1]
+	}
+	size := pageSize(in.GetPageSize())
+	rows, err := s.standards.ListVersions(ctx, id(in.GetParent()), after, size+1)
+	if err != nil {
+		return nil, standardError(in.GetParent(), err)
+	}
+	out := &handoffv1.ListStandardVersionsResponse{}
+	for i, v := range rows {
+		if i == size {
+			last := rows[i-1]
+			out.NextPageToken = pagetoken.Encode(query, placeKey(last.CreateTime), last.ID)
+			break
+		}
+		out.Versions = append(out.Versions, versionMessage(v))
+	}
+	return out, nil
+}
+
+func (s *standardServer) CreateStandardVersion(ctx context.Context, in *handoffv1.CreateStandardVersionRequest) (*handoffv1.StandardVersion, error) {
+	if parent := in.GetParent(); in.GetSpec().GetId() != id(parent) {
+		return nil, apierr.InvalidField("spec.id", strconv.Quote(id(parent))+", the id of the parent")
+	}
+	create := s.standards.Create
+	if in.GetValidateOnly() {
+		create = s.standards.Check
+	}
+	v, err := create(ctx, in.GetSpec(), actor(ctx))
+	if err != nil {
+		return nil, standardError(in.GetParent(), err)
+	}
+	return versionMessage(v), nil
+}
+
+func (s *standardServer) PublishStandardVersion(ctx context.Context, in *handoffv1.PublishStandardVersionRequest) (*handoffv1.StandardVersion, error) {
+	v, err := s.standards.Publish(ctx, id(in.GetName()), versionID(in.GetName()), actor(ctx))
+	if err != nil {
+		return nil, standardError(in.GetName(), err)
+	}
+	return versionMessage(v), nil
+}
+
+func (s *standardServer) RetireStandard(ctx context.Context, in *handoffv1.RetireStandardRequest) (*handoffv1.Standard, error) {
+	row, err := s.standards.Retire(ctx, id(in.GetName()), actor(ctx))
+	if err != nil {
+		return nil, standardError(in.GetName(), err)
+	}
+	return standardMessage(row), nil
+}
+
+// standardError turns the registry's sentinels into errors of the API.
+func standardError(name string, err error) error {
+	var problems standard.Problems
+	switch {
+	case errors.Is(err, standard.ErrNotFound):
+		return apierr.NotFound(name)
+	case errors.As(err, &problems):
+		violations := make([]apierr.Violation, len(problems))
+		for i, p := range problems {
+			violations[i] = apierr.Violation{Field: "spec", Expected: p.Expected}
+			if p.Path != "" {
+				violations[i].Field += "." + p.Path
+			}
+		}
+		return apierr.InvalidStandard(violations...)
+	default:
+		return err
+	}
+}
+
+func standardMessage(row standard.Standard) *handoffv1.Standard {
+	out := &handoffv1.Standard{
+		Name:        "standards/" + row.ID,
+		DisplayName: row.DisplayName,
+		CreateTime:  timestamppb.New(row.CreateTime),
+		UpdateTime:  timestamppb.New(row.UpdateTime),
+	}
+	if row.ActiveVersion != "" {
+		out.ActiveVersion = standard.VersionName(row.ID, row.ActiveVersion)
+	}
+	return out
+}
+
+func versionMessage(v standard.Version) *handoffv1.StandardVersion {
+	out := &handoffv1.StandardVersion{
+		Name:       standard.VersionName(v.StandardID, v.ID),
+		Spec:       v.Spec,
+		CreateTime: timestamppb.New(v.CreateTime),
+		Creator:    v.Creator,
+		Publisher:  v.Publisher,
+	}
+	if !v.PublishTime.IsZero() {
+		out.PublishTime = timestamppb.New(v.PublishTime)
+	}
+	return out
+}
+
+// id is the second part of a resource name, e.g. `default` of
+// `standards/default/versions/0f…`; versionID is the fourth. The names were checked
+// by the rules in the protos.
+func id(name string) string { return part(name, 1) }
+
+func versionID(name string) string { return part(name, 3) }
+
+func part(name string, i int) string {
+	parts := strings.Split(name, "/")
+	if i >= len(parts) {
+		return ""
+	}
+	return parts[i]
+}
+
+// actor is who calls, as records name it.
+func actor(ctx context.Context) string {
+	c, _ := caller.From(ctx)
+	return c.Actor
+}
+
+// pageSize is the size of a page: 50 unless given, at most 1000.
+func pageSize(given int32) int {
+	if given <= 0 {
+		return 50
+	}
+	return int(min(given, 1000))
+}
+
+// placeKey and placeTime carry a time in a page token.
+func placeKey(t time.Time) string { return strconv.FormatInt(t.UnixMicro(), 10) }
+
+func placeTime(key string) (time.Time, error) {
+	µs, err := strconv.ParseInt(key, 10, 64)
+	if err != nil {
+		return time.Time{}, apierr.PageTokenMismatch()
+	}
+	return time.UnixMicro(µs), nil
+}
