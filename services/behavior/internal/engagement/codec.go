@@ -1,0 +1,471 @@
+package engagement
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"slices"
+
+	"github.com/assay-hq/assay/services/internal/points"
+)
+
+// Version of the encodings below. Bytes of another version do not decode: what is
+// stored is derived, and whoever reads it asks for the history again.
+const codecVersion = 1
+
+// ErrCorrupt is returned for bytes that are no encoding of this version and model.
+var ErrCorrupt = errors.New("engagement: stored bytes are not of this version and model")
+
+// AppendState appends the encoding of a state. Equal states are equal bytes. It costs
+// a few bytes for each rule that matched and for each of its days.
+func AppendState(b []byte, s *State) []byte {
+	b = append(b, codecVersion)
+	b = appendKey(b, &s.Head)
+	matched := 0
+	for i := range s.rules {
+		if s.rules[i].count > 0 {
+			matched++
+		}
+	}
+	b = binary.AppendUvarint(b, uint64(matched))
+	head := utcDay(s.Head.Micros)
+	for i := range s.rules {
+		if r := &s.rules[i]; r.count > 0 {
+			b = binary.AppendUvarint(b, uint64(i))
+			b = r.append(b, s.Head.Micros, head)
+		}
+	}
+	return b
+}
+
+func (r *ruleState) append(b []byte, micros, head int64) []byte {
+	b = binary.AppendUvarint(b, uint64(r.count))
+	b = binary.AppendVarint(b, int64(r.given))
+	b = binary.AppendUvarint(b, uint64(micros-r.last))
+	b = binary.AppendUvarint(b, uint64(r.limitedCount))
+	if r.limitedCount > 0 {
+		b = binary.AppendVarint(b, int64(r.limited))
+		b = binary.AppendUvarint(b, uint64(micros-r.lastLimited))
+	}
+	b = binary.AppendUvarint(b, uint64(r.used))
+	if r.used > 0 {
+		b = binary.AppendVarint(b, r.period)
+	}
+	b = binary.AppendUvarint(b, uint64(len(r.buckets)))
+	for i := len(r.buckets) - 1; i >= 0; i-- { // newest first: ages are small
+		k := &r.buckets[i]
+		b = binary.AppendUvarint(b, uint64(head-k.day))
+		b = binary.AppendUvarint(b, uint64(k.matches))
+		b = binary.AppendVarint(b, int64(k.counted))
+		head = k.day
+	}
+	return b
+}
+
+// DecodeState reads what AppendState wrote. No bytes are the state before any entry.
+func (c *Compiled) DecodeState(b []byte) (State, error) {
+	if len(b) == 0 {
+		return State{}, nil
+	}
+	d := decoder{rest: b}
+	if d.byte() != codecVersion {
+		return State{}, ErrCorrupt
+	}
+	s := State{Head: d.key(), rules: make([]ruleState, len(c.rules))}
+	head := utcDay(s.Head.Micros)
+	next := 0
+	for range d.count(5) {
+		i := d.uint()
+		if d.failed || i < uint64(next) || i >= uint64(len(c.rules)) {
+			return State{}, ErrCorrupt
+		}
+		next = int(i) + 1
+		s.rules[i] = d.rule(s.Head.Micros, head)
+	}
+	if d.failed || len(d.rest) > 0 {
+		return State{}, ErrCorrupt
+	}
+	return s, nil
+}
+
+func (d *decoder) rule(micros, head int64) ruleState {
+	r := ruleState{count: d.positive(), given: points.Points(d.int()), last: micros - d.natural()}
+	if r.limitedCount = d.natural(); r.limitedCount > 0 {
+		r.limited, r.lastLimited = points.Points(d.int()), micros-d.natural()
+	}
+	if r.used = d.natural(); r.used > 0 {
+		r.period = d.int()
+	}
+	n := d.count(3)
+	if n == 0 {
+		return r
+	}
+	r.buckets = make([]bucket, n, n+1) // room for the day that usually comes
+	for i := n - 1; i >= 0; i-- {
+		age := d.natural()
+		if i < n-1 && age == 0 {
+			d.fail()
+		}
+		head -= age
+		r.buckets[i] = bucket{day: head, matches: d.positive(), counted: points.Points(d.int())}
+	}
+	return r
+}
+
+// Flags of an encoded entry.
+const (
+	flagUUID    = 1 << iota // the id is a UUID in 16 bytes
+	flagInputs              // inputs follow
+	flagNumber              // the type is a number in Compiled.types
+	flagMatches             // matches follow
+	flagPoints              // the matches say their points: they are not the rules'
+)
+
+// AppendEntry appends the encoding of an entry. Encodings can be laid end to end.
+func (c *Compiled) AppendEntry(b []byte, e *Entry) []byte {
+	at := len(b)
+	b = append(b, 0)
+	var flags byte
+	b = binary.AppendVarint(b, e.Key.Micros)
+	b = append(b, byte(e.Key.Rank))
+	b = appendText(b, e.Key.Source)
+	if id, ok := uuidBytes(e.Key.ID); ok {
+		flags |= flagUUID
+		b = append(b, id[:]...)
+	} else {
+		b = appendText(b, e.Key.ID)
+	}
+	if i, ok := slices.BinarySearch(c.types, e.Type); ok {
+		flags |= flagNumber
+		b = binary.AppendUvarint(b, uint64(i))
+	} else {
+		b = appendText(b, e.Type)
+	}
+	if len(e.Matches) > 0 {
+		flags |= flagMatches
+		for i := range e.Matches {
+			if e.Matches[i].Points != c.rules[e.Matches[i].Rule].points {
+				flags |= flagPoints
+			}
+		}
+		b = binary.AppendUvarint(b, uint64(len(e.Matches)))
+		for i := range e.Matches {
+			b = binary.AppendUvarint(b, uint64(e.Matches[i].Rule))
+			if flags&flagPoints != 0 {
+				b = binary.AppendVarint(b, int64(e.Matches[i].Points))
+			}
+		}
+	}
+	if e.Inputs != nil {
+		flags |= flagInputs
+		b = appendText(b, e.Inputs.Campaign)
+		b = binary.AppendUvarint(b, uint64(len(e.Inputs.Properties)))
+		b = append(b, e.Inputs.Properties...)
+	}
+	b[at] = flags
+	return b
+}
+
+// DecodeEntries appends the entries that were encoded end to end. Their texts share
+// one copy of the bytes.
+func (c *Compiled) DecodeEntries(entries []Entry, b []byte) ([]Entry, error) {
+	d := decoder{rest: b, text: string(b), size: len(b)}
+	for len(d.rest) > 0 && !d.failed {
+		entries = append(entries, d.entry(c))
+	}
+	if d.failed {
+		return nil, ErrCorrupt
+	}
+	return entries, nil
+}
+
+func (d *decoder) entry(c *Compiled) (e Entry) {
+	flags := d.byte()
+	e.Key = Key{Micros: d.int(), Rank: Rank(d.byte()), Source: d.string()}
+	if flags&flagUUID != 0 {
+		e.Key.ID = uuidText(d.bytes(16))
+	} else {
+		e.Key.ID = d.string()
+	}
+	if flags&flagNumber != 0 {
+		i := d.uint()
+		if i >= uint64(len(c.types)) {
+			d.fail()
+			return e
+		}
+		e.Type = c.types[i]
+	} else {
+		e.Type = d.string()
+	}
+	if flags&flagMatches != 0 {
+		e.Matches = make([]Match, d.count(1))
+		next := uint64(0)
+		for i := range e.Matches {
+			rule := d.uint()
+			if rule < next || rule >= uint64(len(c.rules)) {
+				d.fail()
+				return e
+			}
+			next = rule + 1
+			e.Matches[i] = Match{Rule: int(rule), Points: c.rules[rule].points}
+			if flags&flagPoints != 0 {
+				e.Matches[i].Points = points.Points(d.int())
+			}
+		}
+	}
+	if flags&flagInputs != 0 {
+		e.Inputs = &Inputs{Campaign: d.string()}
+		if n := d.count(1); n > 0 {
+			e.Inputs.Properties = bytes.Clone(d.bytes(n))
+		}
+	}
+	if e.Key.Rank > RankActivity {
+		d.fail()
+	}
+	return e
+}
+
+// AppendProfile appends the encoding of a profile. An empty profile is no bytes.
+func AppendProfile(b []byte, p *Profile) []byte {
+	if p.empty() {
+		return b
+	}
+	b = append(b, codecVersion)
+	b = appendInstant(b, p.asked)
+	b = binary.AppendUvarint(b, uint64(len(p.attributes)))
+	for _, values := range p.attributes {
+		b = binary.AppendUvarint(b, uint64(len(values)))
+		for i := range values {
+			v := &values[i]
+			b = binary.AppendVarint(b, v.micros)
+			b = appendText(b, v.source)
+			b = appendText(b, v.id)
+			b = binary.AppendUvarint(b, uint64(len(v.value)))
+			b = append(b, v.value...)
+		}
+	}
+	b = binary.AppendUvarint(b, uint64(len(p.fit)))
+	for i := range p.fit {
+		f := &p.fit[i]
+		b = binary.AppendVarint(b, f.Micros)
+		if !f.Scored {
+			b = append(b, 0)
+			continue
+		}
+		b = append(b, 1)
+		b = binary.AppendVarint(b, int64(f.Points))
+		b = appendText(b, f.Class)
+	}
+	return b
+}
+
+// DecodeProfile reads what AppendProfile wrote.
+func (c *Compiled) DecodeProfile(b []byte) (Profile, error) {
+	var p Profile
+	if len(b) == 0 {
+		return p, nil
+	}
+	d := decoder{rest: b, text: string(b), size: len(b)}
+	if d.byte() != codecVersion {
+		return p, ErrCorrupt
+	}
+	p.asked = d.instant()
+	if n := d.count(1); n != 0 {
+		if n != len(c.attributes) {
+			return p, ErrCorrupt
+		}
+		p.attributes = make([][]attributeValue, n)
+	}
+	for i := range p.attributes {
+		values := make([]attributeValue, d.count(4))
+		for j := range values {
+			v := &values[j]
+			v.micros, v.source, v.id = d.int(), d.string(), d.string()
+			if n := d.count(1); n > 0 {
+				v.value = bytes.Clone(d.bytes(n))
+			}
+			if j > 0 && values[j-1].compare(v) >= 0 {
+				d.fail()
+			}
+		}
+		if len(values) > 0 {
+			p.attributes[i] = values
+		}
+	}
+	for i := range d.count(2) {
+		f := FitPoint{Micros: d.int(), Scored: d.byte() == 1}
+		if f.Scored {
+			f.Points, f.Class = points.Points(d.int()), d.string()
+		}
+		if i > 0 && p.fit[i-1].Micros >= f.Micros {
+			d.fail()
+		}
+		p.fit = append(p.fit, f)
+	}
+	if d.failed || len(d.rest) > 0 {
+		return Profile{}, ErrCorrupt
+	}
+	return p, nil
+}
+
+func appendKey(b []byte, k *Key) []byte {
+	b = binary.AppendVarint(b, k.Micros)
+	b = append(b, byte(k.Rank))
+	b = appendText(b, k.Source)
+	return appendText(b, k.ID)
+}
+
+func appendInstant(b []byte, i instant) []byte {
+	if !i.known {
+		return append(b, 0)
+	}
+	return binary.AppendVarint(append(b, 1), i.micros)
+}
+
+func appendText(b []byte, s string) []byte {
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+// uuidBytes returns the bytes of a UUID as it is usually written, in lower case.
+func uuidBytes(s string) (id [16]byte, ok bool) {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return id, false
+	}
+	var digits [32]byte
+	copy(digits[:8], s[:8])
+	copy(digits[8:12], s[9:13])
+	copy(digits[12:16], s[14:18])
+	copy(digits[16:20], s[19:23])
+	copy(digits[20:], s[24:])
+	for _, c := range digits {
+		if c >= 'A' && c <= 'F' { // would come back in lower case
+			return id, false
+		}
+	}
+	_, err := hex.Decode(id[:], digits[:])
+	return id, err == nil
+}
+
+func uuidText(id []byte) string {
+	if len(id) != 16 {
+		return ""
+	}
+	var s [36]byte
+	hex.Encode(s[:8], id[:4])
+	hex.Encode(s[9:13], id[4:6])
+	hex.Encode(s[14:18], id[6:8])
+	hex.Encode(s[19:23], id[8:10])
+	hex.Encode(s[24:], id[10:])
+	s[8], s[13], s[18], s[23] = '-', '-', '-', '-'
+	return string(s[:])
+}
+
+// decoder reads an encoding. After the first thing that is wrong it has failed and
+// answers zero values: it never panics and never makes more than there are bytes for.
+type decoder struct {
+	rest   []byte
+	text   string // a copy of all bytes as text, so that strings need no copies; or empty
+	size   int
+	failed bool
+}
+
+func (d *decoder) fail() {
+	d.failed = true
+	d.rest = nil
+}
+
+func (d *decoder) byte() byte {
+	if len(d.rest) == 0 {
+		d.fail()
+		return 0
+	}
+	b := d.rest[0]
+	d.rest = d.rest[1:]
+	return b
+}
+
+func (d *decoder) uint() uint64 {
+	v, n := binary.Uvarint(d.rest)
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+func (d *decoder) int() int64 {
+	v, n := binary.Varint(d.rest)
+	if n <= 0 {
+		d.fail()
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+// natural reads a number from 0.
+func (d *decoder) natural() int64 {
+	v := d.uint()
+	if v > 1<<62 {
+		d.fail()
+		return 0
+	}
+	return int64(v)
+}
+
+// positive reads a number from 1.
+func (d *decoder) positive() int64 {
+	v := d.natural()
+	if v == 0 {
+		d.fail()
+	}
+	return v
+}
+
+// count reads how many things follow, each of at least so many bytes.
+func (d *decoder) count(bytesEach int) int {
+	n := d.uint()
+	if n > uint64(len(d.rest)/bytesEach) {
+		d.fail()
+		return 0
+	}
+	return int(n)
+}
+
+func (d *decoder) bytes(n int) []byte {
+	if n > len(d.rest) {
+		d.fail()
+		return nil
+	}
+	b := d.rest[:n]
+	d.rest = d.rest[n:]
+	return b
+}
+
+func (d *decoder) string() string {
+	n := d.count(1)
+	at := d.size - len(d.rest)
+	b := d.bytes(n)
+	if d.text != "" && !d.failed {
+		return d.text[at : at+n]
+	}
+	return string(b)
+}
+
+func (d *decoder) instant() instant {
+	if d.byte() == 0 {
+		return instant{}
+	}
+	return instant{known: true, micros: d.int()}
+}
+
+func (d *decoder) key() Key {
+	k := Key{Micros: d.int(), Rank: Rank(d.byte()), Source: d.string(), ID: d.string()}
+	if k.Rank > RankActivity {
+		d.fail()
+	}
+	return k
+}

@@ -1,0 +1,424 @@
+package engagement
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/assay-hq/assay/services/internal/points"
+)
+
+// Bounds of a model.
+const (
+	maxDays  = 3650
+	maxRules = 5000
+)
+
+// Compiled is a model ready to score with. It is immutable and safe for concurrent
+// use.
+type Compiled struct {
+	groups   []compiledGroup
+	rules    []compiledRule // the rules in order, then the signals
+	cap      *points.Points
+	capped   string
+	bands    []Edge
+	windows  []int64
+	calendar *calendar
+	// exact and below find the rules an activity is a candidate of: by its type, else
+	// by the longest prefix of it that some rule names with `*`.
+	exact, below map[string]candidates
+	// types are the names in exact, sorted: the ledger writes them as numbers.
+	types []string
+	// attributes that conditions read, sorted.
+	attributes []string
+	readsFit   bool
+}
+
+// candidates are the rules that an activity type may match.
+type candidates struct {
+	rules []int
+	// readsProfile: some condition among them reads lead or fit.
+	readsProfile bool
+	// properties (sorted) and campaign that their conditions read of the activity.
+	properties []string
+	campaign   bool
+}
+
+type compiledGroup struct {
+	id         string
+	first, end int
+	cap        *points.Points
+	capped     string
+}
+
+type compiledRule struct {
+	id                                  string
+	signal                              bool
+	description, limited, faded, capped string
+	points                              points.Points
+	when                                *when
+	limit                               *Limit
+	cap                                 *points.Points
+	fade                                fade
+	// horizon in days: how far back buckets are kept.
+	horizon int64
+}
+
+// Problem is one thing that is wrong with a model.
+type Problem struct {
+	// Path of the field in the model, e.g. `groups[0].rules[2].when`.
+	Path string
+	// Expected says what was expected.
+	Expected string
+}
+
+// Problems is everything that is wrong with a model.
+type Problems []Problem
+
+// Error lists the problems, one a line.
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i, problem := range p {
+		lines[i] = problem.Path + ": " + problem.Expected
+	}
+	return strings.Join(lines, "\n")
+}
+
+var (
+	idPattern   = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+	typePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*(\.\*)?$`)
+)
+
+// Compile checks a model and makes it ready. The error is Problems and lists
+// everything that is wrong.
+func Compile(m Model) (*Compiled, error) {
+	b := &compiler{model: &m, ids: map[string]string{}, fades: map[Decay]fade{}, whens: map[string]*when{}}
+	b.compile()
+	if len(b.problems) > 0 {
+		return nil, b.problems
+	}
+	return &b.out, nil
+}
+
+type compiler struct {
+	model    *Model
+	out      Compiled
+	problems Problems
+	ids      map[string]string // id → path of its first use
+	fades    map[Decay]fade
+	whens    map[string]*when
+	byRule   [][]string // activity types, in step with out.rules
+}
+
+func (b *compiler) problem(path, format string, args ...any) {
+	b.problems = append(b.problems, Problem{Path: path, Expected: fmt.Sprintf(format, args...)})
+}
+
+func (b *compiler) compile() {
+	m := b.model
+	if n := len(m.Signals); n > maxRules {
+		b.problem("signals", "must be at most %d, are %d", maxRules, n)
+		return
+	}
+	b.out.cap, b.out.capped = m.Cap, "held at the most the total can be"
+	if m.Cap != nil {
+		b.out.capped = fmt.Sprintf("The total is held at %v points", *m.Cap)
+	}
+	b.checkCap("maxPoints", m.Cap)
+	b.windows()
+	b.bands()
+	zone, err := newCalendar(m.TimeZone)
+	if err != nil {
+		b.problem("timeZone", "%v", err)
+	}
+	b.out.calendar = zone
+	for g := range m.Groups {
+		b.group(fmt.Sprintf("groups[%d]", g), &m.Groups[g])
+		if len(b.out.rules) > maxRules {
+			b.problem("groups", "must have at most %d rules together", maxRules)
+			return
+		}
+	}
+	for s, signal := range m.Signals {
+		path := fmt.Sprintf("signals[%d]", s)
+		b.id(path+".id", signal.ID)
+		b.activities(path+".activities", signal.Activities)
+		b.out.rules = append(b.out.rules, compiledRule{
+			id: signal.ID, signal: true, when: b.when(path+".when", signal.When), horizon: b.countHorizon(), fade: fade{never: true},
+		})
+	}
+	b.index()
+}
+
+func (b *compiler) windows() {
+	for i, days := range b.model.CountWindows {
+		path := fmt.Sprintf("countWindowDays[%d]", i)
+		switch {
+		case days < 1 || days > maxDays:
+			b.problem(path, "must be from 1 to %d days, is %d", maxDays, days)
+		case i > 0 && days <= b.model.CountWindows[i-1]:
+			b.problem(path, "must be more than the window before it, is %d", days)
+		}
+		b.out.windows = append(b.out.windows, int64(days))
+	}
+}
+
+func (b *compiler) bands() {
+	labels := map[string]bool{}
+	for i, edge := range b.model.Bands {
+		path := fmt.Sprintf("bands[%d]", i)
+		if edge.Label == "" {
+			b.problem(path+".label", "must not be empty")
+		} else if labels[edge.Label] {
+			b.problem(path+".label", "must be unique, %q is taken", edge.Label)
+		}
+		labels[edge.Label] = true
+		if i > 0 && edge.AtLeast >= b.model.Bands[i-1].AtLeast {
+			b.problem(path+".atLeast", "must be lower than the band before it, is %v", edge.AtLeast)
+		}
+	}
+	b.out.bands = b.model.Bands
+}
+
+func (b *compiler) group(path string, g *Group) {
+	b.id(path+".id", g.ID)
+	b.checkCap(path+".maxPoints", g.Cap)
+	b.checkDecay(path+".decay", g.Decay)
+	out := compiledGroup{id: g.ID, first: len(b.out.rules), cap: g.Cap}
+	if g.Cap != nil {
+		out.capped = fmt.Sprintf("%s: held at %v points", named(g.Description, g.ID), *g.Cap)
+	}
+	for r := range g.Rules {
+		b.rule(fmt.Sprintf("%s.rules[%d]", path, r), &g.Rules[r], g.Decay)
+	}
+	out.end = len(b.out.rules)
+	b.out.groups = append(b.out.groups, out)
+}
+
+func (b *compiler) rule(path string, r *Rule, decay Decay) {
+	b.id(path+".id", r.ID)
+	b.activities(path+".activities", r.Activities)
+	b.checkCap(path+".maxPoints", r.Cap)
+	if r.Points > points.Max || r.Points < -points.Max {
+		b.problem(path+".points", "must be from -1e9 to 1e9, is %v", r.Points)
+	}
+	if r.Decay != nil {
+		decay = *r.Decay
+		b.checkDecay(path+".decay", decay)
+	}
+	name := named(r.Description, r.ID)
+	out := compiledRule{
+		id: r.ID, description: name, points: r.Points, cap: r.Cap,
+		when: b.when(path+".when", r.When), limit: b.limit(path+".limit", r.Limit), fade: b.fade(decay),
+	}
+	if out.limit != nil {
+		out.limited = fmt.Sprintf("%s: only the first %s", name, out.limit)
+	}
+	if decay.HalfLife > 0 {
+		out.faded = fmt.Sprintf("%s: halves every %s", name, inDays(decay.HalfLife))
+	} else if decay.Window > 0 {
+		out.faded = fmt.Sprintf("%s: counts for %s", name, inDays(time.Duration(decay.Window)*day))
+	}
+	if r.Cap != nil {
+		out.capped = fmt.Sprintf("%s: held at %v points", name, *r.Cap)
+	}
+	out.horizon = max(out.fade.horizon, b.countHorizon())
+	b.out.rules = append(b.out.rules, out)
+}
+
+func (b *compiler) id(path, id string) {
+	if !idPattern.MatchString(id) {
+		b.problem(path, "must be a lower-case letter and then letters, digits or _, is %q", id)
+		return
+	}
+	if id == Total {
+		b.problem(path, "must not be %q, which is the line of the total", Total)
+		return
+	}
+	if first, taken := b.ids[id]; taken {
+		b.problem(path, "must be unique, %q is also %s", id, first)
+		return
+	}
+	b.ids[id] = path
+}
+
+func (b *compiler) activities(path string, types []string) {
+	if len(types) == 0 {
+		b.problem(path, "must name at least one activity type")
+	}
+	for i, t := range types {
+		if !typePattern.MatchString(t) {
+			b.problem(fmt.Sprintf("%s[%d]", path, i),
+				"must be a dotted lower-case type such as content.downloaded or form.*, is %q", t)
+		}
+	}
+	b.byRule = append(b.byRule, types)
+}
+
+func (b *compiler) checkCap(path string, limit *points.Points) {
+	if limit != nil && *limit < 0 {
+		b.problem(path, "must not be negative, is %v", *limit)
+	}
+}
+
+func (b *compiler) checkDecay(path string, d Decay) {
+	if d.HalfLife != 0 && d.Window != 0 {
+		b.problem(path, "must give halfLifeDays or windowDays, not both")
+	}
+	if d.HalfLife < 0 || d.HalfLife > maxDays*day {
+		b.problem(path+".halfLifeDays", "must be from 0 to %d days, is %s", maxDays, inDays(d.HalfLife))
+	}
+	if d.Window < 0 || d.Window > maxDays {
+		b.problem(path+".windowDays", "must be from 0 to %d days, is %d", maxDays, d.Window)
+	}
+}
+
+// fade returns the table of a decay; rules with the same decay share it.
+func (b *compiler) fade(d Decay) fade {
+	if d.HalfLife < 0 || d.HalfLife > maxDays*day || d.Window < 0 || d.Window > maxDays {
+		return fade{never: true}
+	}
+	f, known := b.fades[d]
+	if !known {
+		f = newFade(d)
+		b.fades[d] = f
+	}
+	return f
+}
+
+func (b *compiler) limit(path string, l *Limit) *Limit {
+	if l == nil {
+		return nil
+	}
+	out := Limit{Count: max(l.Count, 1), Per: l.Per, Every: max(l.Every, 1)}
+	if l.Count < 0 || l.Count > 1_000_000 {
+		b.problem(path+".count", "must be from 0 to 1000000, is %d", l.Count)
+	}
+	if l.Every < 0 || l.Every > 3660 {
+		b.problem(path+".every", "must be from 0 to 3660, is %d", l.Every)
+	}
+	if l.Per > PerMonth {
+		b.problem(path+".per", "must be a known period, is %d", l.Per)
+	}
+	if l.Per == PerLead && l.Every > 1 {
+		b.problem(path+".every", "must not be given without `per`, is %d", l.Every)
+	}
+	return &out
+}
+
+// String says the limit in words, e.g. `2 in 3 days`.
+func (l *Limit) String() string {
+	unit, known := map[Per]string{PerHour: "hour", PerDay: "day", PerWeek: "week", PerMonth: "month"}[l.Per]
+	switch {
+	case !known && l.Count == 1:
+		return "counts"
+	case !known:
+		return fmt.Sprintf("%d count", l.Count)
+	case l.Every == 1:
+		return fmt.Sprintf("%d in a %s", l.Count, unit)
+	default:
+		return fmt.Sprintf("%d in %d %ss", l.Count, l.Every, unit)
+	}
+}
+
+func (b *compiler) countHorizon() int64 {
+	if n := len(b.model.CountWindows); n > 0 {
+		return int64(b.model.CountWindows[n-1])
+	}
+	return 0
+}
+
+// index makes the way from an activity's type to its candidates, and collects what
+// conditions read.
+func (b *compiler) index() {
+	out := &b.out
+	out.exact, out.below = map[string]candidates{}, map[string]candidates{}
+	for _, types := range b.byRule {
+		for _, t := range types {
+			if prefix, wild := strings.CutSuffix(t, ".*"); wild {
+				out.below[prefix] = candidates{}
+			} else {
+				out.exact[t] = candidates{}
+			}
+		}
+	}
+	for t := range out.exact {
+		out.exact[t] = b.candidates(func(pattern string) bool { return matchesType(pattern, t) })
+		out.types = append(out.types, t)
+	}
+	slices.Sort(out.types)
+	for prefix := range out.below {
+		out.below[prefix] = b.candidates(func(pattern string) bool {
+			at, wild := strings.CutSuffix(pattern, ".*")
+			return wild && (at == prefix || strings.HasPrefix(prefix, at+"."))
+		})
+	}
+	for i := range out.rules {
+		if w := out.rules[i].when; w != nil {
+			out.attributes = append(out.attributes, w.attributes...)
+			out.readsFit = out.readsFit || w.readsFit
+		}
+	}
+	slices.Sort(out.attributes)
+	out.attributes = slices.Compact(out.attributes)
+}
+
+func (b *compiler) candidates(matches func(pattern string) bool) candidates {
+	var found candidates
+	for i, types := range b.byRule {
+		if !slices.ContainsFunc(types, matches) {
+			continue
+		}
+		found.rules = append(found.rules, i)
+		if w := b.out.rules[i].when; w != nil {
+			found.readsProfile = found.readsProfile || w.readsProfile
+			found.campaign = found.campaign || w.readsCampaign
+			found.properties = append(found.properties, w.properties...)
+		}
+	}
+	slices.Sort(found.properties)
+	found.properties = slices.Compact(found.properties)
+	return found
+}
+
+// matchesType says whether a pattern stands for an activity type.
+func matchesType(pattern, t string) bool {
+	prefix, wild := strings.CutSuffix(pattern, ".*")
+	if !wild {
+		return pattern == t
+	}
+	return len(t) > len(prefix)+1 && t[len(prefix)] == '.' && t[:len(prefix)] == prefix
+}
+
+// candidates returns the rules that an activity of this type may match.
+func (c *Compiled) candidates(t string) candidates {
+	if found, ok := c.exact[t]; ok {
+		return found
+	}
+	if len(c.below) == 0 {
+		return candidates{}
+	}
+	for end := strings.LastIndexByte(t, '.'); end > 0; end = strings.LastIndexByte(t[:end], '.') {
+		if found, ok := c.below[t[:end]]; ok {
+			return found
+		}
+	}
+	return candidates{}
+}
+
+func named(description, id string) string {
+	if description != "" {
+		return description
+	}
+	return id
+}
+
+func inDays(d time.Duration) string {
+	days := d.Hours() / 24
+	if days == 1 {
+		return "1 day"
+	}
+	return fmt.Sprintf("%v days", days)
+}

@@ -1,0 +1,198 @@
+package engagement
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/assay-hq/assay/services/internal/points"
+)
+
+// scenario is a model and what is known of one lead, in the order of arrival.
+type scenario struct {
+	model    Model
+	compiled *Compiled
+	// batches arrive one after another: late, shuffled, repeated.
+	batches [][]Fact
+	// facts is the set of them, in the order of versions: as a history sent again.
+	facts []Fact
+	fit   []FitPoint
+	// instants to ask about: before, between and long after the facts.
+	instants []int64
+}
+
+func (s scenario) String() string {
+	return fmt.Sprintf("%+v\n%d facts in %d batches", s.model, len(s.facts), len(s.batches))
+}
+
+var start = time.Date(2026, 2, 20, 0, 0, 0, 0, time.UTC).UnixMicro()
+
+const hour = int64(time.Hour / time.Microsecond)
+
+// scenarios draws the shape and lets a generator of its own fill it: histories of
+// hundreds of facts would take rapid too long.
+var scenarios = rapid.Custom(func(t *rapid.T) scenario {
+	return newScenario(
+		rapid.OneOf(rapid.IntRange(0, 12), rapid.IntRange(0, 60), rapid.IntRange(60, 400)).Draw(t, "facts"),
+		rapid.Uint64().Draw(t, "seed"),
+	)
+})
+
+func newScenario(n int, seed uint64) scenario {
+	r := rand.New(rand.NewPCG(seed, 7))
+	s := scenario{model: randomModel(r)}
+	compiled, err := Compile(s.model)
+	if err != nil {
+		panic(err)
+	}
+	s.compiled = compiled
+	days := 1 + r.Int64N(150)
+	for i := range n {
+		s.facts = append(s.facts, randomFact(r, i, days))
+	}
+	// The order of versions is not the order of time, but often near it.
+	slices.SortStableFunc(s.facts, func(a, b Fact) int {
+		return int((a.Micros-b.Micros)/hour) + int(hashOf(b.ID)%72) - int(hashOf(a.ID)%72)
+	})
+	for range r.IntN(4) {
+		s.fit = append(s.fit, FitPoint{
+			Micros: start + r.Int64N(days*24)*hour, Scored: r.IntN(3) > 0,
+			Points: points.Points(r.IntN(100)) * points.One, Class: pick(r, "A", "B", ""),
+		})
+	}
+	s.batches = arrivals(r, s.facts)
+	for range 3 {
+		s.instants = append(s.instants, start+r.Int64N(days*24*2)*hour)
+	}
+	s.instants = append(s.instants, start+(days+1)*24*hour, start+4000*24*hour)
+	return s
+}
+
+func hashOf(s string) (h uint32) {
+	for _, c := range s {
+		h = h*16777619 ^ uint32(c)
+	}
+	return h
+}
+
+// arrivals cuts facts into batches, moves some back and repeats some.
+func arrivals(r *rand.Rand, facts []Fact) [][]Fact {
+	shuffled := slices.Clone(facts)
+	if r.IntN(3) == 0 {
+		r.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+	}
+	var late, batch []Fact
+	var batches [][]Fact
+	size := 1 + r.IntN(40)
+	for _, f := range shuffled {
+		switch r.IntN(12) {
+		case 0:
+			late = append(late, f)
+			continue
+		case 1:
+			late = append(late, f) // arrives now and again later
+		}
+		if batch = append(batch, f); r.IntN(size) == 0 {
+			batches, batch = append(batches, batch), nil
+			if len(late) > 0 && r.IntN(2) == 0 {
+				batches, late = append(batches, late), nil
+			}
+		}
+	}
+	return append(batches, append(batch, late...))
+}
+
+func pick[T any](r *rand.Rand, from ...T) T { return from[r.IntN(len(from))] }
+
+func maybe(r *rand.Rand, p points.Points) *points.Points {
+	if r.IntN(3) > 0 {
+		return nil
+	}
+	p = points.Points(r.Int64N(int64(p)))
+	return &p
+}
+
+func randomModel(r *rand.Rand) Model {
+	m := Model{
+		Cap:          maybe(r, 15000),
+		TimeZone:     pick(r, "", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"),
+		CountWindows: pick(r, nil, []int{1, 7}, []int{30}),
+		Bands:        pick(r, nil, []Edge{{"1", 8000}, {"2", 2500}, {"3", 0}}),
+	}
+	for g := range 1 + r.IntN(3) {
+		group := Group{ID: fmt.Sprintf("g%d", g), Cap: maybe(r, 9000), Decay: randomDecay(r)}
+		for i := range r.IntN(4) {
+			group.Rules = append(group.Rules, randomRule(r, fmt.Sprintf("g%d_r%d", g, i)))
+		}
+		m.Groups = append(m.Groups, group)
+	}
+	for i := range r.IntN(3) {
+		m.Signals = append(m.Signals, Signal{ID: fmt.Sprintf("s%d", i), Activities: []string{pick(r, types...)}, When: pick(r, conditions...)})
+	}
+	return m
+}
+
+var (
+	types = []string{"page.viewed", "page.*", "form.submitted", "form.*", "lifecycle.recycled", "email.clicked"}
+	// conditions read the activity, the profile, both, or something nobody has.
+	conditions = []string{
+		"", "", "", `activity.properties.path == "/pricing"`, `lead.country == "DE"`, `fit.score >= 50`,
+		`lead.country == "DE" && activity.properties.n > 2`, `fit.class == "A" || activity.campaign == "spring"`,
+		`has(lead.country)`, `lead.nobody_knows == 1`, `activity.properties.path.startsWith("/pr") && lead.size > 100`,
+	}
+)
+
+func randomRule(r *rand.Rand, id string) Rule {
+	rule := Rule{
+		ID: id, Activities: []string{pick(r, types...)}, When: pick(r, conditions...),
+		Points: points.Points(r.IntN(12000) - 4000), Cap: maybe(r, 8000),
+	}
+	if rule.Activities[0] == "page.viewed" && r.IntN(2) == 0 {
+		rule.Activities = append(rule.Activities, "email.*")
+	}
+	if r.IntN(2) == 0 {
+		rule.Limit = &Limit{Count: r.IntN(4), Per: Per(r.IntN(5))}
+		if rule.Limit.Per != PerLead {
+			rule.Limit.Every = r.IntN(4)
+		}
+	}
+	if r.IntN(3) == 0 {
+		decay := randomDecay(r)
+		rule.Decay = &decay
+	}
+	return rule
+}
+
+func randomDecay(r *rand.Rand) Decay {
+	switch r.IntN(4) {
+	case 0:
+		return Decay{HalfLife: time.Duration(1+r.IntN(60*24)) * time.Hour}
+	case 1:
+		return Decay{Window: 1 + r.IntN(60)}
+	default:
+		return Decay{}
+	}
+}
+
+func randomFact(r *rand.Rand, i int, days int64) Fact {
+	f := Fact{
+		Source: pick(r, "web", "crm"), ID: fmt.Sprint(i),
+		Micros: start + r.Int64N(days*24)*hour, // on the hour, so that instants are shared
+	}
+	if r.IntN(2) == 0 {
+		f.ID = fmt.Sprintf("01890a5d-ac96-774b-bcce-b302099a%04x", i)
+	}
+	if r.IntN(6) == 0 {
+		f.Kind = Attribute
+		f.Name = pick(r, "country", "size", "unread")
+		f.Value = []byte(pick(r, `"DE"`, `"FR"`, `200`, `null`, ``, `"DE"`))
+		return f
+	}
+	f.Type = pick(r, "page.viewed", "form.submitted", "form.a.b", "lifecycle.recycled", "email.clicked", "form", "unheard.of")
+	f.Campaign = pick(r, "", "spring")
+	f.Properties = []byte(pick(r, ``, `{"path":"/pricing","n":3}`, `{"n":1,"path":"/"}`, `{"path":7}`, `{broken`))
+	return f
+}
