@@ -63,8 +63,9 @@ type Assessment struct {
 	// Fit and Engagement that the decision saw; nil if the standard has no such model.
 	Fit        *typev1.Fit
 	Engagement *typev1.Engagement
-	// AttributesJSON are the attributes that the standard reads.
-	AttributesJSON []byte
+	// Attributes gives the attributes that the rules read, as one JSON object. It is
+	// called only for a decision that is recorded.
+	Attributes func() []byte
 }
 
 // Result is what became of a lead.
@@ -303,7 +304,7 @@ func (b *batch) assess(l *Lead, a *Assessment, f *followed) (string, error) {
 		record.Handoff = HandoffName(f.handoff)
 		blob, err := proto.Marshal(&handoffv1.Decision{
 			Name: DecisionName(l.ID, now.decision), Evidence: record,
-			AttributesJson: a.AttributesJSON, LeadSourceJson: l.LeadSourceJSON,
+			AttributesJson: a.attributes(), LeadSourceJson: l.LeadSourceJSON,
 		})
 		if err != nil {
 			return "", err
@@ -317,6 +318,13 @@ func (b *batch) assess(l *Lead, a *Assessment, f *followed) (string, error) {
 	b.newVerdicts = append(b.newVerdicts, l.ID, a.Standard, a.Track, now.version, now.verdict, now.reasons,
 		now.fitClass, now.band, now.decision, blob)
 	return now.decision, nil
+}
+
+func (a *Assessment) attributes() []byte {
+	if a.Attributes == nil {
+		return nil
+	}
+	return a.Attributes()
 }
 
 // evidence is what the row of a verdict keeps beside its columns.

@@ -1,0 +1,330 @@
+package handoff
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
+	"github.com/assay-hq/assay/services/handoff/internal/store"
+	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/caller"
+	"github.com/assay-hq/assay/services/internal/pagetoken"
+	"github.com/assay-hq/assay/services/internal/terms"
+)
+
+// handoffServer answers the HandoffService. The comments in its proto say what each
+// method promises.
+type handoffServer struct {
+	handoffv1.UnimplementedHandoffServiceServer
+	store *store.Store
+	// said is called after sales said something.
+	said func()
+}
+
+func (s *handoffServer) GetQualification(ctx context.Context, in *handoffv1.GetQualificationRequest) (*handoffv1.Qualification, error) {
+	standard := ""
+	if in.GetStandard() != "" {
+		standard = id(in.GetStandard())
+	}
+	q, err := s.store.Qualification(ctx, id(in.GetName()), standard)
+	return q, handoffError(in.GetName(), err)
+}
+
+func (s *handoffServer) ListQualifications(ctx context.Context, in *handoffv1.ListQualificationsRequest) (*handoffv1.ListQualificationsResponse, error) {
+	filter, err := qualificationFilter(in.GetFilter())
+	if err != nil {
+		return nil, err
+	}
+	byEngagement := false
+	switch order := in.GetOrderBy(); order {
+	case "", "decide_time desc":
+	case "engagement_score desc":
+		byEngagement = true
+	default:
+		return nil, apierr.InvalidField("orderBy", "`decide_time desc` or `engagement_score desc`")
+	}
+	query := []string{"qualifications", in.GetFilter(), strconv.FormatBool(byEngagement)}
+	place, err := place(in.GetPageToken(), query, 3)
+	if err != nil {
+		return nil, err
+	}
+	size := pageSize(in.GetPageSize())
+	lines, err := s.store.Qualifications(ctx, filter, byEngagement, place, size+1)
+	if err != nil {
+		return nil, err
+	}
+	out := &handoffv1.ListQualificationsResponse{}
+	for i, line := range lines {
+		if i == size {
+			out.NextPageToken = token(query, lines[i-1].Place)
+			break
+		}
+		out.Qualifications = append(out.Qualifications, line.Qualification)
+	}
+	return out, nil
+}
+
+func (s *handoffServer) ListDecisions(ctx context.Context, in *handoffv1.ListDecisionsRequest) (*handoffv1.ListDecisionsResponse, error) {
+	query := []string{"decisions", in.GetParent()}
+	place, err := place(in.GetPageToken(), query, 2)
+	if err != nil {
+		return nil, err
+	}
+	size := pageSize(in.GetPageSize())
+	records, err := s.store.Decisions(ctx, id(in.GetParent()), place, size+1)
+	if err != nil {
+		return nil, err
+	}
+	out := &handoffv1.ListDecisionsResponse{}
+	for i, record := range records {
+		if i == size {
+			out.NextPageToken = token(query, records[i-1].Place)
+			break
+		}
+		out.Decisions = append(out.Decisions, record.Decision)
+	}
+	return out, nil
+}
+
+func (s *handoffServer) ListStageMoves(ctx context.Context, in *handoffv1.ListStageMovesRequest) (*handoffv1.ListStageMovesResponse, error) {
+	query := []string{"stageMoves", in.GetParent()}
+	place, err := place(in.GetPageToken(), query, 2)
+	if err != nil {
+		return nil, err
+	}
+	size := pageSize(in.GetPageSize())
+	moves, err := s.store.Moves(ctx, id(in.GetParent()), place, size+1)
+	if err != nil {
+		return nil, err
+	}
+	out := &handoffv1.ListStageMovesResponse{}
+	for i := range moves {
+		if i == size {
+			out.NextPageToken = token(query, moves[i-1].Place())
+			break
+		}
+		out.StageMoves = append(out.StageMoves, moves[i].Proto())
+	}
+	return out, nil
+}
+
+func (s *handoffServer) GetHandoff(ctx context.Context, in *handoffv1.GetHandoffRequest) (*handoffv1.Handoff, error) {
+	h, err := s.store.Handoff(ctx, id(in.GetName()))
+	return h, handoffError(in.GetName(), err)
+}
+
+func (s *handoffServer) ListHandoffs(ctx context.Context, in *handoffv1.ListHandoffsRequest) (*handoffv1.ListHandoffsResponse, error) {
+	filter, err := handoffFilter(in.GetFilter())
+	if err != nil {
+		return nil, err
+	}
+	query := []string{"handoffs", in.GetFilter()}
+	place, err := place(in.GetPageToken(), query, 2)
+	if err != nil {
+		return nil, err
+	}
+	size := pageSize(in.GetPageSize())
+	handoffs, err := s.store.Handoffs(ctx, filter, place, size+1)
+	if err != nil {
+		return nil, err
+	}
+	out := &handoffv1.ListHandoffsResponse{}
+	for i, h := range handoffs {
+		if i == size {
+			out.NextPageToken = token(query, store.HandoffPlace(handoffs[i-1]))
+			break
+		}
+		out.Handoffs = append(out.Handoffs, h)
+	}
+	return out, nil
+}
+
+func (s *handoffServer) AcceptHandoff(ctx context.Context, in *handoffv1.AcceptHandoffRequest) (*handoffv1.Handoff, error) {
+	return s.act(ctx, in.GetName(), store.Act{
+		Cause: lifecycle.ByAccept, To: lifecycle.SalesAccepted, Etag: in.GetEtag(),
+	})
+}
+
+func (s *handoffServer) RejectHandoff(ctx context.Context, in *handoffv1.RejectHandoffRequest) (*handoffv1.Handoff, error) {
+	return s.act(ctx, in.GetName(), store.Act{
+		Cause: lifecycle.ByReject, To: lifecycle.Recycled, Reason: in.GetReason(), Etag: in.GetEtag(),
+	})
+}
+
+func (s *handoffServer) RecycleHandoff(ctx context.Context, in *handoffv1.RecycleHandoffRequest) (*handoffv1.Handoff, error) {
+	return s.act(ctx, in.GetName(), store.Act{
+		Cause: lifecycle.ByRecycle, To: lifecycle.Recycled, Reason: in.GetReason(), Etag: in.GetEtag(),
+	})
+}
+
+// outcomeStages are the stages that outcomes lead to.
+var outcomeStages = map[handoffv1.Outcome_Kind]lifecycle.Stage{
+	handoffv1.Outcome_KIND_SALES_QUALIFIED: lifecycle.SalesQualified,
+	handoffv1.Outcome_KIND_OPPORTUNITY:     lifecycle.Opportunity,
+	handoffv1.Outcome_KIND_WON:             lifecycle.Customer,
+	handoffv1.Outcome_KIND_LOST:            lifecycle.Lost,
+}
+
+func (s *handoffServer) RecordOutcome(ctx context.Context, in *handoffv1.RecordOutcomeRequest) (*handoffv1.Handoff, error) {
+	to, known := outcomeStages[in.GetOutcome()]
+	switch {
+	case !known:
+		return nil, apierr.InvalidField("outcome", "`KIND_SALES_QUALIFIED`, `KIND_OPPORTUNITY`, `KIND_WON` or `KIND_LOST`")
+	case in.GetAmount() != "" && in.GetCurrencyCode() == "":
+		return nil, apierr.InvalidField("currencyCode", "the currency of the amount, e.g. `EUR`")
+	case in.GetAmount() == "" && in.GetCurrencyCode() != "":
+		return nil, apierr.InvalidField("amount", "an amount in the currency, e.g. `12500.00`")
+	}
+	return s.act(ctx, in.GetName(), store.Act{
+		Cause: lifecycle.ByOutcome, To: to, Reason: in.GetReason(), Etag: in.GetEtag(),
+		Outcome: &handoffv1.Outcome{
+			Kind: in.GetOutcome(), Reason: in.GetReason(), Amount: in.GetAmount(), CurrencyCode: in.GetCurrencyCode(),
+		},
+	})
+}
+
+func (s *handoffServer) act(ctx context.Context, name string, a store.Act) (*handoffv1.Handoff, error) {
+	who, ok := caller.From(ctx)
+	if !ok {
+		return nil, apierr.Unauthenticated()
+	}
+	a.Handoff, a.Actor = id(name), who.Actor
+	h, err := s.store.Act(ctx, a)
+	if err != nil {
+		return nil, handoffError(name, err)
+	}
+	s.said()
+	return h, nil
+}
+
+// handoffError is what the API says of an error of the store.
+func handoffError(name string, err error) error {
+	var (
+		state     *store.StateError
+		forbidden *lifecycle.ForbiddenError
+	)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, store.ErrNotFound):
+		return apierr.NotFound(name)
+	case errors.Is(err, store.ErrEtag):
+		return apierr.EtagMismatch(name)
+	case errors.Is(err, lifecycle.ErrNoReason):
+		return apierr.InvalidField("reason", "a reason, e.g. `no_budget`")
+	case errors.As(err, &state):
+		wanted := make([]string, len(state.Wanted))
+		for i, w := range state.Wanted {
+			wanted[i] = strings.TrimPrefix(w.String(), "STATE_")
+		}
+		return apierr.WrongState(name, strings.TrimPrefix(state.Is.String(), "STATE_"), strings.Join(wanted, " or "))
+	case errors.As(err, &forbidden):
+		return apierr.WrongState(name, forbidden.Is.String(), forbidden.WantedNames())
+	default:
+		return err
+	}
+}
+
+// place is the place that a page token stands for, a number and texts; nil for the
+// first page.
+func place(pageToken string, query any, n int) ([]any, error) {
+	key, err := pagetoken.DecodeN(pageToken, query, n)
+	if err != nil || key == nil {
+		return nil, err
+	}
+	place := make([]any, n)
+	for i, v := range key {
+		place[i] = v
+	}
+	number, err := strconv.ParseInt(key[0], 10, 64)
+	if err != nil {
+		return nil, apierr.PageTokenMismatch()
+	}
+	place[0] = number
+	return place, nil
+}
+
+// token is the page token of a place.
+func token(query any, place []any) string {
+	key := make([]string, len(place))
+	for i, v := range place {
+		switch v := v.(type) {
+		case int64:
+			key[i] = strconv.FormatInt(v, 10)
+		case string:
+			key[i] = v
+		}
+	}
+	return pagetoken.Encode(query, key...)
+}
+
+func qualificationFilter(filter string) ([]store.Term, error) {
+	return read(filter, map[string]field{
+		"stage":           {store.StageColumn, typev1.LifecycleStage_value, "LIFECYCLE_STAGE_"},
+		"verdict":         {store.VerdictColumn, typev1.Verdict_value, "VERDICT_"},
+		"fit_class":       {column: store.FitClassColumn},
+		"engagement_band": {column: store.BandColumn},
+		"track":           {column: store.TrackColumn},
+		"standard":        {column: store.StandardColumn, prefix: "standards/"},
+	})
+}
+
+func handoffFilter(filter string) ([]store.Term, error) {
+	return read(filter, map[string]field{
+		"state": {store.StateColumn, handoffv1.Handoff_State_value, "STATE_"},
+		"queue": {column: store.QueueColumn},
+		"owner": {column: store.OwnerColumn},
+		"lead":  {column: store.LeadColumn, prefix: "leads/"},
+		"track": {column: store.TrackColumn},
+	})
+}
+
+// field is what a field of a filter stands for: a column, and either the numbers of
+// an enum or a text. The prefix may be left out.
+type field struct {
+	column store.Column
+	values map[string]int32
+	prefix string
+}
+
+func read(filter string, fields map[string]field) ([]store.Term, error) {
+	kinds := make(map[string]terms.Kind, len(fields))
+	for name, f := range fields {
+		kinds[name] = terms.Text
+		if f.values != nil {
+			kinds[name] = terms.OneOf(f.names()...)
+		}
+	}
+	parsed, err := terms.Parse(filter, kinds)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]store.Term, len(parsed))
+	for i, t := range parsed {
+		f := fields[t.Field]
+		text := strings.TrimPrefix(t.Text, f.prefix)
+		out[i] = store.Term{Column: f.column, Value: text}
+		if f.values != nil {
+			out[i].Value = int64(f.values[f.prefix+text])
+		}
+	}
+	return out, nil
+}
+
+// names are the values of an enum, with and without their prefix, in its order.
+func (f field) names() []string {
+	var short, full []string
+	for n := int32(1); int(n) < len(f.values); n++ {
+		for name, number := range f.values {
+			if number == n {
+				full = append(full, name)
+				short = append(short, strings.TrimPrefix(name, f.prefix))
+			}
+		}
+	}
+	return append(short, full...)
+}

@@ -1,0 +1,226 @@
+package qualifier
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/standard"
+	"github.com/assay-hq/assay/services/handoff/internal/store"
+	"github.com/assay-hq/assay/services/internal/condition"
+)
+
+// ownSource is the source of the facts that handoff itself sends.
+const ownSource = "assay:handoff"
+
+// end is how a job ends.
+type end int8
+
+const (
+	// open: not through yet. A job that stays open is given back.
+	open end = iota
+	// decided: stored.
+	decided
+	// failed: with an error that counts against the lead.
+	failed
+)
+
+// job is one claimed lead in a pass.
+type job struct {
+	*ingestv1.ClaimedLead
+	claimed time.Time
+
+	// attributes are those of the lead now; raw the same as JSON.
+	attributes condition.AttributeMap
+	raw        map[string]json.RawMessage
+	// standards that apply.
+	standards []*standard.Compiled
+	// fits and engagements by revision.
+	fits        map[string]fit
+	engagements map[string]*typev1.Engagement
+	// stirred is when the latest fact of the lead's own was received.
+	stirred time.Time
+	// outcome is the latest that an import brought.
+	outcome *handoffv1.Outcome
+
+	fitDuration, engagementDuration time.Duration
+
+	end    end
+	digest *typev1.DecisionDigest
+	error  string
+
+	// span is the lead's `assay.qualify`; nil if the lead is not traced.
+	span trace.Span
+}
+
+// fit is a fit with its course over time.
+type fit struct {
+	*typev1.Fit
+	timeline []*typev1.FitPoint
+}
+
+func newJob(lead *ingestv1.ClaimedLead, now time.Time) *job {
+	j := &job{ClaimedLead: lead, claimed: now}
+	j.note(lead.GetFacts())
+	return j
+}
+
+// reset forgets what an attempt found.
+func (j *job) reset() {
+	j.standards, j.fits, j.engagements = nil, nil, nil
+}
+
+// fail ends the job. The error goes to ingest and into the log, so only a code and
+// our own words are kept of it: texts of other kinds may be personal.
+func (j *job) fail(err error) {
+	j.end = failed
+	if s, ok := status.FromError(err); ok {
+		j.error = s.Code().String() + ": " + clip(s.Message())
+		return
+	}
+	j.error = clip(err.Error())
+}
+
+// failf ends the job with our own words.
+func (j *job) failf(format string, args ...any) {
+	j.end, j.error = failed, clip(fmt.Sprintf(format, args...))
+}
+
+func clip(s string) string {
+	const most = 1000
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "")
+	}
+	return s
+}
+
+// note takes from facts what the lifecycle asks of them.
+func (j *job) note(facts []*typev1.Fact) {
+	for _, f := range facts {
+		if f.GetSource() == ownSource {
+			continue
+		}
+		kind := f.GetActivity().GetType()
+		if strings.HasPrefix(kind, "sales.") || strings.HasPrefix(kind, "lifecycle.") {
+			j.noteOutcome(f, kind)
+			continue
+		}
+		if at := f.GetReceivedTime().AsTime(); at.After(j.stirred) {
+			j.stirred = at
+		}
+	}
+}
+
+// noteOutcome keeps the latest imported outcome.
+func (j *job) noteOutcome(f *typev1.Fact, kind string) {
+	o := &handoffv1.Outcome{Actor: "import", OccurredTime: f.GetEffectiveTime()}
+	switch kind {
+	case "sales.won":
+		o.Kind = handoffv1.Outcome_KIND_WON
+	case "sales.lost":
+		o.Kind = handoffv1.Outcome_KIND_LOST
+	default:
+		return
+	}
+	if j.outcome != nil && !later(o.GetOccurredTime(), j.outcome.GetOccurredTime()) {
+		return
+	}
+	var properties struct {
+		Reason       any `json:"reason"`
+		Amount       any `json:"amount"`
+		CurrencyCode any `json:"currency_code"`
+	}
+	if json.Unmarshal(f.GetActivity().GetPropertiesJson(), &properties) == nil {
+		o.Reason, o.Amount, o.CurrencyCode = text(properties.Reason), text(properties.Amount), text(properties.CurrencyCode)
+	}
+	j.outcome = o
+}
+
+// text is a short text or number from properties; empty for anything else.
+func text(v any) string {
+	switch v := v.(type) {
+	case string:
+		return clip(v)
+	case float64:
+		return strings.TrimSuffix(fmt.Sprintf("%.2f", v), ".00")
+	default:
+		return ""
+	}
+}
+
+func later(a, b *timestamppb.Timestamp) bool { return a.AsTime().After(b.AsTime()) }
+
+// read reads the lead's attributes and finds the standards that apply.
+func (j *job) read(active []*standard.Compiled) error {
+	if j.attributes == nil {
+		j.raw = map[string]json.RawMessage{}
+		if len(j.GetAttributesJson()) > 0 {
+			if err := json.Unmarshal(j.GetAttributesJson(), &j.raw); err != nil {
+				return fmt.Errorf("attributes of the lead are no JSON object")
+			}
+		}
+		j.attributes = make(condition.AttributeMap, len(j.raw))
+		for key, value := range j.raw {
+			if v, err := condition.ParseValue(value); err == nil { // else unknown
+				j.attributes[key] = v
+			}
+		}
+	}
+	j.standards = nil
+	for _, s := range active {
+		if s.AppliesTo != nil {
+			if answer, _ := s.AppliesTo.Eval(&condition.Facts{Lead: j.attributes}); answer != condition.True {
+				continue
+			}
+		}
+		j.standards = append(j.standards, s)
+	}
+	return nil
+}
+
+// frozen are the attributes that a standard's rules read, as one JSON object.
+func (j *job) frozen(s *standard.Compiled) []byte {
+	kept := map[string]json.RawMessage{}
+	for _, key := range s.Rules.Attributes() {
+		if value, known := j.raw[key]; known {
+			kept[key] = value
+		}
+	}
+	b, err := json.Marshal(kept)
+	if err != nil {
+		return nil
+	}
+	return b
+}
+
+// toDecide is the job as the store takes it.
+func (j *job) toDecide() *store.Lead {
+	l := &store.Lead{
+		ID: store.LeadID(j.GetLead()), FactsVersion: j.GetToVersion(), AsOf: j.GetAsOfTime().AsTime(),
+		Historical: j.GetHistorical(), Stirred: j.stirred, Outcome: j.outcome,
+		Accepted: j.GetAcceptedTime().AsTime(), AcceptDuration: j.GetAcceptDuration().AsDuration(), Claimed: j.claimed,
+		FitDuration: j.fitDuration, EngagementDuration: j.engagementDuration,
+		LeadSourceJSON: j.GetLeadSourceJson(),
+	}
+	if j.span != nil {
+		l.TraceID = j.span.SpanContext().TraceID().String()
+	}
+	for _, s := range j.standards {
+		fit, engagement := j.fits[s.FitRevision], j.engagements[s.EngagementRevision]
+		l.Assessments = append(l.Assessments, store.Assessment{
+			Standard: s.ID, Version: s.Version, Track: s.Track, Queue: s.Queue,
+			Decision: decide(s, j.attributes, fit.Fit, engagement),
+			Fit:      fit.Fit, Engagement: engagement,
+			Attributes: func() []byte { return j.frozen(s) },
+		})
+	}
+	return l
+}

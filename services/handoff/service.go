@@ -1,0 +1,138 @@
+// Package handoff decides which leads sales should call, can say why, and keeps
+// what sales does with them.
+//
+//		ingest ◀──claim, complete──┐         ┌── assess ──▶ profilefit
+//		  ▲                        │         │
+//		  │                    qualifier ────┴── apply ───▶ behavior
+//		  │                        │
+//		  │                     decision ─▶ lifecycle ─▶ store ─▶ handoffs
+//		  │                                                │
+//		  └──────────── moves, and what sales says ◀───── outbox
+//
+//	  - internal/standard: the standards, compiled; which versions decide.
+//	  - internal/decision: rules and evidence in, verdict out (pure).
+//	  - internal/lifecycle: where a lead may go, and by whom (pure).
+//	  - internal/qualifier: the loop from a changed lead to its decision.
+//	  - internal/store: what was decided, in one transaction with what follows.
+//	  - internal/outbox: tells ingest of moves and of what sales said.
+//	  - internal/access: API keys.
+package handoff
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"google.golang.org/grpc"
+
+	behaviorv1 "github.com/assay-hq/assay/gen/go/assay/behavior/v1"
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
+	profilefitv1 "github.com/assay-hq/assay/gen/go/assay/profilefit/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/access"
+	"github.com/assay-hq/assay/services/handoff/internal/outbox"
+	"github.com/assay-hq/assay/services/handoff/internal/qualifier"
+	"github.com/assay-hq/assay/services/handoff/internal/standard"
+	"github.com/assay-hq/assay/services/handoff/internal/store"
+	"github.com/assay-hq/assay/services/handoff/migrations"
+	"github.com/assay-hq/assay/services/internal/caller"
+	"github.com/assay-hq/assay/services/internal/sqldb"
+	"github.com/assay-hq/assay/services/internal/telemetry"
+)
+
+// Migrations are the steps of handoff's schema.
+var Migrations fs.FS = migrations.FS
+
+// Deps are what the service needs.
+type Deps struct {
+	// DB is handoff's database, migrated.
+	DB *sqldb.DB
+	// Telemetry of the service.
+	Telemetry *telemetry.Telemetry
+	// Now is the clock.
+	Now func() time.Time
+	// Ingest, ProfileFit and Behavior are connections to the other services.
+	Ingest, ProfileFit, Behavior grpc.ClientConnInterface
+}
+
+// Service is handoff.
+type Service struct {
+	db        *sqldb.DB
+	standards *standard.Registry
+	keys      *access.Keys
+	store     *store.Store
+	qualifier *qualifier.Qualifier
+	outbox    *outbox.Sender
+}
+
+// New composes the service; nothing runs yet.
+func New(d Deps) (*Service, error) {
+	s := &Service{db: d.DB, standards: standard.NewRegistry(d.DB, d.Now), keys: access.NewKeys(d.DB, d.Now)}
+	s.store = store.New(d.DB, d.Now, s.standards.ActiveIn)
+	s.outbox = outbox.New(s.store, ingestv1.NewIngestServiceClient(d.Ingest), d.Telemetry.Log)
+	var err error
+	s.qualifier, err = qualifier.New(qualifier.Deps{
+		Pending:   ingestv1.NewPendingServiceClient(d.Ingest),
+		Fit:       profilefitv1.NewProfileFitServiceClient(d.ProfileFit),
+		Behavior:  behaviorv1.NewBehaviorScoringServiceClient(d.Behavior),
+		Standards: s.standards,
+		Store:     s.store,
+		Tracer:    d.Telemetry.Tracer,
+		Meter:     d.Telemetry.Meter,
+		Log:       d.Telemetry.Log,
+		Now:       d.Now,
+		Decided:   s.outbox.Wake,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("handoff: %w", err)
+	}
+	return s, nil
+}
+
+// Register offers the service's APIs.
+func (s *Service) Register(r grpc.ServiceRegistrar) {
+	handoffv1.RegisterHandoffServiceServer(r, &handoffServer{store: s.store, said: s.outbox.Wake})
+	handoffv1.RegisterStandardServiceServer(r, &standardServer{standards: s.standards})
+	handoffv1.RegisterAccessServiceServer(r, &accessServer{keys: s.keys})
+}
+
+// Bootstrap prepares a new installation: it publishes the given standard if there is
+// none, and sees to it that there is an admin key. adminKey is the secret it shall
+// have, or empty; then secret is that of the key that was made, to be shown once, or
+// empty if there are keys already.
+func (s *Service) Bootstrap(ctx context.Context, standardYAML []byte, adminKey string) (secret string, err error) {
+	if err := s.standards.Bootstrap(ctx, "default.yaml", standardYAML); err != nil {
+		return "", fmt.Errorf("default standard: %w", err)
+	}
+	secret, _, err = s.keys.EnsureAdminKey(ctx, adminKey)
+	return secret, err
+}
+
+// Verify says who holds the secret of an API key, for a door in the same process.
+// The error is access.ErrUnknownSecret if nobody does.
+func (s *Service) Verify(ctx context.Context, secret string) (caller.Caller, error) {
+	key, err := s.keys.Verify(ctx, secret)
+	if err != nil {
+		return caller.Caller{}, err
+	}
+	return caller.Caller{Actor: key.Actor, Role: key.Role}, nil
+}
+
+// Start begins to qualify leads. The other services need not be up yet.
+func (s *Service) Start(ctx context.Context) error {
+	if s.db.Dialect() == sqldb.SQLite { // one process: whoever had a lease is gone
+		if err := s.store.VoidLeases(ctx); err != nil {
+			return fmt.Errorf("handoff: outbox: %w", err)
+		}
+	}
+	s.outbox.Start(ctx)
+	s.qualifier.Start(ctx)
+	return nil
+}
+
+// Stop ends the work: passes that run are finished, no new ones begin.
+func (s *Service) Stop() {
+	s.qualifier.Stop()
+	s.outbox.Stop()
+}
