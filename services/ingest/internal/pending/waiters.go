@@ -47,7 +47,6 @@ func NewWaiters(ask func(ctx context.Context, leads []string) (map[string]Decisi
 	return &Waiters{ask: ask, waiting: map[string]map[*waiter]struct{}{}, fresh: make(chan struct{}, 1)}
 }
 
-
 // Await returns the decision of a version of a lead or of a later one; false when
 // ctx ends first.
 func (w *Waiters) Await(ctx context.Context, lead string, version int64) (Decision, bool) {
@@ -139,9 +138,10 @@ func (w *Waiters) leads() []string {
 func (w *Waiters) run(ctx context.Context) {
 	pause := firstAsk
 	for {
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
+		if !w.sleep(ctx, pause) {
+			pause = firstAsk
+		} else {
+			pause = min(2*pause, lastAsk)
 		}
 		leads := w.leads()
 		if leads == nil {
@@ -152,11 +152,26 @@ func (w *Waiters) run(ctx context.Context) {
 		for lead, d := range decisions {
 			w.Tell(lead, d)
 		}
-		select {
-		case <-w.fresh:
-			pause = firstAsk
-		default:
-			pause = min(2*pause, lastAsk)
-		}
 	}
+}
+
+// sleep waits for a pause; false when somebody new cut it short.
+func (w *Waiters) sleep(ctx context.Context, pause time.Duration) bool {
+	end := time.NewTimer(pause)
+	defer end.Stop()
+	select {
+	case <-end.C:
+		return true
+	case <-ctx.Done():
+		return true
+	case <-w.fresh:
+	}
+	// However many come, the store is asked no more often than this.
+	first := time.NewTimer(min(pause, firstAsk))
+	defer first.Stop()
+	select {
+	case <-first.C:
+	case <-ctx.Done():
+	}
+	return false
 }

@@ -1,0 +1,164 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/assay-hq/assay/services/ingest/internal/activity"
+	"github.com/assay-hq/assay/services/ingest/internal/identity"
+	"github.com/assay-hq/assay/services/ingest/internal/lead"
+	"github.com/assay-hq/assay/services/ingest/internal/pending"
+	"github.com/assay-hq/assay/services/internal/sqldb"
+)
+
+// Capture is what one call brings: it is stored as a whole in one transaction.
+type Capture struct {
+	// RequestID makes the call repeatable; empty: it is not.
+	RequestID string
+	// Digest is of the body, for RequestID.
+	Digest []byte
+	// Received is when the call came in.
+	Received time.Time
+	// Historical facts are decided but nothing is handed off for them.
+	Historical bool
+	// Trace is the trace context of the call, or empty.
+	Trace string
+	// Subjects are who it is about.
+	Subjects []*Subject
+	// Reply makes the reply to keep under RequestID, once every subject has its
+	// result.
+	Reply func() ([]byte, error)
+
+	// Replayed is the reply of the first call with the same RequestID; the subjects
+	// then have no results.
+	Replayed []byte
+}
+
+// Subject is a lead and what is said of it.
+type Subject struct {
+	// Lead is the id of a known lead; empty: it is found by its identities.
+	Lead string
+	// Identities find the lead; those not known become its own.
+	Identities []identity.Identity
+	// OnlyActivities says that a lead is not made unless an activity is new.
+	OnlyActivities bool
+	// Attributes said of it.
+	Attributes []lead.Attribute
+	// Replace removes attributes not named in Attributes, derived ones excepted.
+	Replace bool
+	// LeadSource is where it first came from, as JSON; nil: not said.
+	LeadSource []byte
+	// StrictSource refuses a LeadSource other than the one that is set.
+	StrictSource bool
+	// Effective is since when attributes and identities hold.
+	Effective time.Time
+	// Source says who sent attributes and identities.
+	Source string
+	// ETag must match; empty: anything does.
+	ETag string
+	// Activities it did.
+	Activities []activity.Activity
+
+	// Result is what became of it.
+	Result Result
+}
+
+// Result is what became of a subject.
+type Result struct {
+	// Err refuses the subject, of which nothing is stored: [ErrNotFound],
+	// [ErrETagMismatch], [ErrTooManyAttributes], [ErrLeadSourceSet].
+	Err error
+	// Lead is the id of the lead, as found; empty if it was not made.
+	Lead string
+	// Person is the id of the person's lead: Lead, unless it was merged.
+	Person string
+	// Created says that the lead is new; Changed that anything about it is.
+	Created, Changed bool
+	// Version is the facts version with these facts.
+	Version int64
+	// Activities has one outcome for each activity.
+	Activities []Outcome
+}
+
+// Outcome is what became of an activity.
+type Outcome struct {
+	State OutcomeState
+	// Lead is the id of the lead that has it.
+	Lead string
+}
+
+// OutcomeState is what was done with an activity.
+type OutcomeState int
+
+// The states.
+const (
+	// Stored now.
+	Stored OutcomeState = iota
+	// Duplicate of a stored one.
+	Duplicate
+	// Conflict with a stored one of another body, which was kept.
+	Conflict
+)
+
+// overhead is about what a fact costs beside its texts, in bytes of a message.
+const overhead = 150
+
+func (c *Capture) size() int {
+	n := 0
+	for _, s := range c.Subjects {
+		for i := range s.Activities {
+			n += overhead + len(s.Activities[i].Properties)
+		}
+		for i := range s.Attributes {
+			n += overhead + len(s.Attributes[i].Value)
+		}
+	}
+	return n
+}
+
+// Capture stores a capture and returns after the durable commit. A capture of one
+// subject that is refused returns the refusal; of several each has its own. If ctx
+// ends first the capture may still be stored.
+func (s *Store) Capture(ctx context.Context, c *Capture) error {
+	err := errRaced
+	for range maxRaces {
+		if err = s.committer.Submit(ctx, c); !errors.Is(err, errRaced) {
+			break
+		}
+	}
+	if err != nil {
+		return err
+	}
+	s.bell.Ring()
+	return nil
+}
+
+// apply stores captures in one transaction.
+func (s *Store) apply(tx *sqldb.Tx, items []*Capture) []error {
+	errs := make([]error, len(items))
+	c := newCommit(s, tx)
+	if err := c.read(items); err != nil {
+		return sqldb.All(len(items), err)
+	}
+	for i, item := range items {
+		err := c.capture(item)
+		switch {
+		case err == nil:
+		case errors.Is(err, ErrRequestIDReused), len(item.Subjects) == 1 && err == item.Subjects[0].Result.Err: //nolint:errorlint // the same error
+			errs[i] = sqldb.Reject(err)
+		default:
+			return sqldb.All(len(items), err)
+		}
+	}
+	if err := c.write(); err != nil {
+		return sqldb.All(len(items), err)
+	}
+	return errs
+}
+
+// Await returns the decision of a version of a person's lead or of a later one;
+// false if ctx ends first.
+func (s *Store) Await(ctx context.Context, person string, version int64) (pending.Decision, bool) {
+	return s.waiters.Await(ctx, person, version)
+}

@@ -1,0 +1,96 @@
+// Package store keeps facts and the queue of leads to decide. All SQL of ingest
+// stands here.
+//
+// # Capturing
+//
+// Every change goes through one group commit ([Store.Capture]): what arrives while
+// a transaction runs goes into the next one together. A transaction takes few round
+// trips, however many activities it has: it reads replies of repeated calls, who
+// has which identity, the rows of the queue (which locks the leads), and activities
+// with the same ids; decides in Go what is new; and writes each table once.
+//
+// # Several processes on PostgreSQL
+//
+// The lock of a lead's row in `pending` guards its facts version, its place in the
+// queue and its current attributes. Locks are taken in the order of the ids. What
+// no lock guards has a unique key: two processes that make a lead for the same new
+// address, or store the same activity, collide there; the one that loses sees fewer
+// rows written than it meant to, rolls back and runs again, now seeing the other's.
+//
+// # Merged leads
+//
+// Facts keep the lead id they arrived with. `leads.canonical_id` names the person's
+// lead; versions, queue and current attributes belong to that one, and reads of facts
+// resolve over all its members.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/assay-hq/assay/services/ingest/internal/pending"
+	"github.com/assay-hq/assay/services/internal/sqldb"
+)
+
+// What callers can do something about.
+var (
+	// ErrNotFound: there is no such lead.
+	ErrNotFound = errors.New("store: no such lead")
+	// ErrETagMismatch: the lead was changed since its etag was read.
+	ErrETagMismatch = errors.New("store: etag mismatch")
+	// ErrRequestIDReused: the request id was used with another body.
+	ErrRequestIDReused = errors.New("store: request id reused")
+	// ErrTooManyAttributes: the lead would have more attributes than it may.
+	ErrTooManyAttributes = errors.New("store: too many attributes")
+	// ErrLeadSourceSet: the lead source is set, and to something else.
+	ErrLeadSourceSet = errors.New("store: lead source is set")
+)
+
+// errRaced says that another process was faster: run again and see what it did.
+var errRaced = errors.New("store: lost a race")
+
+// maxRaces bounds how often a capture runs again. Each race is lost to a commit of
+// another process, so that somebody always gets on.
+const maxRaces = 10
+
+// Store is safe for concurrent use.
+type Store struct {
+	db        *sqldb.DB
+	now       func() time.Time
+	committer *sqldb.Committer[*Capture]
+	known     *identityCache
+	bell      pending.Bell
+	waiters   *pending.Waiters
+}
+
+// Open returns the store of a database. Before anything is claimed, call
+// [Store.VoidLeases].
+func Open(db *sqldb.DB, now func() time.Time) *Store {
+	s := &Store{db: db, now: now, known: newIdentityCache()}
+	s.waiters = pending.NewWaiters(s.decisions)
+	s.committer = sqldb.NewCommitter(db, "capture", s.apply,
+		sqldb.MaxBytes(4<<20, func(c *Capture) int { return c.size() }))
+	return s
+}
+
+// Close commits what was submitted, and ends all waiting. The database stays open.
+func (s *Store) Close() {
+	s.committer.Close()
+	s.waiters.Close()
+}
+
+// Prune forgets replies of calls that were received before an instant.
+func (s *Store) Prune(ctx context.Context, before time.Time) error {
+	for {
+		var gone int64
+		err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
+			gone, err = tx.Affected(`DELETE FROM requests WHERE id IN (
+				SELECT id FROM requests WHERE received_at < $1 ORDER BY received_at LIMIT 1000)`, before.UnixMicro())
+			return err
+		})
+		if err != nil || gone == 0 {
+			return err
+		}
+	}
+}
