@@ -1,0 +1,24 @@
+-- +goose Up
+
+-- Fit models by revision, the hash of their content. Written once, never changed.
+CREATE TABLE models (
+    revision TEXT NOT NULL PRIMARY KEY,
+    model    BYTEA NOT NULL -- assay.type.v1.FitModel
+);
+
+-- The checkpoint of a lead under a model revision.
+CREATE TABLE fits (
+    lead_id       TEXT    NOT NULL,
+    revision      TEXT    NOT NULL,
+    writes        BIGINT  NOT NULL, -- how often the row was written: whoever writes says what it read
+    facts_version BIGINT  NOT NULL, -- the version of the lead's facts that it reflects
+    as_of         BIGINT  NOT NULL, -- the instant of the result
+    latest        BIGINT  NOT NULL, -- effective time of the latest fact; 0: there is none
+    facts         BYTEA   NOT NULL, -- the attribute facts that the model reads: fit.History
+    result        BYTEA   NOT NULL, -- assay.profilefit.v1.FitResult
+    PRIMARY KEY (lead_id, revision)
+);
+
+-- +goose Down
+DROP TABLE fits;
+DROP TABLE models;
