@@ -45,27 +45,27 @@ func WithRequestID(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, callKey{}, &call{requestID: id})
 }
 
-func observeUnary(log *slog.Logger) grpc.UnaryServerInterceptor {
+func observeUnary(log func(method string) *slog.Logger) grpc.UnaryServerInterceptor {
 	return func(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
 		c := &call{requestID: requestID(ctx)}
 		begin := time.Now()
 		ctx = context.WithValue(ctx, callKey{}, c)
 		err = catch(func() (err error) { resp, err = handler(ctx, req); return err })
-		if err = c.end(ctx, log, info.FullMethod, begin, err); err != nil {
+		if err = c.end(ctx, log(info.FullMethod), info.FullMethod, begin, err); err != nil {
 			return nil, err
 		}
 		return resp, nil
 	}
 }
 
-func observeStream(log *slog.Logger) grpc.StreamServerInterceptor {
+func observeStream(log func(method string) *slog.Logger) grpc.StreamServerInterceptor {
 	return func(srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 		ctx := stream.Context()
 		c := &call{requestID: requestID(ctx)}
 		begin := time.Now()
 		ctx = context.WithValue(ctx, callKey{}, c)
 		err := catch(func() error { return handler(srv, contextStream{stream, ctx}) })
-		return c.end(ctx, log, info.FullMethod, begin, err)
+		return c.end(ctx, log(info.FullMethod), info.FullMethod, begin, err)
 	}
 }
 

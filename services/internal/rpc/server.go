@@ -6,20 +6,27 @@ import (
 
 	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/telemetry"
-	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/reflection"
-	"google.golang.org/grpc/stats"
 )
 
 // ServerOptions configures a server.
 type ServerOptions struct {
 	// Telemetry is that of the service behind the server. Default: silent.
 	Telemetry *telemetry.Telemetry
+	// Services are the telemetries of services that share the server, by name. Calls
+	// of others are reported with Telemetry.
+	Services map[string]*telemetry.Telemetry
+	// Unknown handles the methods that no registered service has, e.g. by forwarding
+	// them; the caller is authenticated and authorized before. Default: UNIMPLEMENTED.
+	Unknown grpc.StreamHandler
+	// Forwarded are the full names of the services that Unknown handles, for
+	// reflection.
+	Forwarded []string
 	// Signer verifies internal tokens. Required.
 	Signer *caller.Signer
 	// Keys verifies API keys, on a server that faces the outside. Wrap it with
@@ -66,6 +73,7 @@ func NewServer(o ServerOptions) *Server {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	reports := reporters{o.Telemetry, o.Services}
 	received := maxInternalRequest
 	if o.Keys != nil {
 		// Beyond this gRPC refuses before it reads. The rest is for the headers.
@@ -77,30 +85,28 @@ func NewServer(o ServerOptions) *Server {
 		grpc.InitialConnWindowSize(connectionWindow),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
-		grpc.StatsHandler(otelgrpc.NewServerHandler(
-			otelgrpc.WithTracerProvider(o.Telemetry.TracerProvider),
-			otelgrpc.WithMeterProvider(o.Telemetry.MeterProvider),
-			otelgrpc.WithPropagators(propagator),
-			otelgrpc.WithFilter(func(info *stats.RPCTagInfo) bool { return !isOpen(info.FullMethodName) }),
-		)),
+		grpc.StatsHandler(reports.handler()),
 		grpc.ChainUnaryInterceptor(
-			observeUnary(o.Telemetry.Log),
+			observeUnary(reports.log),
 			deadline(o.Deadline),
 			guard{signer: o.Signer, keys: o.Keys, now: o.Now}.unary,
 			limitRequest,
 			validateRequest,
 		),
 		grpc.ChainStreamInterceptor(
-			observeStream(o.Telemetry.Log),
+			observeStream(reports.log),
 			guard{signer: o.Signer, keys: o.Keys, now: o.Now}.stream,
 		),
+	}
+	if o.Unknown != nil {
+		options = append(options, grpc.UnknownServiceHandler(o.Unknown))
 	}
 	if o.Credentials != nil {
 		options = append(options, grpc.Creds(o.Credentials))
 	}
 	s := &Server{Server: grpc.NewServer(options...), Health: health.NewServer()}
 	healthpb.RegisterHealthServer(s, s.Health)
-	reflection.Register(s)
+	reflection.Register(reflected{s.Server, o.Forwarded})
 	return s
 }
 
