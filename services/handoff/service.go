@@ -20,6 +20,7 @@ package handoff
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"time"
@@ -37,6 +38,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/handoff/migrations"
 	"github.com/assay-hq/assay/services/internal/caller"
+	"github.com/assay-hq/assay/services/internal/rpc"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 )
@@ -110,9 +112,12 @@ func (s *Service) Bootstrap(ctx context.Context, standardYAML []byte, adminKey s
 }
 
 // Verify says who holds the secret of an API key, for a door in the same process.
-// The error is access.ErrUnknownSecret if nobody does.
+// The error is rpc.ErrUnknownKey if nobody does.
 func (s *Service) Verify(ctx context.Context, secret string) (caller.Caller, error) {
 	key, err := s.keys.Verify(ctx, secret)
+	if errors.Is(err, access.ErrUnknownSecret) {
+		return caller.Caller{}, rpc.ErrUnknownKey
+	}
 	if err != nil {
 		return caller.Caller{}, err
 	}

@@ -28,7 +28,9 @@ type ask struct {
 	standard *standard.Compiled
 	from, to int32
 	facts    []*typev1.Fact
-	reset    bool
+	// reset replaces whatever the scorer has; startedOver says that the first chunk of
+	// this history did.
+	reset, startedOver bool
 }
 
 // result is what both scorers answer with.
@@ -268,7 +270,7 @@ func (s *scorer[R]) resend(ctx context.Context, a ask) error {
 
 // startOver sends the whole history in chunks.
 func (s *scorer[R]) startOver(ctx context.Context, a ask) error {
-	a.reset = true
+	a.startedOver = true
 	return s.history(ctx, a, 0)
 }
 
@@ -286,7 +288,7 @@ func (s *scorer[R]) history(ctx context.Context, a ask, after int32) error {
 		a.note(page.GetFacts())
 		chunk := a
 		chunk.from, chunk.to, chunk.facts = version, page.GetVersion(), page.GetFacts()
-		chunk.reset = a.reset && version == 0
+		chunk.reset = a.startedOver && version == 0
 		if !page.GetMore() {
 			chunk.to = to
 		}
@@ -319,7 +321,7 @@ func (s *scorer[R]) chunk(ctx context.Context, a ask, last bool) (done bool, err
 			return last, nil
 		case state == typev1.CheckpointState_CHECKPOINT_STATE_STALE && !last:
 			return false, nil // a try before this one came further: go on after it
-		case state == typev1.CheckpointState_CHECKPOINT_STATE_BASE_MISMATCH && !a.reset && a.from == a.GetFromVersion():
+		case state == typev1.CheckpointState_CHECKPOINT_STATE_BASE_MISMATCH && !a.startedOver:
 			return true, s.startOver(ctx, a)
 		case state == typev1.CheckpointState_CHECKPOINT_STATE_UNKNOWN_REVISION && !registered:
 			if err := s.register(ctx, a.standard); err != nil {

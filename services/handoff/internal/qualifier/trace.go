@@ -6,8 +6,9 @@ import (
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/assay-hq/assay/services/internal/telemetry"
 )
 
 // trace begins the spans of a pass: for each traced lead `assay.queue.wait` and
@@ -17,15 +18,18 @@ import (
 func (q *Qualifier) trace(ctx context.Context, jobs []*job) (_ context.Context, end func()) {
 	var pass trace.Span
 	for _, j := range jobs {
-		parent := remote(j.GetTraceparent())
-		if !parent.IsSampled() {
+		if j.GetTraceparent() == "" {
+			continue
+		}
+		own := telemetry.WithRemoteParent(context.Background(), j.GetTraceparent())
+		if !trace.SpanContextFromContext(own).IsSampled() {
 			continue
 		}
 		if pass == nil {
 			ctx, pass = q.Tracer.Start(ctx, "assay.qualify.batch", trace.WithNewRoot(),
 				trace.WithTimestamp(j.claimed), trace.WithAttributes(attribute.Int("assay.leads", len(jobs))))
 		}
-		j.begin(q.Tracer, parent, pass.SpanContext())
+		j.begin(own, q.Tracer, pass.SpanContext())
 	}
 	if pass == nil {
 		return untraced(ctx), func() {}
@@ -44,16 +48,13 @@ func (q *Qualifier) trace(ctx context.Context, jobs []*job) (_ context.Context, 
 }
 
 // begin begins the lead's own spans.
-func (j *job) begin(tracer trace.Tracer, parent, pass trace.SpanContext) {
-	ctx := trace.ContextWithRemoteSpanContext(context.Background(), parent)
+func (j *job) begin(ctx context.Context, tracer trace.Tracer, pass trace.SpanContext) {
 	_, wait := tracer.Start(ctx, "assay.queue.wait", trace.WithTimestamp(j.GetAcceptedTime().AsTime()))
 	wait.End(trace.WithTimestamp(j.claimed))
 
 	links := []trace.Link{{SpanContext: pass}}
 	for _, joined := range j.GetLinks() {
-		if sc := remote(joined); sc.IsValid() {
-			links = append(links, trace.Link{SpanContext: sc})
-		}
+		links = append(links, telemetry.Link(joined))
 	}
 	_, j.span = tracer.Start(ctx, "assay.qualify", trace.WithTimestamp(j.claimed), trace.WithLinks(links...),
 		trace.WithAttributes(
@@ -84,27 +85,8 @@ func (j *job) traceparent() string {
 	if j.span == nil {
 		return ""
 	}
-	carrier := propagation.MapCarrier{}
-	propagation.TraceContext{}.Inject(trace.ContextWithSpan(context.Background(), j.span), carrier)
-	return carrier["traceparent"]
+	return telemetry.Traceparent(trace.ContextWithSpan(context.Background(), j.span))
 }
-
-// remote reads a W3C traceparent; an empty one is the invalid context.
-func remote(traceparent string) trace.SpanContext {
-	if traceparent == "" {
-		return trace.SpanContext{}
-	}
-	ctx := propagation.TraceContext{}.Extract(context.Background(), propagation.MapCarrier{"traceparent": traceparent})
-	return trace.SpanContextFromContext(ctx)
-}
-
-// nobody is the parent of calls that nobody traces: a valid context that is not
-// sampled, so that neither side makes spans of them.
-var nobody = trace.NewSpanContext(trace.SpanContextConfig{
-	TraceID: trace.TraceID{15: 1}, SpanID: trace.SpanID{7: 1}, Remote: true,
-})
 
 // untraced is a context whose calls make no spans.
-func untraced(ctx context.Context) context.Context {
-	return trace.ContextWithRemoteSpanContext(ctx, nobody)
-}
+func untraced(ctx context.Context) context.Context { return telemetry.WithRemoteParent(ctx, "") }
