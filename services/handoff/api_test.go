@@ -1,0 +1,47 @@
+package handoff_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/handoff"
+	"github.com/assay-hq/assay/services/internal/caller"
+	"github.com/assay-hq/assay/services/internal/rpc"
+	"github.com/assay-hq/assay/services/internal/sqldb"
+	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
+	"github.com/assay-hq/assay/services/internal/telemetry"
+)
+
+// serve starts handoff's API alone, behind the same door as in production, on an
+// empty database. The other services are not there: nothing is qualified.
+func serve(t *testing.T) (*handoff.Service, grpc.ClientConnInterface) {
+	t.Helper()
+	db := dbtest.Open(t, dbtest.SQLite(t), "handoff", sqldb.Full)
+	if err := db.Migrate(t.Context(), handoff.Migrations); err != nil {
+		t.Fatal(err)
+	}
+	service, err := handoff.New(handoff.Deps{DB: db, Telemetry: telemetry.New("handoff", nil), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	network, signer := rpc.NewMemory(), caller.NewRandomSigner()
+	server := rpc.NewServer(rpc.ServerOptions{Signer: signer})
+	service.Register(server)
+	go server.Serve(network.Listen("handoff")) //nolint:errcheck // ends with Stop
+	t.Cleanup(server.Stop)
+	conn, err := rpc.Dial("handoff", rpc.ClientOptions{Service: "test", Signer: signer, Memory: network})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() }) //nolint:errcheck // nothing was written
+	return service, conn
+}
+
+// as is a call in somebody's name.
+func as(t *testing.T, actor string, role typev1.Role) context.Context {
+	return caller.With(t.Context(), caller.Caller{Actor: actor, Role: role})
+}
