@@ -320,6 +320,37 @@ func TestSizesOfRequests(t *testing.T) {
 	}
 }
 
+// One server may stand before both the public and the services of its process.
+func TestServicesMaySendMoreOnASharedServer(t *testing.T) {
+	signer, memory := caller.NewRandomSigner(), rpc.NewMemory()
+	server := rpc.NewServer(rpc.ServerOptions{
+		Signer: signer, Keys: known, Services: map[string]*telemetry.Telemetry{"ingest": telemetry.New("ingest", nil)},
+	})
+	ingestv1.RegisterIngestServiceServer(server, ingest{getLead: nothing})
+	listener := memory.Listen("ingest")
+	served := make(chan error)
+	go func() { served <- server.Serve(listener) }()
+	defer func() { server.Stop(); <-served }()
+	for name, c := range map[string]struct {
+		o    rpc.ClientOptions
+		want string
+	}{
+		"a service":  {rpc.ClientOptions{Memory: memory, Signer: signer, Service: "handoff"}, "INVALID_FIELD"}, // it got as far as validation
+		"the public": {rpc.ClientOptions{Memory: memory, APIKey: "form"}, "TOO_LARGE"},
+	} {
+		conn, err := rpc.Dial("ingest", c.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = ingestv1.NewIngestServiceClient(conn).BatchRecordActivities(t.Context(),
+			&ingestv1.BatchRecordActivitiesRequest{RequestId: strings.Repeat("x", 6<<20)})
+		if apierr.Reason(err) != c.want {
+			t.Errorf("%s: %v, want %s", name, err, c.want)
+		}
+		conn.Close()
+	}
+}
+
 func TestShutdownIsBounded(t *testing.T) {
 	entered := make(chan struct{})
 	w := newWorld(t, nil, func(ctx context.Context) error {

@@ -75,8 +75,10 @@ func NewServer(o ServerOptions) *Server {
 	}
 	reports := reporters{o.Telemetry, o.Services}
 	received := maxInternalRequest
-	if o.Keys != nil {
-		// Beyond this gRPC refuses before it reads. The rest is for the headers.
+	if o.Keys != nil && len(o.Services) == 0 {
+		// Only strangers call: beyond this gRPC refuses before it reads. The rest is
+		// for the headers. A server that services call too has to read what they send,
+		// and refuses the public after that.
 		received = maxBatchRequest + 64<<10
 	}
 	options := []grpc.ServerOption{
