@@ -15,12 +15,14 @@ import (
 	"context"
 	"embed"
 	"errors"
+	"fmt"
 	"io/fs"
 	"time"
 
 	"google.golang.org/grpc"
 
 	behaviorv1 "github.com/assay-hq/assay/gen/go/assay/behavior/v1"
+	"github.com/assay-hq/assay/services/behavior/internal/store"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 )
@@ -52,7 +54,10 @@ type Deps struct {
 // Service is the BehaviorScoringService. It is safe for concurrent use.
 type Service struct {
 	behaviorv1.UnimplementedBehaviorScoringServiceServer
-	deps Deps
+	deps    Deps
+	store   *store.Store
+	models  models
+	metrics metrics
 }
 
 // New makes the service. It touches nothing yet.
@@ -63,7 +68,12 @@ func New(d Deps) (*Service, error) {
 	if d.Now == nil {
 		d.Now = time.Now
 	}
-	return &Service{deps: d}, nil
+	m, err := newMetrics(d.Telemetry.Meter)
+	if err != nil {
+		return nil, fmt.Errorf("behavior: metrics: %w", err)
+	}
+	kept := store.New(d.DB)
+	return &Service{deps: d, store: kept, models: models{store: kept}, metrics: m}, nil
 }
 
 // Register adds the service to a gRPC server.

@@ -308,3 +308,25 @@ func (h *History) Lines(micros int64, load Load) ([]ActivityLine, error) {
 
 // firstInstant is before any fact.
 const firstInstant = -1 << 63
+
+// Over returns a load of the chunks that there will be once the change is stored.
+func (change *Change) Over(load Load) Load {
+	if len(change.Sealed) == 0 {
+		return load
+	}
+	first := change.Sealed[0].Seq
+	return func(before int64) ([]Chunk, error) {
+		chunks, err := load(before)
+		if err == nil && len(chunks) > 0 && chunks[0].Seq >= first && first > 1 {
+			chunks, err = load(firstInstant) // it began at a chunk that is replaced
+		}
+		if err != nil {
+			return nil, err
+		}
+		n := slices.IndexFunc(chunks, func(c Chunk) bool { return c.Seq >= first })
+		if n < 0 {
+			n = len(chunks)
+		}
+		return append(chunks[:n:n], change.Sealed...), nil
+	}
+}

@@ -1,0 +1,218 @@
+package behavior
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	behaviorv1 "github.com/assay-hq/assay/gen/go/assay/behavior/v1"
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/behavior/internal/engagement"
+	"github.com/assay-hq/assay/services/internal/points"
+)
+
+// compile makes a model message ready. The error is engagement.Problems, with paths
+// as in JSON.
+func compile(m *typev1.EngagementModel) (*engagement.Compiled, error) {
+	var r modelReader
+	compiled, err := engagement.Compile(r.model(m))
+	if problems, ok := err.(engagement.Problems); ok || len(r.problems) > 0 { //nolint:errorlint // Compile's own type
+		return nil, append(r.problems, problems...)
+	}
+	return compiled, err
+}
+
+// modelReader turns the message into the core's model and notes what cannot be said
+// there: the core knows no fractions of a hundredth.
+type modelReader struct{ problems engagement.Problems }
+
+func (r *modelReader) model(m *typev1.EngagementModel) engagement.Model {
+	out := engagement.Model{TimeZone: m.GetTimeZone()}
+	if m.MaxPoints != nil {
+		out.Cap = r.cap("maxPoints", m.GetMaxPoints())
+	}
+	for _, days := range m.GetCountWindowDays() {
+		out.CountWindows = append(out.CountWindows, int(days))
+	}
+	for i, edge := range m.GetBands() {
+		out.Bands = append(out.Bands, engagement.Edge{
+			Label: edge.GetLabel(), AtLeast: r.points(fmt.Sprintf("bands[%d].atLeast", i), edge.GetAtLeast()),
+		})
+	}
+	for i, g := range m.GetGroups() {
+		out.Groups = append(out.Groups, r.group(fmt.Sprintf("groups[%d]", i), g))
+	}
+	for _, s := range m.GetSignals() {
+		out.Signals = append(out.Signals, engagement.Signal{ID: s.GetId(), Activities: s.GetActivities(), When: s.GetWhen()})
+	}
+	return out
+}
+
+func (r *modelReader) group(path string, g *typev1.EngagementGroup) engagement.Group {
+	out := engagement.Group{ID: g.GetId(), Description: g.GetDescription()}
+	if g.MaxPoints != nil {
+		out.Cap = r.cap(path+".maxPoints", g.GetMaxPoints())
+	}
+	if g.GetDecay() != nil {
+		out.Decay = r.decay(path+".decay", g.GetDecay())
+	}
+	for i, rule := range g.GetRules() {
+		out.Rules = append(out.Rules, r.rule(fmt.Sprintf("%s.rules[%d]", path, i), rule))
+	}
+	return out
+}
+
+func (r *modelReader) rule(path string, in *typev1.EngagementRule) engagement.Rule {
+	out := engagement.Rule{
+		ID: in.GetId(), Description: in.GetDescription(), Activities: in.GetActivities(), When: in.GetWhen(),
+		Points: r.points(path+".points", in.GetPoints()),
+	}
+	if in.MaxPoints != nil {
+		out.Cap = r.cap(path+".maxPoints", in.GetMaxPoints())
+	}
+	if l := in.GetLimit(); l != nil {
+		out.Limit = &engagement.Limit{Count: int(l.GetCount()), Every: int(l.GetEvery())}
+		per, known := map[typev1.RepeatLimit_Per]engagement.Per{
+			typev1.RepeatLimit_PER_UNSPECIFIED: engagement.PerLead,
+			typev1.RepeatLimit_PER_LEAD:        engagement.PerLead,
+			typev1.RepeatLimit_PER_HOUR:        engagement.PerHour,
+			typev1.RepeatLimit_PER_DAY:         engagement.PerDay,
+			typev1.RepeatLimit_PER_WEEK:        engagement.PerWeek,
+			typev1.RepeatLimit_PER_MONTH:       engagement.PerMonth,
+		}[l.GetPer()]
+		if !known {
+			r.problem(path+".limit.per", "must be a period that is known here, is %d", l.GetPer())
+		}
+		out.Limit.Per = per
+	}
+	if in.GetDecay() != nil {
+		decay := r.decay(path+".decay", in.GetDecay())
+		out.Decay = &decay
+	}
+	return out
+}
+
+func (r *modelReader) decay(path string, d *typev1.Decay) engagement.Decay {
+	out := engagement.Decay{Window: int(d.GetWindowDays())}
+	days := d.GetHalfLifeDays()
+	if math.IsNaN(days) || days < 0 || days > 3650 {
+		r.problem(path+".halfLifeDays", "must be from 0 to 3650, is %v", days)
+		return out
+	}
+	out.HalfLife = time.Duration(math.Round(days * float64(24*time.Hour)))
+	if days > 0 && out.HalfLife == 0 {
+		r.problem(path+".halfLifeDays", "must be a nanosecond or more, is %v", days)
+	}
+	return out
+}
+
+func (r *modelReader) cap(path string, p float64) *points.Points {
+	limit := r.points(path, p)
+	return &limit
+}
+
+func (r *modelReader) points(path string, p float64) points.Points {
+	out, err := points.FromFloat(p)
+	if err != nil {
+		r.problem(path, "%v", err)
+	}
+	return out
+}
+
+func (r *modelReader) problem(path, format string, args ...any) {
+	r.problems = append(r.problems, engagement.Problem{Path: path, Expected: fmt.Sprintf(format, args...)})
+}
+
+// factsOf turns messages into facts. The error names the field.
+func factsOf(in []*typev1.Fact) ([]engagement.Fact, error) {
+	facts := make([]engagement.Fact, len(in))
+	for i, f := range in {
+		if f.GetEffectiveTime() == nil {
+			return nil, invalid(fmt.Sprintf("facts[%d].effectiveTime", i), "a time")
+		}
+		out := &facts[i]
+		*out = engagement.Fact{Micros: micros(f.GetEffectiveTime()), Source: f.GetSource(), ID: f.GetId()}
+		switch a, b := f.GetActivity(), f.GetAttribute(); {
+		case a != nil && b == nil:
+			out.Type, out.Campaign, out.Properties = a.GetType(), a.GetCampaign(), a.GetPropertiesJson()
+		case b != nil && a == nil:
+			out.Kind, out.Name, out.Value = engagement.Attribute, b.GetKey(), b.GetValueJson()
+		default:
+			return nil, invalid(fmt.Sprintf("facts[%d]", i), "an activity or an attribute")
+		}
+	}
+	return facts, nil
+}
+
+// invalidField is a field of one lead's facts that has a value that is not allowed.
+type invalidField struct{ field, expected string }
+
+func invalid(field, expected string) error       { return &invalidField{field, expected} }
+func (e *invalidField) Error() string            { return e.field + ": expected " + e.expected }
+func micros(t *timestamppb.Timestamp) int64      { return t.AsTime().UnixMicro() }
+func moment(micros int64) *timestamppb.Timestamp { return timestamppb.New(time.UnixMicro(micros)) }
+
+func fitOf(in []*typev1.FitPoint) []engagement.FitPoint {
+	out := make([]engagement.FitPoint, len(in))
+	for i, p := range in {
+		out[i] = engagement.FitPoint{
+			Micros: micros(p.GetEffectiveTime()), Scored: p.Score != nil,
+			Points: points.Points(math.Round(p.GetScore() * 100)), Class: p.GetFitClass(),
+		}
+	}
+	return out
+}
+
+var kinds = map[engagement.Line]typev1.Contribution_Kind{
+	engagement.Given:   typev1.Contribution_KIND_GIVEN,
+	engagement.Limited: typev1.Contribution_KIND_LIMIT,
+	engagement.Faded:   typev1.Contribution_KIND_DECAY,
+	engagement.Capped:  typev1.Contribution_KIND_CAP,
+}
+
+func engagementMessage(s *engagement.Score) *typev1.Engagement {
+	out := &typev1.Engagement{
+		Score: proto.Float64(s.Points.Float()), EngagementBand: s.Band, AsOfTime: moment(s.Micros),
+		Contributions: make([]*typev1.Contribution, len(s.Contributions)),
+		Counts:        make([]*typev1.RuleCount, len(s.Counts)),
+	}
+	for i := range s.Contributions {
+		c := &s.Contributions[i]
+		line := &typev1.Contribution{
+			Rule: c.Rule, Group: c.Group, Kind: kinds[c.Line], Points: c.Points.Float(),
+			Count: number(c.Count), Description: c.Description,
+		}
+		if c.Count > 0 {
+			line.LastTime = moment(c.LastMicros)
+		}
+		out.Contributions[i] = line
+	}
+	for i := range s.Counts {
+		c := &s.Counts[i]
+		count := &typev1.RuleCount{Rule: c.Rule, Count: number(c.Count), LastTime: moment(c.LastMicros)}
+		for _, n := range c.Within {
+			count.InWindows = append(count.InWindows, number(n))
+		}
+		out.Counts[i] = count
+	}
+	return out
+}
+
+func number(n int64) int32 { return int32(min(n, math.MaxInt32)) }
+
+func activityMessages(lines []engagement.ActivityLine) []*behaviorv1.ActivityLine {
+	out := make([]*behaviorv1.ActivityLine, len(lines))
+	for i := range lines {
+		l := &lines[i]
+		out[i] = &behaviorv1.ActivityLine{
+			Source: l.Key.Source, Id: l.Key.ID, Type: l.Type, EffectiveTime: moment(l.Key.Micros),
+			Rule: l.Rule, Given: l.Given.Float(), Points: l.Points.Float(), Limited: l.Limited,
+		}
+	}
+	slices.Reverse(out) // the latest first, as a timeline is read
+	return out
+}
