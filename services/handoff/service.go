@@ -60,7 +60,6 @@ type Deps struct {
 
 // Service is handoff.
 type Service struct {
-	db        *sqldb.DB
 	standards *standard.Registry
 	keys      *access.Keys
 	store     *store.Store
@@ -70,7 +69,7 @@ type Service struct {
 
 // New composes the service; nothing runs yet.
 func New(d Deps) (*Service, error) {
-	s := &Service{db: d.DB, standards: standard.NewRegistry(d.DB, d.Now), keys: access.NewKeys(d.DB, d.Now)}
+	s := &Service{standards: standard.NewRegistry(d.DB, d.Now), keys: access.NewKeys(d.DB, d.Now)}
 	s.store = store.New(d.DB, d.Now, s.standards.ActiveIn)
 	s.outbox = outbox.New(s.store, ingestv1.NewIngestServiceClient(d.Ingest), d.Telemetry.Log)
 	var err error
@@ -84,7 +83,6 @@ func New(d Deps) (*Service, error) {
 		Meter:     d.Telemetry.Meter,
 		Log:       d.Telemetry.Log,
 		Now:       d.Now,
-		Decided:   s.outbox.Wake,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("handoff: %w", err)
@@ -94,7 +92,7 @@ func New(d Deps) (*Service, error) {
 
 // Register offers the service's APIs.
 func (s *Service) Register(r grpc.ServiceRegistrar) {
-	handoffv1.RegisterHandoffServiceServer(r, &handoffServer{store: s.store, said: s.outbox.Wake})
+	handoffv1.RegisterHandoffServiceServer(r, &handoffServer{store: s.store})
 	handoffv1.RegisterStandardServiceServer(r, &standardServer{standards: s.standards})
 	handoffv1.RegisterAccessServiceServer(r, &accessServer{keys: s.keys})
 }
@@ -126,10 +124,8 @@ func (s *Service) Verify(ctx context.Context, secret string) (caller.Caller, err
 
 // Start begins to qualify leads. The other services need not be up yet.
 func (s *Service) Start(ctx context.Context) error {
-	if s.db.Dialect() == sqldb.SQLite { // one process: whoever had a lease is gone
-		if err := s.store.VoidLeases(ctx); err != nil {
-			return fmt.Errorf("handoff: outbox: %w", err)
-		}
+	if err := s.store.VoidLeases(ctx); err != nil {
+		return fmt.Errorf("handoff: outbox: %w", err)
 	}
 	s.outbox.Start(ctx)
 	s.qualifier.Start(ctx)

@@ -15,12 +15,14 @@ import (
 	"sync"
 	"time"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/caller"
+	"github.com/assay-hq/assay/services/internal/telemetry"
 )
 
 // Source of the activities that handoff sends.
@@ -29,13 +31,12 @@ const Source = "assay:handoff"
 const (
 	// batch is the most activities of one call.
 	batch = 500
-	// poll is how long to wait for a wake-up before looking again: another process
-	// may have left something.
-	poll = 5 * time.Second
 	// lease is how long a batch belongs to the worker that took it.
 	lease = 30 * time.Second
+	// patience bounds a call, below the lease.
+	patience = 20 * time.Second
 	// firstPause and longestPause bound the pauses while ingest is away.
-	firstPause, longestPause = 100 * time.Millisecond, 30 * time.Second
+	firstPause, longestPause = 100 * time.Millisecond, 15 * time.Second
 )
 
 // Sender sends what the store has to tell. Start it once.
@@ -43,28 +44,18 @@ type Sender struct {
 	store  *store.Store
 	ingest ingestv1.IngestServiceClient
 	log    *slog.Logger
-	wake   chan struct{}
 	stop   context.CancelFunc
 	worker sync.WaitGroup
 }
 
 // New returns a sender that is not started.
 func New(s *store.Store, ingest ingestv1.IngestServiceClient, log *slog.Logger) *Sender {
-	return &Sender{store: s, ingest: ingest, log: log, wake: make(chan struct{}, 1)}
-}
-
-// Wake says that there is something to tell. It never blocks.
-func (s *Sender) Wake() {
-	select {
-	case s.wake <- struct{}{}:
-	default: // it is awake already
-	}
+	return &Sender{store: s, ingest: ingest, log: log}
 }
 
 // Start begins to send. The context gives values only: Stop ends the work.
 func (s *Sender) Start(ctx context.Context) {
-	ctx = caller.With(context.WithoutCancel(ctx), caller.System("handoff"))
-	ctx, s.stop = context.WithCancel(ctx)
+	ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	s.worker.Go(func() { s.work(ctx) })
 }
 
@@ -77,55 +68,80 @@ func (s *Sender) Stop() {
 }
 
 func (s *Sender) work(ctx context.Context) {
-	pause := firstPause
-	for ctx.Err() == nil {
+	found, pause := true, firstPause
+	for s.store.WaitForTellings(ctx, found) == nil {
 		n, err := s.Send(ctx)
-		switch {
-		case err != nil && ctx.Err() == nil:
-			s.log.WarnContext(ctx, "ingest could not be told", "code", status.Code(err).String(), "error", err)
-			s.rest(ctx, pause/2+rand.N(pause/2), nil)
-			pause = min(2*pause, longestPause)
-		case n == 0:
-			s.rest(ctx, poll, s.wake)
+		found = n > 0
+		if err == nil {
 			pause = firstPause
-		default:
-			pause = firstPause
+			continue
 		}
+		if ctx.Err() == nil {
+			s.log.WarnContext(ctx, "ingest could not be told", "code", status.Code(err).String(), "error", err)
+		}
+		select {
+		case <-time.After(pause/2 + rand.N(pause/2)):
+		case <-ctx.Done():
+		}
+		pause = min(2*pause, longestPause)
 	}
 }
 
-// rest waits for a wake-up, no longer than d.
-func (s *Sender) rest(ctx context.Context, d time.Duration, wake <-chan struct{}) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	case <-wake:
-	}
-}
-
-// Send sends one batch and returns how many activities ingest took.
+// Send sends one batch and returns how many activities it claimed. An error says that
+// ingest or the store is away.
 func (s *Sender) Send(ctx context.Context) (int, error) {
-	tellings, err := s.store.ClaimTellings(ctx, batch, lease)
+	tellings, err := s.store.ClaimTellings(ctx, lease, batch)
 	if err != nil || len(tellings) == 0 {
 		return 0, err
 	}
+	// A batch that is on its way is ended also when we are being stopped.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+	defer cancel()
+	ctx = caller.With(telemetry.WithRemoteParent(ctx, ""), caller.System("handoff"))
+	return len(tellings), s.tell(ctx, tellings)
+}
+
+func (s *Sender) tell(ctx context.Context, tellings []store.Telling) error {
 	response, err := s.ingest.BatchRecordActivities(ctx, request(tellings))
-	if err != nil {
-		// Also when we are being stopped: the next start finds it due.
-		ctx := context.WithoutCancel(ctx)
-		return 0, errors.Join(err, s.store.TellLater(ctx, tellings, retryAfter(tellings[0].Attempts)))
+	switch {
+	case err == nil:
+		s.reportRefused(ctx, response)
+		return s.store.Told(ctx, tellings)
+	case isAway(err):
+		return errors.Join(err, s.store.TellLater(ctx, tellings))
+	case len(tellings) == 1:
+		s.log.ErrorContext(ctx, "ingest does not take what it is told", "activity", tellings[0].ActivityID,
+			"type", tellings[0].Type, "code", status.Code(err).String())
+		return s.store.TellingFailed(ctx, tellings, status.Code(err).String())
 	}
+	// One of them is at fault: it shall not stop the others.
+	for i := range tellings {
+		if err := s.tell(ctx, tellings[i:i+1]); err != nil {
+			return errors.Join(err, s.store.TellLater(ctx, tellings[i+1:]))
+		}
+	}
+	return nil
+}
+
+// reportRefused logs what ingest took no notice of, e.g. because the lead was erased:
+// telling it again would change nothing.
+func (s *Sender) reportRefused(ctx context.Context, response *ingestv1.BatchRecordActivitiesResponse) {
 	for _, r := range response.GetResults() {
 		switch r.GetState() {
 		case ingestv1.ActivityResult_STATE_STORED, ingestv1.ActivityResult_STATE_DUPLICATE:
-		default: // e.g. the lead was erased: telling it again would change nothing
+		default:
 			s.log.ErrorContext(ctx, "ingest refused what it was told", "activity", r.GetId(),
 				"state", r.GetState().String(), "reason", r.GetErrorReason(), "field", r.GetErrorField())
 		}
 	}
-	return len(tellings), s.store.Told(ctx, tellings)
+}
+
+func isAway(err error) bool {
+	switch status.Code(err) {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.ResourceExhausted:
+		return true
+	}
+	return false
 }
 
 func request(tellings []store.Telling) *ingestv1.BatchRecordActivitiesRequest {
@@ -140,9 +156,4 @@ func request(tellings []store.Telling) *ingestv1.BatchRecordActivitiesRequest {
 		})
 	}
 	return r
-}
-
-// retryAfter doubles from attempt to attempt.
-func retryAfter(attempts int) time.Duration {
-	return min(firstPause<<min(attempts, 10), longestPause)
 }

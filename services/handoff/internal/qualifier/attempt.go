@@ -133,7 +133,6 @@ func (q *Qualifier) store(ctx context.Context, jobs []*job) (again bool, err err
 		return false, err
 	}
 	now := q.Now()
-	stored := false
 	for i, r := range results {
 		j := ready[i]
 		switch r.State {
@@ -144,14 +143,10 @@ func (q *Qualifier) store(ctx context.Context, jobs []*job) (again bool, err err
 		case store.Stale:
 			j.failf("facts version %d is older than the one decided", j.GetToVersion())
 		default:
-			stored = true
 			j.end, j.digest = decided, r.Digest
 			q.metrics.decided(j, now)
 		}
 		j.traceDecide(q.Tracer, start, now)
-	}
-	if stored {
-		q.Decided()
 	}
 	return again, nil
 }

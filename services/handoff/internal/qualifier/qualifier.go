@@ -59,8 +59,6 @@ type Deps struct {
 	Log    *slog.Logger
 	// Now is the clock.
 	Now func() time.Time
-	// Decided is called after each pass that stored decisions. Default: nothing.
-	Decided func()
 	// Workers is how many passes run at once. Default 3.
 	Workers int
 }
@@ -77,9 +75,6 @@ type Qualifier struct {
 func New(d Deps) (*Qualifier, error) {
 	if d.Workers <= 0 {
 		d.Workers = defaultWorkers
-	}
-	if d.Decided == nil {
-		d.Decided = func() {}
 	}
 	m, err := newMetrics(d.Meter)
 	if err != nil {

@@ -398,12 +398,14 @@ func TestImportedOutcomesAttach(t *testing.T) {
 func TestStartAndStop(t *testing.T) {
 	b := newBench(t)
 	decided := make(chan struct{}, 10)
-	b.Decided = func() { decided <- struct{}{} }
 	b.Now = time.Now
 	b.world.now = time.Now
 	b.before = func(method string, _ any) error {
-		if method == "ClaimPending" {
+		switch method {
+		case "ClaimPending":
 			time.Sleep(time.Millisecond) // a poll takes a moment
+		case "Complete":
+			decided <- struct{}{}
 		}
 		return nil
 	}

@@ -114,12 +114,14 @@ func (s *Store) Act(ctx context.Context, a Act) (*handoffv1.Handoff, error) {
 		if err != nil {
 			return fmt.Errorf("track of a handoff: %w", err)
 		}
-		if after, err = a.apply(tx, h, t, s.now()); err != nil {
-			return err
-		}
-		return nil
+		after, err = a.apply(tx, h, t, s.now())
+		return err
 	})
-	return after, err
+	if err != nil {
+		return nil, err
+	}
+	s.waker.Wake()
+	return after, nil
 }
 
 // lockLead keeps everybody else from deciding or moving the lead until the

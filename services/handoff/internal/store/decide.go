@@ -102,6 +102,7 @@ func (s *Store) Decide(ctx context.Context, leads []*Lead) ([]Result, error) {
 	slices.SortFunc(order, func(i, j int) int { return cmp.Compare(leads[i].ID, leads[j].ID) })
 
 	var results []Result
+	tells := false
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		results = make([]Result, len(leads))
 		b := batch{tx: tx, moment: s.now()}
@@ -120,12 +121,16 @@ func (s *Store) Decide(ctx context.Context, leads []*Lead) ([]Result, error) {
 		if err := b.write(); err != nil {
 			return err
 		}
+		tells = len(b.newTellings) > 0
 		took := s.now().Sub(b.moment)
 		for i := range results {
 			results[i].Took = took
 		}
 		return nil
 	})
+	if err == nil && tells {
+		s.waker.Wake()
+	}
 	return results, err
 }
 

@@ -3,9 +3,9 @@ package store
 import (
 	"context"
 	"database/sql"
-	"slices"
 	"time"
 
+	"github.com/assay-hq/assay/services/internal/duework"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -21,84 +21,99 @@ type Telling struct {
 	Time time.Time
 	// Properties as one JSON object.
 	Properties []byte
-	// Attempts is how often it was claimed, this time included.
-	Attempts int
+
+	lease duework.Lease
 }
+
+var outbox = duework.Table{Name: "outbox", Key: []string{"activity_id"}}
 
 const (
 	insertTellings = `INSERT INTO outbox (activity_id, lead_id, type, occurred_time, properties, due_time) VALUES `
 	tellingColumns = 6
+	// retryTelling is when to try again what failed on its own account.
+	retryTelling = time.Minute
 )
 
 func (t *Telling) columns(due time.Time) []any {
 	return []any{t.ActivityID, t.Lead, t.Type, sqldb.Micros(t.Time), t.Properties, sqldb.Micros(due)}
 }
 
-// ClaimTellings leases what is due to be told, longest due first. Whoever's lease
-// ran out may tell it all the same: telling twice changes nothing.
-func (s *Store) ClaimTellings(ctx context.Context, most int, lease time.Duration) ([]Telling, error) {
+// WaitForTellings returns when it is time to claim tellings: at once if the last
+// claim found some, else after a commit that left one, or a pause. It returns the
+// error of ctx when that ends.
+func (s *Store) WaitForTellings(ctx context.Context, found bool) error {
+	return s.waker.Wait(ctx, found)
+}
+
+// ClaimTellings leases at most limit tellings, those waiting longest first.
+func (s *Store) ClaimTellings(ctx context.Context, lease time.Duration, limit int) ([]Telling, error) {
 	// Most of the time there is nothing, and a look costs no writer.
-	var due int
-	now := sqldb.Micros(s.now())
-	err := s.db.Read().QueryRowContext(ctx, `SELECT COUNT(*) FROM (SELECT 1 FROM outbox WHERE due_time <= $1 LIMIT 1) o`, now).Scan(&due)
-	if err != nil || due == 0 {
+	next, err := s.outbox.Next(ctx, s.db)
+	if err != nil || next.IsZero() || next.After(s.now()) {
 		return nil, err
 	}
 	var tellings []Telling
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		tellings = nil
-		rows, err := tx.Query(`SELECT activity_id, lead_id, type, occurred_time, properties, attempts + 1 FROM outbox
-			WHERE due_time <= $1 ORDER BY due_time, activity_id LIMIT $2`+tx.Dialect().ForUpdateSkipLocked(), now, most)
-		err = scanAll(rows, err, func(rows *sql.Rows) error {
-			var t Telling
-			var at int64
-			err := rows.Scan(&t.ActivityID, &t.Lead, &t.Type, &at, &t.Properties, &t.Attempts)
-			t.Time = sqldb.Time(at)
-			tellings = append(tellings, t)
-			return err
-		})
+		leases, err := s.outbox.Claim(tx, s.now(), lease, limit)
 		if err != nil {
 			return err
 		}
-		return onTellings(tx, `UPDATE outbox SET attempts = attempts + 1, due_time = $1 WHERE activity_id IN (`,
-			tellings, sqldb.Micros(s.now().Add(lease)))
+		ids := make([]string, len(leases))
+		index := make(map[string]int, len(leases))
+		tellings = make([]Telling, len(leases))
+		for i, l := range leases {
+			ids[i], index[l.Key[0]] = l.Key[0], i
+			tellings[i].lease = l
+		}
+		return selectIn(tx, `SELECT activity_id, lead_id, type, occurred_time, properties FROM outbox WHERE activity_id IN (`, ``,
+			ids, func(rows *sql.Rows) error {
+				var t Telling
+				var at int64
+				err := rows.Scan(&t.ActivityID, &t.Lead, &t.Type, &at, &t.Properties)
+				i := index[t.ActivityID]
+				t.Time, t.lease = sqldb.Time(at), tellings[i].lease
+				tellings[i] = t
+				return err
+			})
 	})
 	return tellings, err
 }
 
 // Told removes what ingest has.
 func (s *Store) Told(ctx context.Context, tellings []Telling) error {
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		return onTellings(tx, `DELETE FROM outbox WHERE activity_id IN (`, tellings)
+	return s.onLeases(ctx, tellings, s.outbox.Complete)
+}
+
+// TellLater gives back what could not be told because ingest is away.
+func (s *Store) TellLater(ctx context.Context, tellings []Telling) error {
+	return s.onLeases(ctx, tellings, s.outbox.Release)
+}
+
+// TellingFailed gives back what ingest does not take; after some tries it is kept
+// for a person.
+func (s *Store) TellingFailed(ctx context.Context, tellings []Telling, reason string) error {
+	return s.onLeases(ctx, tellings, func(tx *sqldb.Tx, l duework.Lease) (bool, error) {
+		return s.outbox.Fail(tx, l, reason, s.now().Add(retryTelling))
 	})
 }
 
-// TellLater gives back what could not be told, to be claimed again after a pause.
-func (s *Store) TellLater(ctx context.Context, tellings []Telling, pause time.Duration) error {
+func (s *Store) onLeases(ctx context.Context, tellings []Telling, end func(*sqldb.Tx, duework.Lease) (bool, error)) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		return onTellings(tx, `UPDATE outbox SET due_time = $1 WHERE activity_id IN (`, tellings, sqldb.Micros(s.now().Add(pause)))
-	})
-}
-
-// VoidLeases makes everything due, also what a process that is gone had claimed.
-// Only for a database with one process, at its start.
-func (s *Store) VoidLeases(ctx context.Context) error {
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		now := sqldb.Micros(s.now())
-		_, err := tx.Exec(`UPDATE outbox SET due_time = $1 WHERE due_time > $1`, now)
-		return err
-	})
-}
-
-// onTellings runs a statement that ends on `IN (` for some tellings; first are the
-// arguments before their ids.
-func onTellings(tx *sqldb.Tx, statement string, tellings []Telling, first ...any) error {
-	return chunks(len(tellings), func(from, to int) error {
-		args := slices.Clone(first)
-		for _, t := range tellings[from:to] {
-			args = append(args, t.ActivityID)
+		for _, t := range tellings {
+			if _, err := end(tx, t.lease); err != nil {
+				return err
+			}
 		}
-		_, err := tx.Exec(statement+sqldb.List(len(first)+1, to-from)+`)`, args...)
-		return err
+		return nil
 	})
+}
+
+// VoidLeases ends the leases of whoever is gone. Call it at the start.
+func (s *Store) VoidLeases(ctx context.Context) error {
+	return s.db.Write(ctx, s.outbox.VoidLeases)
+}
+
+// Untold is how much waits to be told, for metrics.
+func (s *Store) Untold(ctx context.Context) (duework.Count, error) {
+	return s.outbox.Count(ctx, s.db, s.now())
 }

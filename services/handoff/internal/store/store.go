@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/assay-hq/assay/services/internal/duework"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -23,12 +24,17 @@ type Store struct {
 	db       *sqldb.DB
 	now      func() time.Time
 	activeIn func(tx *sqldb.Tx) (map[string]string, error)
+	outbox   *duework.Queue
+	waker    *duework.Waker
 }
 
 // New returns the store over handoff's database. now gives the times of records;
 // activeIn gives the names of the versions that decide, by the id of their standard.
 func New(db *sqldb.DB, now func() time.Time, activeIn func(tx *sqldb.Tx) (map[string]string, error)) *Store {
-	return &Store{db: db, now: now, activeIn: activeIn}
+	return &Store{
+		db: db, now: now, activeIn: activeIn,
+		outbox: duework.New(db.Dialect(), outbox), waker: duework.NewWaker(5*time.Millisecond, time.Second),
+	}
 }
 
 // newID is the id of a new record; ids of one process sort by the time they were made.

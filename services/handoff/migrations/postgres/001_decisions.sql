@@ -105,7 +105,11 @@ CREATE TABLE outbox (
     type          TEXT    NOT NULL, -- of the activity
     occurred_time BIGINT  NOT NULL,
     properties    BYTEA   NOT NULL, -- one JSON object
-    due_time      BIGINT  NOT NULL, -- while it is claimed: when the lease ends
-    attempts      BIGINT  NOT NULL DEFAULT 0
+    due_time      BIGINT  NOT NULL,
+    lease_until   BIGINT  NOT NULL DEFAULT 0,
+    fence         BIGINT  NOT NULL DEFAULT 0,
+    attempts      BIGINT  NOT NULL DEFAULT 0,
+    last_error    TEXT    NOT NULL DEFAULT '',
+    state         BIGINT  NOT NULL DEFAULT 0
 );
-CREATE INDEX outbox_by_due_time ON outbox (due_time, activity_id);
+CREATE INDEX outbox_by_due_time ON outbox (state, due_time);

@@ -105,7 +105,11 @@ CREATE TABLE outbox (
     type          TEXT    NOT NULL, -- of the activity
     occurred_time INTEGER NOT NULL,
     properties    BLOB    NOT NULL, -- one JSON object
-    due_time      INTEGER NOT NULL, -- while it is claimed: when the lease ends
-    attempts      INTEGER NOT NULL DEFAULT 0
+    due_time      INTEGER NOT NULL,
+    lease_until   INTEGER NOT NULL DEFAULT 0,
+    fence         INTEGER NOT NULL DEFAULT 0,
+    attempts      INTEGER NOT NULL DEFAULT 0,
+    last_error    TEXT    NOT NULL DEFAULT '',
+    state         INTEGER NOT NULL DEFAULT 0
 );
-CREATE INDEX outbox_by_due_time ON outbox (due_time, activity_id);
+CREATE INDEX outbox_by_due_time ON outbox (state, due_time);
