@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"sync"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -36,6 +37,9 @@ type Process struct {
 	log      slog.Handler
 	registry *prometheus.Registry
 	spans    sdktrace.SpanProcessor // nil: tracing is off
+
+	mu       sync.Mutex
+	services map[string]*Telemetry
 	stops    []func(context.Context) error
 }
 
@@ -52,6 +56,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 		version:  o.Version,
 		log:      traceHandler{slog.NewJSONHandler(o.Log, &slog.HandlerOptions{Level: o.Level})},
 		registry: prometheus.NewRegistry(),
+		services: map[string]*Telemetry{},
 	}
 	p.registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
@@ -85,6 +90,8 @@ func (p *Process) Log() *slog.Logger { return slog.New(p.log) }
 
 // Stop sends what is left, no longer than ctx. Call it after the services stopped.
 func (p *Process) Stop(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	var errs []error
 	for i := len(p.stops) - 1; i >= 0; i-- { // providers before the exporter they share
 		errs = append(errs, p.stops[i](ctx))

@@ -32,9 +32,23 @@ type Telemetry struct {
 
 const scope = "github.com/assay-hq/assay/services"
 
-// New returns the telemetry of a service, e.g. `ingest`. Without a process it is
-// silent, for tests.
+// New returns the telemetry of a service, e.g. `ingest`: the same one each time for a
+// service of a process. Without a process it is silent, for tests.
 func New(service string, p *Process) *Telemetry {
+	if p == nil {
+		return build(service, nil)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t, ok := p.services[service]
+	if !ok {
+		t = build(service, p)
+		p.services[service] = t
+	}
+	return t
+}
+
+func build(service string, p *Process) *Telemetry {
 	t := &Telemetry{
 		Log:            slog.New(slog.DiscardHandler),
 		TracerProvider: nooptrace.NewTracerProvider(),

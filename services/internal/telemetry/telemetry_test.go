@@ -41,6 +41,9 @@ func TestOneProcessShowsSeveralServices(t *testing.T) {
 		counter.Add(ctx, 1)
 		span.End()
 	}
+	if telemetry.New("ingest", p) != telemetry.New("ingest", p) {
+		t.Error("a service has two telemetries: its metrics would be there twice")
+	}
 	var names []string
 	for _, s := range spans.GetSpans() {
 		names = append(names, s.Resource.String())

@@ -177,7 +177,7 @@ func (s *server) stop() {
 // ownership lets the server run as `postgres` when this process is root, as which
 // initdb refuses to run.
 func (s *server) ownership() (*syscall.SysProcAttr, error) {
-	attr := &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}
+	attr := endWithParent()
 	if os.Geteuid() != 0 {
 		return attr, nil
 	}
@@ -249,7 +249,7 @@ func removeLeftovers() {
 	for _, dir := range dirs {
 		owner, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), prefix), "-")
 		pid, err := strconv.Atoi(owner)
-		if err != nil || syscall.Kill(pid, 0) == nil || serverAlive(dir) {
+		if err != nil || alive(pid) || serverAlive(dir) {
 			continue
 		}
 		os.RemoveAll(dir) //nolint:errcheck // another process may be at it
@@ -263,8 +263,10 @@ func serverAlive(dir string) bool {
 	}
 	first, _, _ := strings.Cut(string(file), "\n")
 	pid, err := strconv.Atoi(first)
-	return err == nil && pid > 1 && !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+	return err == nil && pid > 1 && alive(pid)
 }
+
+func alive(pid int) bool { return !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) }
 
 func execute(url, statement string) error {
 	db, err := sql.Open("pgx", url)
