@@ -56,7 +56,7 @@ func (c *cachingConn) take(ctx context.Context, query string) (cachedStmt, error
 		delete(c.idle, query)
 		return s, nil
 	}
-	s, err := c.PrepareContext(ctx, query)
+	s, err := c.PrepareContext(ctx, positional(query))
 	if err != nil {
 		return nil, err
 	}
