@@ -60,7 +60,7 @@ func New(in *ingestv1.Identity) (Identity, *violation.Violation) {
 		value = strings.ToLower(value)
 		local, domain, ok := strings.Cut(value, "@")
 		if !ok || local == "" || domain == "" || strings.ContainsAny(value, " \t\r\n<>,;") || strings.Contains(domain, "@") {
-			return Identity{}, violation.New("value", "an email address such as ada@example.com")
+			return Identity{}, violation.New("value", "an email address such as name@example.com")
 		}
 	}
 	return Identity{kind, value}, nil

@@ -39,7 +39,8 @@ func (s *Store) Claim(ctx context.Context, n int, lease, wait time.Duration) (cl
 		if err != nil || !ready {
 			return false, err
 		}
-		if claimed, err = s.claim(ctx, n, lease); err != nil {
+		// Begun, it runs to its end: half of it would leave leases that nobody has.
+		if claimed, err = s.claim(context.WithoutCancel(ctx), n, lease); err != nil {
 			return false, err
 		}
 		return len(claimed) > 0, nil
@@ -180,7 +181,7 @@ func (s *Store) fill(ctx context.Context, claimed []*Claimed) ([]*Claimed, error
 			break
 		}
 	}
-	if err := s.release(ctx, claimed[fits:]); err != nil {
+	if err := s.Release(ctx, claimed[fits:]); err != nil {
 		return nil, err
 	}
 	claimed = claimed[:fits]
@@ -226,8 +227,8 @@ func (s *Store) readClaimedLeads(ctx context.Context, claimed []*Claimed) error 
 	})
 }
 
-// release gives back leads that were claimed here and not handed out.
-func (s *Store) release(ctx context.Context, claimed []*Claimed) error {
+// Release gives back leads that were claimed and not handed out.
+func (s *Store) Release(ctx context.Context, claimed []*Claimed) error {
 	ends := make([]Completion, len(claimed))
 	for i, c := range claimed {
 		ends[i] = Completion{Lead: c.Lead, Fence: c.Fence, Version: c.Claimed, Outcome: Released}

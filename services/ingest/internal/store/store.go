@@ -47,6 +47,12 @@ var (
 	ErrLeadSourceSet = errors.New("store: lead source is set")
 )
 
+// IsRefusal reports whether an error of [Store.Capture] is the refusal of its one
+// subject.
+func IsRefusal(err error) bool {
+	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrETagMismatch) || errors.Is(err, ErrTooManyAttributes) || errors.Is(err, ErrLeadSourceSet)
+}
+
 // errRaced says that another process was faster: run again and see what it did.
 var errRaced = errors.New("store: lost a race")
 

@@ -525,9 +525,8 @@ func (x *CaptureLeadResponse) GetDecisionPending() bool {
 // Captures leads.
 type BatchCaptureLeadsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The captures: at least one, at most 1,000, with at most 2,500 activities in
-	// all. Checked one by one. `request_id`, `wait_for_decision` and `wait_timeout`
-	// of an item are not allowed.
+	// The captures: at least one, at most 1,000. Checked one by one. `request_id`,
+	// `wait_for_decision` and `wait_timeout` of an item are not allowed.
 	Requests      []*CaptureLeadRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -1,0 +1,290 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/ingest/internal/activity"
+	"github.com/assay-hq/assay/services/ingest/internal/effective"
+	"github.com/assay-hq/assay/services/ingest/internal/identity"
+	"github.com/assay-hq/assay/services/ingest/internal/lead"
+	"github.com/assay-hq/assay/services/ingest/internal/store"
+	"github.com/assay-hq/assay/services/ingest/internal/violation"
+	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/pagetoken"
+	"github.com/assay-hq/assay/services/internal/telemetry"
+)
+
+// BatchRecordActivities implements the method.
+func (a *ingestAPI) BatchRecordActivities(ctx context.Context, req *ingestv1.BatchRecordActivitiesRequest) (*ingestv1.BatchRecordActivitiesResponse, error) {
+	received := a.now()
+	switch n := len(req.GetActivities()); {
+	case n == 0:
+		return nil, apierr.InvalidField("activities", "at least one activity")
+	case n > activity.MaxPerCall:
+		return nil, apierr.TooLarge("activities", "2,500 activities")
+	}
+	requestID, v := checkRequestID(req.GetRequestId())
+	if v != nil {
+		return nil, invalid(v)
+	}
+	now := received.Truncate(time.Microsecond)
+	said := newSaidByMany(len(req.GetActivities()), activity.Circumstances{
+		Window:  effective.Window{Now: received, Historical: req.GetHistorical()},
+		Default: now, RequestID: requestID, Trusted: trusted(ctx),
+	})
+	for i, record := range req.GetActivities() {
+		said.read(i, record)
+	}
+	capture := &store.Capture{
+		RequestID: requestID, Received: received, Historical: req.GetHistorical(),
+		Trace: telemetry.Traceparent(ctx), Subjects: said.subjects,
+		Reply: func() ([]byte, error) { return proto.Marshal(said.response()) },
+	}
+	var err error
+	body := &ingestv1.BatchRecordActivitiesRequest{Activities: req.GetActivities(), Historical: req.GetHistorical()}
+	if capture.Digest, err = bodyDigest(requestID, body); err != nil {
+		return nil, err
+	}
+	// A single subject that is refused has its refusal also in its result.
+	if err := a.store.Capture(ctx, capture); err != nil && !store.IsRefusal(err) {
+		return nil, refused(err, "the lead", "")
+	}
+	if capture.Replayed != nil {
+		response := &ingestv1.BatchRecordActivitiesResponse{}
+		if err := proto.Unmarshal(capture.Replayed, response); err != nil {
+			return nil, fmt.Errorf("ingest: stored reply: %w", err)
+		}
+		return response, nil
+	}
+	response := said.response()
+	a.metrics.count(ctx, response.GetResults())
+	return response, nil
+}
+
+// saidByMany is what a batch says of many leads.
+type saidByMany struct {
+	circumstances activity.Circumstances
+	subjects      []*store.Subject
+	results       activityResults
+	byName        map[string]*store.Subject
+	byIdentity    map[identity.Identity]*store.Subject
+}
+
+func newSaidByMany(n int, c activity.Circumstances) *saidByMany {
+	return &saidByMany{
+		circumstances: c, results: newActivityResults(n),
+		byName: map[string]*store.Subject{}, byIdentity: map[identity.Identity]*store.Subject{},
+	}
+}
+
+// read checks one activity of the batch and adds it to its lead's.
+func (s *saidByMany) read(i int, record *ingestv1.ActivityRecord) {
+	act, subject, v := s.check(i, record)
+	if v != nil {
+		s.results.reject(i, record.GetActivity().GetId(), refusalOf(v.At("activities", i)))
+		return
+	}
+	subject.Activities = append(subject.Activities, act)
+	s.results.expect(i, subject, len(subject.Activities)-1)
+}
+
+func (s *saidByMany) check(i int, record *ingestv1.ActivityRecord) (activity.Activity, *store.Subject, *violation.Violation) {
+	if record.GetActivity() == nil {
+		return activity.Activity{}, nil, violation.New("activity", "an activity")
+	}
+	act, v := activity.New(record.GetActivity(), i, s.circumstances)
+	if v != nil {
+		return act, nil, v.Under("activity")
+	}
+	switch hasLead, hasIdentity := record.GetLead() != "", record.GetIdentity() != nil; {
+	case hasLead == hasIdentity:
+		return act, nil, violation.New("", "either lead or identity")
+	case hasLead:
+		id, v := lead.ParseName("lead", record.GetLead())
+		if v != nil {
+			return act, nil, v
+		}
+		return act, s.named(id), nil
+	}
+	who, v := identity.New(record.GetIdentity())
+	if v != nil {
+		return act, nil, v.Under("identity")
+	}
+	return act, s.identified(who, act.Source), nil
+}
+
+func (s *saidByMany) named(id string) *store.Subject {
+	subject := s.byName[id]
+	if subject == nil {
+		subject = &store.Subject{Lead: id, OnlyActivities: true, Effective: s.circumstances.Default}
+		s.byName[id] = subject
+		s.subjects = append(s.subjects, subject)
+	}
+	return subject
+}
+
+func (s *saidByMany) identified(who identity.Identity, source string) *store.Subject {
+	subject := s.byIdentity[who]
+	if subject == nil {
+		subject = &store.Subject{
+			Identities: []identity.Identity{who}, OnlyActivities: true, Effective: s.circumstances.Default, Source: source,
+		}
+		s.byIdentity[who] = subject
+		s.subjects = append(s.subjects, subject)
+	}
+	return subject
+}
+
+func (s *saidByMany) response() *ingestv1.BatchRecordActivitiesResponse {
+	r := &ingestv1.BatchRecordActivitiesResponse{Results: s.results.list()}
+	for _, one := range r.GetResults() {
+		switch one.GetState() {
+		case ingestv1.ActivityResult_STATE_STORED:
+			r.Stored++
+		case ingestv1.ActivityResult_STATE_REJECTED:
+			r.Rejected++
+		}
+	}
+	return r
+}
+
+// activityResults are the results of a call's activities, by their position: those
+// that were refused at once, and where to look for the others.
+type activityResults []struct {
+	refused *ingestv1.ActivityResult
+	subject *store.Subject
+	at      int
+}
+
+func newActivityResults(n int) activityResults { return make(activityResults, n) }
+
+func (r activityResults) reject(i int, id string, why refusal) {
+	r[i].refused = rejected(i, id, why)
+}
+
+func rejected(i int, id string, why refusal) *ingestv1.ActivityResult {
+	// An id that is no valid text could not be sent back.
+	if activity.CheckText("id", id, 200) != nil {
+		id = ""
+	}
+	return &ingestv1.ActivityResult{
+		Index: int32(i), State: ingestv1.ActivityResult_STATE_REJECTED, Id: id,
+		ErrorReason: why.reason, ErrorField: why.field, ErrorMessage: why.message,
+	}
+}
+
+func (r activityResults) expect(i int, s *store.Subject, at int) { r[i].subject, r[i].at = s, at }
+
+// list returns the results once the store has answered.
+func (r activityResults) list() []*ingestv1.ActivityResult {
+	list := make([]*ingestv1.ActivityResult, len(r))
+	for i, one := range r {
+		if one.refused != nil {
+			list[i] = one.refused
+			continue
+		}
+		act := &one.subject.Activities[one.at]
+		field := "activities[" + strconv.Itoa(i) + "]"
+		if err := one.subject.Result.Err; err != nil {
+			list[i] = rejected(i, act.ID, refusal{reason(typev1.ErrorReason_ERROR_REASON_NOT_FOUND), field + ".lead", "expected a lead that exists"})
+			continue
+		}
+		outcome := one.subject.Result.Activities[one.at]
+		result := &ingestv1.ActivityResult{Index: int32(i), Id: act.ID, Lead: lead.Name(outcome.Lead), TimeClamped: act.Clamped}
+		switch outcome.State {
+		case store.Stored:
+			result.State = ingestv1.ActivityResult_STATE_STORED
+		case store.Duplicate:
+			result.State = ingestv1.ActivityResult_STATE_DUPLICATE
+		case store.Conflict:
+			result.State = ingestv1.ActivityResult_STATE_CONFLICT
+			result.ErrorReason = reason(typev1.ErrorReason_ERROR_REASON_ID_CONFLICT)
+			result.ErrorField, result.ErrorMessage = field+".id", "expected an id that no activity with another body has"
+		}
+		list[i] = result
+	}
+	return list
+}
+
+// Page sizes.
+const (
+	defaultPage = 50
+	maxPage     = 1000
+)
+
+func pageSize(asked int32) (int, error) {
+	switch {
+	case asked < 0:
+		return 0, apierr.InvalidField("pageSize", "0 or more")
+	case asked == 0:
+		return defaultPage, nil
+	}
+	return min(int(asked), maxPage), nil
+}
+
+// ListActivities implements the method.
+func (a *ingestAPI) ListActivities(ctx context.Context, req *ingestv1.ListActivitiesRequest) (*ingestv1.ListActivitiesResponse, error) {
+	id, err := leadID("parent", req.GetParent())
+	if err != nil {
+		return nil, err
+	}
+	size, err := pageSize(req.GetPageSize())
+	if err != nil {
+		return nil, err
+	}
+	query := "activities of " + req.GetParent()
+	key, err := pagetoken.DecodeN(req.GetPageToken(), query, 3)
+	if err != nil {
+		return nil, err
+	}
+	var after *store.ActivityKey
+	if key != nil {
+		at, err := strconv.ParseInt(key[0], 10, 64)
+		if err != nil {
+			return nil, apierr.PageTokenMismatch()
+		}
+		after = &store.ActivityKey{At: at, Source: key[1], ID: key[2]}
+	}
+	list, err := a.store.Timeline(ctx, id, after, size+1)
+	if err != nil {
+		return nil, refused(err, req.GetParent(), "")
+	}
+	response := &ingestv1.ListActivitiesResponse{}
+	if len(list) > size {
+		list = list[:size]
+		last := list[size-1].ActivityKey
+		response.NextPageToken = pagetoken.Encode(query, strconv.FormatInt(last.At, 10), last.Source, last.ID)
+	}
+	for _, stored := range list {
+		act, err := activityMessage(stored)
+		if err != nil {
+			return nil, err
+		}
+		response.Activities = append(response.Activities, act)
+	}
+	return response, nil
+}
+
+func activityMessage(a store.StoredActivity) (*ingestv1.Activity, error) {
+	m := &ingestv1.Activity{
+		Id: a.ID, Type: a.Type, Source: a.Source, Campaign: a.Campaign, Lead: lead.Name(a.Lead), TimeClamped: a.Clamped,
+		OccurredTime: timestamppb.New(a.OccurredAt), ReceivedTime: timestamppb.New(a.Received),
+	}
+	if a.Properties != nil {
+		m.Properties = &structpb.Struct{}
+		if err := protojson.Unmarshal(a.Properties, m.Properties); err != nil {
+			return nil, fmt.Errorf("ingest: stored properties: %w", err)
+		}
+	}
+	return m, nil
+}

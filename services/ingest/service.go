@@ -1,0 +1,112 @@
+// Package ingest keeps the facts: who leads are, what they are and what they do,
+// each with its time and source; and the queue of leads whose facts changed.
+//
+// Where to look:
+//
+//	lead.go, capture.go, activity.go   IngestService, by resource
+//	pending.go                         PendingService: the queue
+//	internal/{lead,activity,identity}  what may be said, and in which form it is kept
+//	internal/pending                   a lead's place in the queue, as a state machine
+//	internal/store                     SQL, and the one transaction of a capture
+package ingest
+
+import (
+	"context"
+	"io/fs"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+
+	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
+	"github.com/assay-hq/assay/services/ingest/internal/store"
+	"github.com/assay-hq/assay/services/internal/sqldb"
+	"github.com/assay-hq/assay/services/internal/telemetry"
+)
+
+// Migrations are the schema of both stores, in the folders `sqlite` and `postgres`.
+var Migrations fs.FS = store.Migrations
+
+// Deps are what the service needs.
+type Deps struct {
+	// DB is the service's own database, migrated before [Service.Start]. Its commits
+	// must be durable ([sqldb.Full]): they are acknowledged to senders.
+	DB *sqldb.DB
+	// Telemetry of the service.
+	Telemetry *telemetry.Telemetry
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Service is the running service.
+type Service struct {
+	store   *store.Store
+	now     func() time.Time
+	metrics *metrics
+	log     *telemetry.Telemetry
+
+	stop   context.CancelFunc
+	chores sync.WaitGroup
+}
+
+// New returns the service. It touches the database only when started or called.
+func New(d Deps) (*Service, error) {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Telemetry == nil {
+		d.Telemetry = telemetry.New("ingest", nil)
+	}
+	s := &Service{store: store.Open(d.DB, d.Now), now: d.Now, log: d.Telemetry, stop: func() {}}
+	var err error
+	if s.metrics, err = newMetrics(d.Telemetry.Meter, s.store, d.Now); err != nil {
+		s.store.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// Register adds the APIs to a server.
+func (s *Service) Register(r grpc.ServiceRegistrar) {
+	ingestv1.RegisterIngestServiceServer(r, &ingestAPI{Service: s})
+	ingestv1.RegisterPendingServiceServer(r, &pendingAPI{Service: s})
+}
+
+// How long replies of calls with a request id are kept, and how often old ones go.
+const (
+	keepReplies = 24 * time.Hour
+	pruneEvery  = 10 * time.Minute
+)
+
+// Start makes the queue ready and begins to forget old replies. It returns at once;
+// the chores end with [Service.Stop] or with ctx.
+func (s *Service) Start(ctx context.Context) error {
+	if err := s.store.VoidLeases(ctx); err != nil {
+		return err
+	}
+	ctx, s.stop = context.WithCancel(ctx)
+	s.chores.Go(func() {
+		ticker := time.NewTicker(pruneEvery)
+		defer ticker.Stop()
+		for {
+			if err := s.store.Prune(ctx, s.now().Add(-keepReplies)); err != nil && ctx.Err() == nil {
+				s.log.Log.WarnContext(ctx, "old replies could not be removed", "error", err)
+			}
+			select {
+			case <-ticker.C:
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return nil
+}
+
+// Stop ends the chores, commits what was submitted and ends all waiting. Stop the
+// server first. The database stays open.
+func (s *Service) Stop() {
+	s.stop()
+	s.chores.Wait()
+	s.metrics.close()
+	s.store.Close()
+}
