@@ -61,10 +61,21 @@ type Change struct {
 }
 
 // Store is the database of profilefit.
-type Store struct{ db *sqldb.DB }
+type Store struct {
+	db   *sqldb.DB
+	most int // rows of a statement: a power of four
+}
 
 // New returns the store in a migrated database.
-func New(db *sqldb.DB) *Store { return &Store{db} }
+func New(db *sqldb.DB) *Store {
+	s := &Store{db: db, most: 256}
+	if db.Dialect() == sqldb.SQLite {
+		// A statement costs nothing to send, and its driver looks for each parameter
+		// among all others.
+		s.most = 64
+	}
+	return s
+}
 
 const columns = `f.lead_id, f.revision, f.writes, f.facts_version, f.as_of, f.latest, f.facts, f.result`
 
@@ -72,7 +83,7 @@ const columns = `f.lead_id, f.revision, f.writes, f.facts_version, f.as_of, f.la
 func (s *Store) Load(ctx context.Context, keys []Key) (map[Key]Checkpoint, error) {
 	found := make(map[Key]Checkpoint, len(keys))
 	for len(keys) > 0 {
-		n := min(len(keys), maxRows)
+		n := min(len(keys), s.most)
 		// A few shapes of the statement serve every number of keys: the last key fills up.
 		rows := shape(n)
 		args := make([]any, 0, 2*rows)
@@ -144,10 +155,10 @@ func (s *Store) Save(ctx context.Context, changes []Change) error {
 		}
 	}
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		if err := write(tx, whole, 8, insert, wholeArgs); err != nil {
+		if err := s.write(tx, whole, 8, insert, wholeArgs); err != nil {
 			return err
 		}
-		return write(tx, versions, 5, update, versionArgs)
+		return s.write(tx, versions, 5, update, versionArgs)
 	})
 	if err != nil && !errors.Is(err, ErrMoved) {
 		return fmt.Errorf("write checkpoints: %w", err)
@@ -156,9 +167,9 @@ func (s *Store) Save(ctx context.Context, changes []Change) error {
 }
 
 // write writes changes with as few statements as their shapes allow.
-func write(tx *sqldb.Tx, changes []Change, cols int, query func(rows int) string, args func([]any, *Change) []any) error {
+func (s *Store) write(tx *sqldb.Tx, changes []Change, cols int, query func(rows int) string, args func([]any, *Change) []any) error {
 	for len(changes) > 0 {
-		n := floorShape(len(changes))
+		n := floorShape(min(len(changes), s.most))
 		bound := make([]any, 0, n*cols)
 		for i := range changes[:n] {
 			bound = args(bound, &changes[i])
@@ -244,11 +255,8 @@ func (s *Store) Model(ctx context.Context, revision string) ([]byte, bool, error
 	return model, true, nil
 }
 
-// maxRows keeps a statement well within the placeholders both stores take.
-const maxRows = 1024
-
-// shape returns the smallest power of four that is at least n: six texts are all that
-// is ever prepared.
+// shape returns the smallest power of four that is at least n: a handful of texts is
+// all that is ever prepared.
 func shape(n int) int {
 	rows := 1
 	for rows < n {
@@ -257,10 +265,10 @@ func shape(n int) int {
 	return rows
 }
 
-// floorShape returns the largest power of four that is at most n, and at most maxRows.
+// floorShape returns the largest power of four that is at most n.
 func floorShape(n int) int {
 	rows := 1
-	for rows*4 <= min(n, maxRows) {
+	for rows*4 <= n {
 		rows *= 4
 	}
 	return rows

@@ -1,0 +1,104 @@
+// Package profilefit answers how close a lead is to the ideal customer profile.
+//
+//	service.go      what the service needs, and its start
+//	assess.go       AssessFit: leads in batches, from one facts version to the next
+//	checkpoint.go   the compare-and-set of one lead
+//	models.go       RegisterFitModel, and the compiled models
+//	read.go         GetFit, PreviewFit
+//	message.go      between protos and the core
+//	internal/fit    the core: what a fit is, as a pure function
+//	internal/store  the tables
+//
+// The service calls nobody, and all it stores is derived: without its database the
+// qualifier registers the models and sends the facts again, and every fit comes back
+// bit for bit.
+package profilefit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	profilefitv1 "github.com/assay-hq/assay/gen/go/assay/profilefit/v1"
+	"go.opentelemetry.io/otel/metric"
+	"google.golang.org/grpc"
+
+	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/sqldb"
+	"github.com/assay-hq/assay/services/internal/telemetry"
+	"github.com/assay-hq/assay/services/profilefit/internal/store"
+	"github.com/assay-hq/assay/services/profilefit/migrations"
+)
+
+// Migrations is the schema, a folder for each dialect.
+var Migrations fs.FS = migrations.FS
+
+// Deps is what the service needs.
+type Deps struct {
+	// DB is the service's own database, migrated.
+	DB *sqldb.DB
+	// Telemetry of the service. Default: silent.
+	Telemetry *telemetry.Telemetry
+	// Now is the clock, for times of spans only: what is scored does not depend on it.
+	// Default time.Now.
+	Now func() time.Time
+}
+
+// Service implements assay.profilefit.v1.ProfileFitService.
+type Service struct {
+	profilefitv1.UnimplementedProfileFitServiceServer
+	store       *store.Store
+	models      *models
+	telemetry   *telemetry.Telemetry
+	now         func() time.Time
+	assessments metric.Int64Counter
+	faults      metric.Int64Counter
+}
+
+// New returns the service.
+func New(d Deps) (*Service, error) {
+	if d.DB == nil {
+		return nil, errors.New("profilefit: Deps.DB is missing")
+	}
+	if d.Telemetry == nil {
+		d.Telemetry = telemetry.New("profilefit", nil)
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	assessments, err := d.Telemetry.Meter.Int64Counter("assay.profilefit.assessments",
+		metric.WithDescription("Assessments of leads, by how the checkpoint answered."))
+	if err != nil {
+		return nil, fmt.Errorf("profilefit: %w", err)
+	}
+	faults, err := d.Telemetry.Meter.Int64Counter("assay.profilefit.faults",
+		metric.WithDescription("Conditions without an answer for another reason than a missing value, by reason."))
+	if err != nil {
+		return nil, fmt.Errorf("profilefit: %w", err)
+	}
+	s := store.New(d.DB)
+	return &Service{
+		store: s, models: newModels(s), telemetry: d.Telemetry, now: d.Now, assessments: assessments, faults: faults,
+	}, nil
+}
+
+// Register offers the service on a server.
+func (s *Service) Register(r grpc.ServiceRegistrar) {
+	profilefitv1.RegisterProfileFitServiceServer(r, s)
+}
+
+// Start does nothing: the service only answers.
+func (s *Service) Start(context.Context) error { return nil }
+
+// Stop does nothing.
+func (s *Service) Stop() {}
+
+// storeError says to the caller what an error of the store means.
+func storeError(err error) error {
+	if sqldb.IsUnavailable(err) {
+		return fmt.Errorf("%w (%w)", apierr.Unavailable("the store of profilefit"), err)
+	}
+	return err
+}
