@@ -85,7 +85,7 @@ func won(at time.Time) func(*store.Lead) {
 }
 
 // decide decides one lead and returns what became of it.
-func (o *office) decide(t testing.TB, l *store.Lead) store.Result {
+func (o *office) decide(t tester, l *store.Lead) store.Result {
 	t.Helper()
 	results, err := o.Decide(context.Background(), []*store.Lead{l})
 	if err != nil {
@@ -94,7 +94,7 @@ func (o *office) decide(t testing.TB, l *store.Lead) store.Result {
 	return results[0]
 }
 
-func (o *office) qualification(t testing.TB, lead string) *handoffv1.Qualification {
+func (o *office) qualification(t tester, lead string) *handoffv1.Qualification {
 	t.Helper()
 	q, err := o.Qualification(context.Background(), lead, "")
 	if err != nil {
@@ -104,7 +104,7 @@ func (o *office) qualification(t testing.TB, lead string) *handoffv1.Qualificati
 }
 
 // handoffs of a lead, oldest first.
-func (o *office) handoffs(t testing.TB, lead string) []*handoffv1.Handoff {
+func (o *office) handoffs(t tester, lead string) []*handoffv1.Handoff {
 	t.Helper()
 	hs, err := o.Handoffs(context.Background(), []store.Term{{Column: store.LeadColumn, Value: lead}}, nil, 100)
 	if err != nil {
@@ -122,7 +122,7 @@ func (o *office) act(h *handoffv1.Handoff, cause lifecycle.Cause, to lifecycle.S
 }
 
 // told is what ingest is to be told about a lead, in order.
-func (o *office) told(t testing.TB, lead string) []string {
+func (o *office) told(t tester, lead string) []string {
 	t.Helper()
 	rows, err := o.db.Read().QueryContext(context.Background(),
 		`SELECT type FROM outbox WHERE lead_id = $1 ORDER BY occurred_time, activity_id`, lead)
@@ -142,7 +142,7 @@ func (o *office) told(t testing.TB, lead string) []string {
 }
 
 // moves of a lead, oldest first, as from→to.
-func (o *office) moves(t testing.TB, lead string) []store.Move {
+func (o *office) moves(t tester, lead string) []store.Move {
 	t.Helper()
 	moves, err := o.Moves(context.Background(), lead, nil, 1000)
 	if err != nil {
@@ -152,4 +152,10 @@ func (o *office) moves(t testing.TB, lead string) []store.Move {
 		moves[i], moves[j] = moves[j], moves[i]
 	}
 	return moves
+}
+
+// tester is what helpers need of a test, also of a generated one.
+type tester interface {
+	Helper()
+	Fatal(args ...any)
 }
