@@ -203,54 +203,18 @@ func (s *Service) observed(next http.Handler) http.Handler {
 	)
 }
 
-// Handler serves REST and the four pages of every Assay process that has a gateway:
-// /healthz, /readyz, /metrics and /openapi.json.
+// Handler serves REST and /openapi.json.
 func (s *Service) Handler() http.Handler {
 	rest := withRequestID(s.recovered(s.authenticated(s.observed(s.mux))))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Cache-Control", "no-store")
-		page := s.page(r.URL.Path)
-		if page == nil {
-			rest.ServeHTTP(w, r)
-			return
-		}
-		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			h.Set("Allow", "GET, HEAD")
-			http.Error(w, "expected GET", http.StatusMethodNotAllowed)
-			return
-		}
-		page.ServeHTTP(w, r)
-	})
-}
-
-func (s *Service) page(path string) http.Handler {
-	switch path {
-	case "/healthz":
-		return text(func(context.Context) error { return nil })
-	case "/readyz":
-		return text(s.ready)
-	case "/metrics":
-		return s.metrics
-	case "/openapi.json":
-		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		if r.URL.Path == "/openapi.json" && r.Method == http.MethodGet {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write(openapi.JSON)
-		})
-	}
-	return nil
-}
-
-func text(check func(context.Context) error) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		if err := check(r.Context()); err != nil {
-			w.WriteHeader(http.StatusServiceUnavailable)
-			_, _ = io.WriteString(w, err.Error()+"\n")
 			return
 		}
-		_, _ = io.WriteString(w, "ok\n")
+		rest.ServeHTTP(w, r)
 	})
 }
 

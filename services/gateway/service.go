@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"net/http"
-	"strings"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
@@ -22,12 +20,7 @@ type Conns struct {
 
 // forMethod finds the connection for `/assay.<service>.v1.Service/Method`.
 func (c Conns) forMethod(method string) grpc.ClientConnInterface {
-	name, ok := strings.CutPrefix(method, "/assay.")
-	if !ok {
-		return nil
-	}
-	service, _, _ := strings.Cut(name, ".")
-	switch service {
+	switch rpc.ServiceOf(method) {
 	case "ingest":
 		return c.Ingest
 	case "profilefit":
@@ -40,7 +33,7 @@ func (c Conns) forMethod(method string) grpc.ClientConnInterface {
 	return nil
 }
 
-// Deps are what the gateway needs. All are required but Ready and Metrics.
+// Deps are what the gateway needs. All are required.
 type Deps struct {
 	// Conns are the connections to the services.
 	Conns Conns
@@ -48,11 +41,6 @@ type Deps struct {
 	Telemetry *telemetry.Telemetry
 	// Keys knows the API keys, see [Keys].
 	Keys rpc.KeyVerifier
-	// Ready says whether this process can serve, and if not why, for /readyz.
-	// Default: always.
-	Ready func(context.Context) error
-	// Metrics serves /metrics. Default: 404.
-	Metrics http.Handler
 }
 
 // Service is the gateway.
@@ -61,11 +49,9 @@ type Service struct {
 	mux       *runtime.ServeMux
 	telemetry *telemetry.Telemetry
 	log       *slog.Logger
-	ready     func(context.Context) error
-	metrics   http.Handler
 }
 
-// New makes a gateway. It holds nothing that must be started or stopped.
+// New makes a gateway.
 func New(d Deps) (*Service, error) {
 	if d.Conns.Ingest == nil || d.Conns.ProfileFit == nil || d.Conns.Behavior == nil || d.Conns.Handoff == nil {
 		return nil, errors.New("gateway: a connection to each of the four services is required")
@@ -74,19 +60,14 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{
-		keys:      d.Keys,
-		mux:       mux,
-		telemetry: d.Telemetry,
-		log:       d.Telemetry.Log,
-		ready:     d.Ready,
-		metrics:   d.Metrics,
-	}
-	if s.ready == nil {
-		s.ready = func(context.Context) error { return nil }
-	}
-	if s.metrics == nil {
-		s.metrics = http.NotFoundHandler()
-	}
-	return s, nil
+	return &Service{keys: d.Keys, mux: mux, telemetry: d.Telemetry, log: d.Telemetry.Log}, nil
 }
+
+// Register adds nothing: the gateway has no gRPC service of its own.
+func (s *Service) Register(grpc.ServiceRegistrar) {}
+
+// Start does nothing: the gateway works only when it is called.
+func (s *Service) Start(context.Context) error { return nil }
+
+// Stop does nothing.
+func (s *Service) Stop() {}
