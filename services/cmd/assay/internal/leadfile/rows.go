@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 )
 
 // Rows reads a CSV file row by row: UTF-8 with or without a byte order mark,
@@ -125,9 +126,14 @@ func rowTrouble(e *csv.ParseError) string {
 	return e.Err.Error()
 }
 
-// Progress returns how many bytes of the file were read and how many there are; 0
-// when that is not known.
-func (r *Rows) Progress() (read, size int64) { return r.input.n, r.size }
+// Progress returns which part of the file was read, from 0 to 1; 0 when its size is
+// not known. It may be called while another goroutine reads.
+func (r *Rows) Progress() float64 {
+	if r.size <= 0 {
+		return 0
+	}
+	return min(1, float64(r.input.n.Load())/float64(r.size))
+}
 
 // Close closes the file.
 func (r *Rows) Close() error {
@@ -140,11 +146,11 @@ func (r *Rows) Close() error {
 
 type countingReader struct {
 	r io.Reader
-	n int64
+	n atomic.Int64
 }
 
 func (c *countingReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	c.n += int64(n)
+	c.n.Add(int64(n))
 	return n, err
 }

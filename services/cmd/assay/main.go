@@ -1,0 +1,167 @@
+// Command assay decides which leads sales should call, and can say why.
+//
+// `assay serve` runs the services; every other command is a thin client of the public
+// API, but for `assay migrate`, which works on the database.
+//
+// Exit codes:
+//
+//	0  done
+//	1  failed: an error of ours, on either side
+//	2  wrong use: a flag, an argument or a local file
+//	3  refused by the server: not found, wrong state, invalid
+//	4  not allowed: no key, a wrong one, or a role that may not
+//	5  no server answers, or a service behind it is away
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+	"golang.org/x/term"
+
+	"github.com/assay-hq/assay/services/cmd/assay/internal/api"
+)
+
+type cli struct {
+	Serve    serveCmd    `cmd:"" help:"Run the services: all in one process, or some of many."`
+	Migrate  migrateCmd  `cmd:"" help:"Bring the schemas of a PostgreSQL database up to date."`
+	Demo     demoCmd     `cmd:"" help:"Load a few hundred synthetic leads with ninety days of activities."`
+	Import   importCmd   `cmd:"" help:"Import files."`
+	Lead     leadCmd     `cmd:"" help:"Capture leads and see where they stand."`
+	Handoff  handoffCmd  `cmd:"" help:"Work the leads that were handed to sales."`
+	Standard standardCmd `cmd:"" help:"Read, check and publish standards."`
+	Key      keyCmd      `cmd:"" help:"Manage API keys."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
+}
+
+// exit codes, see the command's documentation.
+const (
+	exitOK = iota
+	exitFailed
+	exitUsage
+	exitRefused
+	exitDenied
+	exitUnreachable
+)
+
+// terminal is where a command talks to.
+type terminal struct {
+	out, err io.Writer
+	// interactive tells whether err is a terminal, so that progress may be shown.
+	interactive bool
+	env         func(string) string
+}
+
+// usageError is wrong use that only shows when the command runs.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal asks to stop; after it the default is back, so that a second
+	// one ends the process at once.
+	context.AfterFunc(ctx, stop)
+	t := &terminal{out: os.Stdout, err: os.Stderr, interactive: term.IsTerminal(int(os.Stderr.Fd())), env: os.Getenv}
+	os.Exit(run(ctx, os.Args[1:], t))
+}
+
+// run is main without the process, for tests.
+func run(ctx context.Context, args []string, t *terminal) int {
+	var c cli
+	code := -1
+	parser, err := kong.New(&c,
+		kong.Name("assay"),
+		kong.Description("Assay decides which leads sales should call, and can say why."),
+		kong.Writers(t.out, t.err),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Exit(func(c int) { code = c }),
+		kong.Vars{"server": defaultServer},
+		kong.Bind(t),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err != nil {
+		fmt.Fprintln(t.err, "assay:", err)
+		return exitFailed
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if code >= 0 { // help was asked for and given
+		return code
+	}
+	if err != nil {
+		fmt.Fprintf(t.err, "assay: %v\nRun `assay --help` for what there is.\n", err)
+		return exitUsage
+	}
+	err = parsed.Run()
+	if err != nil {
+		fmt.Fprintf(t.err, "assay: %v\n", err)
+		if hint := hint(err, t); hint != "" {
+			fmt.Fprintln(t.err, hint)
+		}
+	}
+	return exitCode(err)
+}
+
+func exitCode(err error) int {
+	var refused *api.Error
+	var wrong usageError
+	switch {
+	case err == nil:
+		return exitOK
+	case errors.As(err, &wrong):
+		return exitUsage
+	case errors.Is(err, api.ErrUnreachable):
+		return exitUnreachable
+	case errors.As(err, &refused):
+		switch {
+		case refused.Status == 401 || refused.Status == 403:
+			return exitDenied
+		case api.Temporary(refused):
+			return exitUnreachable
+		case refused.Status < 500:
+			return exitRefused
+		}
+	}
+	return exitFailed
+}
+
+func hint(err error, t *terminal) string {
+	var refused *api.Error
+	switch {
+	case errors.Is(err, api.ErrUnreachable):
+		return "Is `assay serve` running there? Another address: --server URL."
+	case errors.As(err, &refused) && refused.Status == 401 && t.env("ASSAY_KEY") == "":
+		return "Set ASSAY_KEY to an API key. `assay serve` prints the first one when it starts for the first time."
+	}
+	return ""
+}
+
+const defaultServer = "http://127.0.0.1:8080"
+
+// connection are the flags of every command that calls the API.
+type connection struct {
+	Server string `default:"${server}" env:"ASSAY_SERVER" help:"Address of the REST API. The key is read from ASSAY_KEY." placeholder:"URL"`
+	Output string `default:"table" enum:"table,json" help:"How to print: ${enum}." placeholder:"table|json"`
+}
+
+func (c connection) client(t *terminal) (*api.Client, error) {
+	client, err := api.New(c.Server, strings.TrimSpace(t.env("ASSAY_KEY")))
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return client, nil
+}
+
+func (c connection) json() bool { return c.Output == "json" }
