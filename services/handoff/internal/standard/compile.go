@@ -54,8 +54,10 @@ func (c *Compiled) Applies(lead condition.Attributes) bool {
 }
 
 const (
-	// maxRules bounds criteria, rules, signals and named gates together.
-	maxRules = 5_000
+	// maxRules bounds criteria, rules, signals and named gates together, and
+	// maxChoices the choices of all criteria. The scorers take as many.
+	maxRules   = 2_000
+	maxChoices = 5_000
 	// maxGateDepth is the deepest nesting of gates.
 	maxGateDepth = 20
 	// maxWindows bounds the different `withinDays` of a standard's gates.
@@ -168,9 +170,12 @@ func (c *compiler) text(path, s string) {
 
 // size bounds the standard as a whole.
 func (c *compiler) size(spec *handoffv1.StandardSpec) {
-	n := 0
+	n, choices := 0, 0
 	for _, g := range spec.GetFit().GetGroups() {
 		n += len(g.GetCriteria())
+		for _, criterion := range g.GetCriteria() {
+			choices += len(criterion.GetChoices())
+		}
 	}
 	for _, g := range spec.GetEngagement().GetGroups() {
 		n += len(g.GetRules())
@@ -180,6 +185,9 @@ func (c *compiler) size(spec *handoffv1.StandardSpec) {
 	n += len(q.GetExclude()) + len(q.GetDisqualify()) + len(q.GetFastTrack())
 	if n > maxRules {
 		c.add("", "at most %d criteria, rules and signals, not %d", maxRules, n)
+	}
+	if choices > maxChoices {
+		c.add("fit", "at most %d choices, not %d", maxChoices, choices)
 	}
 }
 

@@ -192,7 +192,12 @@ func TestCompileRefuses(t *testing.T) {
 		"too many rules": {
 			"id: x\nfit: {groups: [" + strings.Join(numbered(11, "{id: g%d, criteria: ["+
 				strings.Join(numbered(500, "{id: PLACEc%d, when: 'true'}"), ", ")+"]}"), ", ") + "]}",
-			"expected at most 5000 criteria, rules and signals, not 5500",
+			"expected at most 2000 criteria, rules and signals, not 5500",
+		},
+		"too many choices": {
+			fit("groups: [{id: g, criteria: [" + strings.Join(numbered(26, "{id: c%d, choices: ["+
+				strings.Repeat("{when: 'true'}, ", 200)+"]}"), ", ") + "]}]"),
+			"fit: expected at most 5000 choices, not 5200",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
