@@ -1,0 +1,194 @@
+// Package loop_test runs the four services together, in one process and over the
+// in-memory network, and follows leads around the whole loop: capture, score,
+// decide, hand off, what sales says, and back into capture.
+package loop_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/behavior"
+	"github.com/assay-hq/assay/services/handoff"
+	"github.com/assay-hq/assay/services/ingest"
+	"github.com/assay-hq/assay/services/internal/caller"
+	"github.com/assay-hq/assay/services/internal/rpc"
+	"github.com/assay-hq/assay/services/internal/sqldb"
+	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
+	"github.com/assay-hq/assay/services/internal/telemetry"
+	"github.com/assay-hq/assay/services/profilefit"
+)
+
+func TestMain(m *testing.M) { dbtest.Main(m) }
+
+// house is the four services and clients of them.
+type house struct {
+	t        testing.TB
+	ingest   ingestv1.IngestServiceClient
+	handoff  handoffv1.HandoffServiceClient
+	behavior *sqldb.DB
+}
+
+// service is what every service can.
+type service interface {
+	Register(grpc.ServiceRegistrar)
+	Start(context.Context) error
+	Stop()
+}
+
+// open builds the house on the databases under url, with a standard published.
+func open(t testing.TB, url, standard string, process *telemetry.Process) *house {
+	t.Helper()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	network, signer := rpc.NewMemory(), caller.NewRandomSigner()
+	dial := func(from, to string) *grpc.ClientConn {
+		conn, err := rpc.Dial(to, rpc.ClientOptions{Service: from, Signer: signer, Memory: network, Telemetry: telemetry.New(from, process)})
+		must(err)
+		t.Cleanup(func() { conn.Close() }) //nolint:errcheck // nothing was written
+		return conn
+	}
+	start := func(name string, s service) {
+		server := rpc.NewServer(rpc.ServerOptions{Signer: signer, Telemetry: telemetry.New(name, process)})
+		s.Register(server)
+		must(s.Start(context.WithoutCancel(t.Context())))
+		served := make(chan error, 1)
+		go func(l net.Listener) { served <- server.Serve(l) }(network.Listen(name))
+		t.Cleanup(func() { s.Stop(); server.Stop(); <-served })
+	}
+
+	databases := map[string]*sqldb.DB{}
+	for _, name := range []string{"ingest", "profilefit", "behavior", "handoff"} {
+		databases[name] = dbtest.Open(t, url, name, sqldb.Full)
+	}
+	must(databases["ingest"].Migrate(t.Context(), ingest.Migrations))
+	must(databases["profilefit"].Migrate(t.Context(), profilefit.Migrations))
+	must(databases["behavior"].Migrate(t.Context(), behavior.Migrations))
+	must(databases["handoff"].Migrate(t.Context(), handoff.Migrations))
+
+	capture, err := ingest.New(ingest.Deps{DB: databases["ingest"], Telemetry: telemetry.New("ingest", process), Now: time.Now})
+	must(err)
+	fit, err := profilefit.New(profilefit.Deps{DB: databases["profilefit"], Telemetry: telemetry.New("profilefit", process), Now: time.Now})
+	must(err)
+	engagement, err := behavior.New(behavior.Deps{DB: databases["behavior"], Telemetry: telemetry.New("behavior", process), Now: time.Now})
+	must(err)
+	decide, err := handoff.New(handoff.Deps{
+		DB: databases["handoff"], Telemetry: telemetry.New("handoff", process), Now: time.Now,
+		Ingest: dial("handoff", "ingest"), ProfileFit: dial("handoff", "profilefit"), Behavior: dial("handoff", "behavior"),
+	})
+	must(err)
+	_, err = decide.Bootstrap(t.Context(), []byte(standard), "")
+	must(err)
+	start("ingest", capture)
+	start("profilefit", fit)
+	start("behavior", engagement)
+	start("handoff", decide)
+	return &house{
+		t: t, behavior: databases["behavior"],
+		ingest:  ingestv1.NewIngestServiceClient(dial("test", "ingest")),
+		handoff: handoffv1.NewHandoffServiceClient(dial("test", "handoff")),
+	}
+}
+
+// as is a call by somebody with a role.
+func (h *house) as(role typev1.Role) context.Context {
+	return caller.With(h.t.Context(), caller.Caller{Actor: "jane", Role: role})
+}
+
+func (h *house) ok(err error) {
+	h.t.Helper()
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// capture captures a person's activities and waits for the decision.
+func (h *house) capture(ctx context.Context, email string, types ...string) *ingestv1.CaptureLeadResponse {
+	h.t.Helper()
+	request := &ingestv1.CaptureLeadRequest{
+		Lead:            &ingestv1.Lead{Identities: []*ingestv1.Identity{{Kind: ingestv1.Identity_KIND_EMAIL, Value: email}}},
+		WaitForDecision: true,
+	}
+	for _, kind := range types {
+		request.Activities = append(request.Activities, &ingestv1.Activity{Type: kind, Source: "web", Id: fmt.Sprint(kind, time.Now().UnixNano())})
+	}
+	r, err := h.ingest.CaptureLead(caller.With(ctx, caller.Caller{Actor: "web-form", Role: typev1.Role_ROLE_INGEST}), request)
+	h.ok(err)
+	return r
+}
+
+func (h *house) qualification(lead string) *handoffv1.Qualification {
+	h.t.Helper()
+	q, err := h.handoff.GetQualification(h.as(typev1.Role_ROLE_SALES), &handoffv1.GetQualificationRequest{Name: lead + "/qualification"})
+	h.ok(err)
+	return q
+}
+
+func (h *house) handoffs(lead string) []*handoffv1.Handoff {
+	h.t.Helper()
+	r, err := h.handoff.ListHandoffs(h.as(typev1.Role_ROLE_SALES), &handoffv1.ListHandoffsRequest{Filter: fmt.Sprintf("lead = %q", lead)})
+	h.ok(err)
+	return r.GetHandoffs()
+}
+
+// timeline is the types of a lead's activities, latest first.
+func (h *house) timeline(lead string) []string {
+	h.t.Helper()
+	r, err := h.ingest.ListActivities(h.as(typev1.Role_ROLE_SALES), &ingestv1.ListActivitiesRequest{Parent: lead})
+	h.ok(err)
+	var types []string
+	for _, a := range r.GetActivities() {
+		types = append(types, a.GetType())
+	}
+	return types
+}
+
+// settled waits until ingest knows so many activities of the lead, and all of its
+// facts are decided. It returns the facts version.
+func (h *house) settled(lead string, activities int) int32 {
+	h.t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		known, err := h.ingest.GetLead(h.as(typev1.Role_ROLE_SALES), &ingestv1.GetLeadRequest{Name: lead})
+		h.ok(err)
+		timeline := h.timeline(lead)
+		decided := h.qualification(lead).GetFactsVersion()
+		if len(timeline) == activities && decided == known.GetFactsVersion() {
+			return decided
+		}
+		if len(timeline) > activities || time.Now().After(deadline) {
+			h.t.Fatalf("timeline %v of version %d, decided %d; want %d activities", timeline, known.GetFactsVersion(), decided, activities)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// tables lists the tables of a service.
+var tables = map[sqldb.Dialect]string{
+	sqldb.SQLite:     `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%' AND name NOT LIKE 'goose%'`,
+	sqldb.PostgreSQL: `SELECT tablename FROM pg_tables WHERE schemaname = 'behavior' AND tablename NOT LIKE 'goose%'`,
+}
+
+// empty empties tables of behavior.
+func (h *house) empty(names []string) {
+	h.t.Helper()
+	h.ok(h.behavior.Write(h.t.Context(), func(tx *sqldb.Tx) error {
+		for _, name := range names {
+			if _, err := tx.Exec(`DELETE FROM ` + name); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+}
