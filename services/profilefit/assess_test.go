@@ -2,6 +2,7 @@ package profilefit_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -240,9 +241,7 @@ func TestEveryWayEndsInTheSameBytes(t *testing.T) {
 		lead := 0
 		rapid.Check(t, func(t *rapid.T) {
 			lead++
-			h := drawHistory(t)
-			last := int32(len(h))
-			q := qualifier{t: t, rig: r, lead: fmt.Sprintf("leads/a%d", lead), revision: "r1", history: h}
+			q := qualifier{t: t, rig: r, lead: fmt.Sprintf("leads/a%d", lead), revision: "r1", history: drawHistory(t)}
 			for range rapid.IntRange(0, 8).Draw(t, "calls") {
 				switch rapid.IntRange(0, 9).Draw(t, "what") {
 				case 0:
@@ -250,21 +249,23 @@ func TestEveryWayEndsInTheSameBytes(t *testing.T) {
 						q.rig = q.rig.dropDatabase()
 					}
 				case 1:
-					q.sendAll(q.version(0, last), true)
+					q.sendAll(q.version(0, q.last()), true)
 				case 2:
-					q.sendAll(q.version(0, last), false)
+					q.sendAll(q.version(0, q.last()), false)
+				case 3:
+					q.rewrite()
 				default: // right, stale, doubled or from elsewhere
-					from := q.version(0, last)
-					q.send(from, q.version(from, last), false)
+					from := q.version(0, q.last())
+					q.send(from, q.version(from, q.last()), false)
 				}
 			}
 			q.catchUp()
 			r = q.rig
-			got := q.send(last, last, false)
+			got := q.send(q.last(), q.last(), false)
 
-			fresh := qualifier{t: t, rig: r, lead: fmt.Sprintf("leads/b%d", lead), revision: "r1", history: h}
+			fresh := qualifier{t: t, rig: r, lead: fmt.Sprintf("leads/b%d", lead), revision: "r1", history: q.history}
 			fresh.catchUp()
-			want := fresh.send(last, last, false)
+			want := fresh.send(q.last(), q.last(), false)
 			if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 				t.Fatalf("(-fresh +got):\n%s", diff)
 			}
@@ -315,6 +316,19 @@ func (q *qualifier) send(from, to int32, reset bool) *profilefitv1.FitResult {
 	})[0]
 }
 
+func (q *qualifier) last() int32 { return int32(len(q.history)) }
+
+// rewrite makes a new version whose history lacks facts of an old one, as an un-merge
+// does. The qualifier sends a rewritten history from 0.
+func (q *qualifier) rewrite() {
+	rewritten := append(slices.Clone(q.history), nil)
+	rewritten[q.version(1, q.last())-1] = nil
+	q.history = rewritten
+	if result := q.send(0, q.last(), false); result.GetState() != ok && result.GetState() != notKnown {
+		q.t.Fatalf("rewritten: %v", result)
+	}
+}
+
 // sendAll sends the whole history up to a version in two chunks.
 func (q *qualifier) sendAll(to int32, reset bool) {
 	middle := q.version(0, to)
@@ -324,7 +338,7 @@ func (q *qualifier) sendAll(to int32, reset bool) {
 
 // catchUp brings the checkpoint to the newest version, whatever it answers.
 func (q *qualifier) catchUp() {
-	last := int32(len(q.history))
+	last := q.last()
 	for range 3 {
 		switch result := q.send(last, last, false); result.GetState() {
 		case ok:

@@ -115,7 +115,7 @@ func (s *Store) each(ctx context.Context, query string, args []any, found func(K
 	if err != nil {
 		return fmt.Errorf("read checkpoints: %w", err)
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }()
 	for rows.Next() {
 		var key Key
 		var c Checkpoint
