@@ -444,6 +444,10 @@ func TestHeadersStandForFields(t *testing.T) {
 	if f.update.GetLead().GetEtag() != "v2" || fmt.Sprint(f.update.GetUpdateMask().GetPaths()) != "[attributes.a]" {
 		t.Errorf("If-Match and PATCH became %v", f.update)
 	}
+	f.call(t, "PATCH", "/v1/"+lead, `{"name": "`+lead+`", "etag": "v3", "attributes": {"a": 1}, "createTime": "2026-05-04T10:00:00Z"}`)
+	if f.update.GetLead().GetEtag() != "v3" || fmt.Sprint(f.update.GetUpdateMask().GetPaths()) != "[attributes.a]" {
+		t.Errorf("a whole resource sent back became %v", f.update)
+	}
 	for name, c := range map[string]struct{ path, header, value string }{
 		"no UUID":       {"/v1/leads:capture", "Idempotency-Key", "again"},
 		"no quotes":     {"/v1/" + offer + ":accept", "If-Match", "v1"},

@@ -4,11 +4,14 @@ import (
 	"context"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
+	"google.golang.org/genproto/googleapis/api/annotations"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"github.com/assay-hq/assay/services/internal/apierr"
 )
@@ -46,12 +49,37 @@ type headerConn struct{ grpc.ClientConnInterface }
 
 // Invoke fills `etag` and `requestId` from the headers and calls the method.
 func (c headerConn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	m := args.(proto.Message).ProtoReflect()
 	if p, ok := ctx.Value(preconditionsKey{}).(preconditions); ok && p != (preconditions{}) {
-		if err := p.apply(args.(proto.Message).ProtoReflect()); err != nil {
+		if err := p.apply(m); err != nil {
 			return err
 		}
 	}
+	dropReadOnlyPaths(m)
 	return c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
+}
+
+// dropReadOnlyPaths takes off the update mask what only answers carry. grpc-gateway
+// makes the mask from the fields of the body, and a body may well be a whole resource
+// that was read before.
+func dropReadOnlyPaths(m protoreflect.Message) {
+	mask, resource := m.Descriptor().Fields().ByName("update_mask"), m.Descriptor().Fields().Get(0)
+	if mask == nil || !m.Has(mask) || resource.Message() == nil {
+		return
+	}
+	paths, ok := m.Mutable(mask).Message().Interface().(*fieldmaskpb.FieldMask)
+	if !ok {
+		return
+	}
+	paths.Paths = slices.DeleteFunc(paths.GetPaths(), func(path string) bool {
+		name, _, _ := strings.Cut(path, ".")
+		fd := resource.Message().Fields().ByTextName(name)
+		if fd == nil {
+			return false
+		}
+		behavior, _ := proto.GetExtension(fd.Options(), annotations.E_FieldBehavior).([]annotations.FieldBehavior)
+		return name == "etag" || slices.Contains(behavior, annotations.FieldBehavior_OUTPUT_ONLY) || slices.Contains(behavior, annotations.FieldBehavior_IDENTIFIER)
+	})
 }
 
 func (p preconditions) apply(m protoreflect.Message) error {

@@ -142,8 +142,7 @@ func writeProblem(ctx context.Context, w http.ResponseWriter, r *http.Request, e
 		h.Set("WWW-Authenticate", `Bearer realm="assay"`)
 	}
 	w.WriteHeader(p.Status)
-	body, err := json.Marshal(p)
-	if err == nil {
-		_, _ = w.Write(append(body, '\n'))
-	}
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false) // the answer is no HTML, and says so
+	_ = enc.Encode(p)
 }
