@@ -1,0 +1,252 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/app"
+	"github.com/assay-hq/assay/services/internal/rpc"
+	"github.com/assay-hq/assay/services/internal/telemetry"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// adminKey is the first key of every installation here.
+const adminKey = "assay_test_0123456789abcdefghijklmnopqrstuvwxyz"
+
+// installation is a running Assay.
+type installation struct {
+	rest, grpc string
+	apps       []*app.App // in the order they started
+	stopping   sync.Once
+}
+
+// inBothModes runs a test against one process and against five.
+func inBothModes(t *testing.T, test func(t *testing.T, in *installation)) {
+	t.Helper()
+	for mode, start := range map[string]func(*testing.T) *installation{"one process": oneProcess, "five processes": fiveProcesses} {
+		t.Run(mode, func(t *testing.T) {
+			t.Parallel()
+			test(t, start(t))
+		})
+	}
+}
+
+func settings(t *testing.T, dir string) app.Settings {
+	t.Helper()
+	return app.Settings{DB: "sqlite:" + dir, HTTPAddr: "127.0.0.1:0", GRPCAddr: "127.0.0.1:0", AdminKey: adminKey}
+}
+
+func start(t *testing.T, s app.Settings) *app.App {
+	t.Helper()
+	a, err := app.Start(t.Context(), s, app.Options{Telemetry: telemetry.Options{Log: t.Output()}})
+	if err != nil {
+		t.Fatalf("start %v: %v", s.Services, err)
+	}
+	return a
+}
+
+func oneProcess(t *testing.T) *installation {
+	t.Helper()
+	a := start(t, settings(t, t.TempDir()))
+	return installed(t, a)
+}
+
+// fiveProcesses starts the services one after the other, as each needs the addresses
+// of those it calls.
+func fiveProcesses(t *testing.T) *installation {
+	t.Helper()
+	dir := t.TempDir()
+	var apps []*app.App
+	peers := map[string]string{}
+	for _, name := range app.Names() {
+		s := settings(t, dir)
+		s.Services = []string{name}
+		s.InternalSecret = "the same secret in all five processes"
+		s.Peers = map[string]string{}
+		for peer, addr := range peers {
+			s.Peers[peer] = addr
+		}
+		a := start(t, s)
+		apps = append(apps, a)
+		peers[name] = a.GRPCAddr()
+	}
+	return installed(t, apps...)
+}
+
+func installed(t *testing.T, apps ...*app.App) *installation {
+	t.Helper()
+	last := apps[len(apps)-1] // the gateway starts last
+	in := &installation{rest: "http://" + last.HTTPAddr(), grpc: last.GRPCAddr(), apps: apps}
+	t.Cleanup(in.stop)
+	return in
+}
+
+// stop ends all processes, callers before those they call.
+func (in *installation) stop() {
+	in.stopping.Do(func() {
+		http.DefaultClient.CloseIdleConnections()
+		for i := len(in.apps) - 1; i >= 0; i-- {
+			in.apps[i].Stop(context.Background())
+		}
+	})
+}
+
+// answer is an answer of REST.
+type answer struct {
+	status int
+	header http.Header
+	body   map[string]any
+	text   string
+}
+
+// call calls REST with a key.
+func (in *installation) call(t *testing.T, key, method, path string, body any) answer {
+	t.Helper()
+	a, err := in.try(t.Context(), key, method, path, body)
+	if err != nil {
+		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	return a
+}
+
+func (in *installation) try(ctx context.Context, key, method, path string, body any) (answer, error) {
+	var content []byte
+	switch b := body.(type) {
+	case nil:
+	case string:
+		content = []byte(b)
+	default:
+		var err error
+		if content, err = json.Marshal(b); err != nil {
+			return answer{}, err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, method, in.rest+path, bytes.NewReader(content))
+	if err != nil {
+		return answer{}, err
+	}
+	if key != "" {
+		req.Header.Set("Authorization", "Bearer "+key)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	text, err := io.ReadAll(resp.Body)
+	a := answer{status: resp.StatusCode, header: resp.Header, text: string(text)}
+	_ = json.Unmarshal(text, &a.body)
+	return a, err
+}
+
+// must calls REST as the admin and expects it to succeed.
+func (in *installation) must(t *testing.T, method, path string, body any) answer {
+	t.Helper()
+	a := in.call(t, adminKey, method, path, body)
+	if a.status != http.StatusOK {
+		t.Fatalf("%s %s: %d %s", method, path, a.status, a.text)
+	}
+	return a
+}
+
+// get returns what lies at a path of names and positions in the answer, nil if
+// nothing does.
+func (a answer) get(path ...any) any {
+	var at any = a.body
+	for _, step := range path {
+		switch s := step.(type) {
+		case string:
+			m, _ := at.(map[string]any)
+			at = m[s]
+		case int:
+			l, _ := at.([]any)
+			if s >= len(l) {
+				return nil
+			}
+			at = l[s]
+		}
+	}
+	return at
+}
+
+func (a answer) str(path ...any) string {
+	v := a.get(path...)
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
+}
+
+// key makes a key with a role.
+func (in *installation) key(t *testing.T, role typev1.Role) string {
+	t.Helper()
+	name := strings.ToLower(strings.TrimPrefix(role.String(), "ROLE_"))
+	return in.must(t, "POST", "/v1/apiKeys", map[string]any{"actor": name, "role": role.String()}).str("secret")
+}
+
+// dial opens the public gRPC door with a key.
+func (in *installation) dial(t *testing.T, key string) *grpc.ClientConn {
+	t.Helper()
+	conn, err := rpc.Dial(in.grpc, rpc.ClientOptions{APIKey: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// eventually waits until the condition holds, for what happens by itself a moment
+// later.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: not within 20 s", what)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// person is a capture of somebody who fits.
+func person(email string, activities ...map[string]any) map[string]any {
+	return map[string]any{
+		"lead": map[string]any{
+			"identities": []any{map[string]any{"kind": "KIND_EMAIL", "value": email}},
+			"attributes": map[string]any{"job_title": "VP Engineering", "industry": "software", "employees": 250, "country": "DE"},
+		},
+		"activities": activities,
+	}
+}
+
+func did(typ string, properties ...any) map[string]any {
+	a := map[string]any{"type": typ}
+	if len(properties) > 0 {
+		p := map[string]any{}
+		for i := 0; i < len(properties); i += 2 {
+			p[properties[i].(string)] = properties[i+1]
+		}
+		a["properties"] = p
+	}
+	return a
+}
+
+func with(m map[string]any, pairs ...any) map[string]any {
+	for i := 0; i < len(pairs); i += 2 {
+		m[pairs[i].(string)] = pairs[i+1]
+	}
+	return m
+}
