@@ -35,8 +35,10 @@ const hour = int64(time.Hour / time.Microsecond)
 // scenarios draws the shape and lets a generator of its own fill it: histories of
 // hundreds of facts would take rapid too long.
 var scenarios = rapid.Custom(func(t *rapid.T) scenario {
+	few, some, many := rapid.IntRange(0, 12), rapid.IntRange(0, 60), rapid.IntRange(60, 400)
 	return newScenario(
-		rapid.OneOf(rapid.IntRange(0, 12), rapid.IntRange(0, 60), rapid.IntRange(60, 400)).Draw(t, "facts"),
+		// Few find most faults; many, now and then, fill chunks.
+		rapid.OneOf(few, few, few, few, some, some, some, some, some, many).Draw(t, "facts"),
 		rapid.Uint64().Draw(t, "seed"),
 	)
 })

@@ -1,0 +1,293 @@
+package engagement
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"github.com/assay-hq/assay/services/internal/points"
+)
+
+var unexported = cmp.Options{
+	cmp.AllowUnexported(State{}, ruleState{}, bucket{}, Profile{}, attributeValue{}, instant{}),
+	cmpopts.IgnoreFields(State{}, "touched"), cmpopts.IgnoreFields(Match{}, "Limited"), cmpopts.EquateEmpty(),
+}
+
+// What is put to rest comes back, and the same bytes again.
+func TestRoundTrip(t *testing.T) {
+	checkThousand(t, func(t *rapid.T) {
+		s := scenarios.Draw(t, "scenario")
+		e := resting(s.compiled, s.model).(*restingEngine)
+		for _, batch := range s.batches {
+			e.apply(batch, s.fit)
+		}
+		h := e.open()
+		if again := h.Record(); !cmp.Equal(again, e.record, cmpopts.EquateEmpty()) {
+			t.Fatalf("other bytes: %s", cmp.Diff(e.record, again))
+		}
+		back, err := s.compiled.DecodeState(e.record.State)
+		if diff := cmp.Diff(h.state, back, unexported); err != nil || diff != "" {
+			t.Fatal(err, diff)
+		}
+		entries, err := s.compiled.DecodeEntries(nil, h.tail)
+		if err != nil || len(entries) != h.tailed {
+			t.Fatalf("%d entries, %v; want %d", len(entries), err, h.tailed)
+		}
+		var again []byte
+		for i := range entries {
+			again = s.compiled.AppendEntry(again, &entries[i])
+		}
+		if !bytes.Equal(again, h.tail) {
+			t.Fatal("other bytes of entries")
+		}
+	})
+}
+
+// What is stored does not depend on the order of arrival either.
+func TestStoredBytesAreOfTheSet(t *testing.T) {
+	checkThousand(t, func(t *rapid.T) {
+		s := scenarios.Draw(t, "scenario")
+		shuffled, once := resting(s.compiled, s.model).(*restingEngine), resting(s.compiled, s.model).(*restingEngine)
+		for _, batch := range s.batches {
+			shuffled.apply(batch, s.fit)
+		}
+		once.apply(s.facts, s.fit)
+		if diff := cmp.Diff(once.record, shuffled.record, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatal(diff)
+		}
+		if len(once.chunks) != len(shuffled.chunks) {
+			t.Fatalf("%d chunks and %d", len(once.chunks), len(shuffled.chunks))
+		}
+		for seq, chunk := range once.chunks {
+			if diff := cmp.Diff(chunk, shuffled.chunks[seq]); diff != "" {
+				t.Fatalf("chunk %d: %s", seq, diff)
+			}
+		}
+	})
+}
+
+// Lines of activities sum to what the rule's contributions say before caps.
+func TestActivityLinesSumToTheirRule(t *testing.T) {
+	checkThousand(t, func(t *rapid.T) {
+		s := scenarios.Draw(t, "scenario")
+		e := resting(s.compiled, s.model).(*restingEngine)
+		for _, batch := range s.batches {
+			e.apply(batch, s.fit)
+		}
+		for _, at := range s.instants {
+			want, got := map[string][2]points.Points{}, map[string][2]points.Points{}
+			for _, l := range e.score(at).Contributions {
+				if l.Line == Capped {
+					continue
+				}
+				sums := want[l.Rule]
+				if l.Line == Given {
+					sums[0] += l.Points
+				}
+				sums[1] += l.Points
+				want[l.Rule] = sums
+			}
+			lines, err := e.open().Lines(at, e.load)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, l := range lines {
+				got[l.Rule] = [2]points.Points{got[l.Rule][0] + l.Given, got[l.Rule][1] + l.Points}
+				if l.Limited && l.Points != 0 {
+					t.Fatalf("withheld and yet left: %+v", l)
+				}
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatalf("rules (-) and their activities (+), given and left: %s", diff)
+			}
+		}
+	})
+}
+
+// A state is bounded by its model: however long the history, no more than a bucket
+// for each rule and day back to the horizon.
+func TestStateIsBounded(t *testing.T) {
+	c, err := Compile(Model{CountWindows: []int{7}, Groups: []Group{{ID: "g", Rules: []Rule{
+		{ID: "never", Activities: []string{"a"}, Points: 100},
+		{ID: "half", Activities: []string{"a"}, Points: 100, Decay: &Decay{HalfLife: day}},
+		{ID: "window", Activities: []string{"a"}, Points: 100, Decay: &Decay{Window: 30}},
+	}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var state State
+	var size, kept int
+	for i := range 20_000 {
+		c.Step(&state, &Entry{
+			Key:     Key{Micros: int64(i) * hour * 6, Source: "web", ID: "id"},
+			Matches: []Match{{Rule: 0, Points: 100}, {Rule: 1, Points: 100}, {Rule: 2, Points: 100}},
+		})
+		size = max(size, len(AppendState(nil, &state)))
+		kept = max(kept, len(state.rules[0].buckets)+len(state.rules[1].buckets)+len(state.rules[2].buckets))
+	}
+	if kept != 7+20+30 {
+		t.Errorf("%d buckets, want a bucket for each day of 7, 20 and 30", kept)
+	}
+	if size > 400 {
+		t.Errorf("%d bytes", size)
+	}
+}
+
+// Few states are kept, the young ones densely, and none that was given up is missed.
+func TestKeptStates(t *testing.T) {
+	before := map[int]bool{}
+	for n := 1; n <= 2000; n++ {
+		now := map[int]bool{}
+		for seq := 1; seq <= n; seq++ {
+			if !kept(seq, n) {
+				continue
+			}
+			now[seq] = true
+			if seq < n && !before[seq] {
+				t.Fatalf("with %d chunks the state of %d is wanted again", n, seq)
+			}
+		}
+		if most := 40; len(now) > most {
+			t.Fatalf("%d of %d states kept, want at most %d", len(now), n, most)
+		}
+		before = now
+	}
+}
+
+func TestUUIDsComeBackAsTheyWere(t *testing.T) {
+	for _, id := range []string{
+		"01890a5d-ac96-774b-bcce-b302099a8057", "01890A5D-AC96-774B-BCCE-B302099A8057", "01890a5dxac96-774b-bcce-b302099a8057",
+		"", "x", "00000000-0000-0000-0000-00000000000g", "héllo\x00",
+	} {
+		c, _ := Compile(Model{})
+		b := c.AppendEntry(nil, &Entry{Key: Key{ID: id}, Type: "a"})
+		entries, err := c.DecodeEntries(nil, b)
+		if err != nil || len(entries) != 1 || entries[0].Key.ID != id {
+			t.Errorf("%q came back as %+v, %v", id, entries, err)
+		}
+	}
+}
+
+// fuzzed is a model to decode for.
+func fuzzed(f *testing.F) (*Compiled, []*restingEngine) {
+	f.Helper()
+	var with []*restingEngine
+	var c *Compiled
+	for seed := range uint64(40) {
+		s := newScenario(30, seed)
+		if c == nil && len(s.compiled.attributes) > 0 && s.compiled.readsFit {
+			c = s.compiled
+		}
+		if c == nil {
+			continue
+		}
+		e := resting(c, s.model).(*restingEngine)
+		e.apply(s.facts, s.fit)
+		with = append(with, e)
+	}
+	return c, with
+}
+
+func FuzzDecodeState(f *testing.F) {
+	c, seeds := fuzzed(f)
+	for _, e := range seeds {
+		f.Add(e.record.State)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := c.DecodeState(b)
+		if err != nil || len(b) == 0 {
+			return
+		}
+		again, err := c.DecodeState(AppendState(nil, &s))
+		if diff := cmp.Diff(s, again, unexported); err != nil || diff != "" {
+			t.Fatal(err, diff)
+		}
+		c.Score(&s, s.Head.Micros)
+	})
+}
+
+func FuzzDecodeEntries(f *testing.F) {
+	c, seeds := fuzzed(f)
+	for _, e := range seeds {
+		f.Add(e.record.Tail)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		entries, err := c.DecodeEntries(nil, b)
+		if err != nil {
+			return
+		}
+		var out []byte
+		for i := range entries {
+			out = c.AppendEntry(out, &entries[i])
+		}
+		again, err := c.DecodeEntries(nil, out)
+		if diff := cmp.Diff(entries, again, unexported); err != nil || diff != "" {
+			t.Fatal(err, diff)
+		}
+	})
+}
+
+func FuzzDecodeProfile(f *testing.F) {
+	c, seeds := fuzzed(f)
+	for _, e := range seeds {
+		f.Add(e.record.Profile)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := c.DecodeProfile(b)
+		if err != nil {
+			return
+		}
+		again, err := c.DecodeProfile(AppendProfile(nil, &p))
+		if diff := cmp.Diff(p, again, unexported); err != nil || diff != "" {
+			t.Fatal(err, diff)
+		}
+	})
+}
+
+// FuzzHistory opens whatever is stored and goes on with it: an error or a score.
+func FuzzHistory(f *testing.F) {
+	c, seeds := fuzzed(f)
+	for _, e := range seeds {
+		f.Add(e.record.State, e.record.Profile, e.record.Tail, e.record.Tailed, e.record.Sealed)
+	}
+	facts := newScenario(30, 1).facts
+	f.Fuzz(func(t *testing.T, state, profile, tail []byte, tailed, sealed int) {
+		h, err := c.OpenHistory(Record{State: state, Profile: profile, Tail: slices.Clone(tail), Tailed: tailed, Sealed: sealed})
+		if err != nil {
+			return
+		}
+		load := func(int64) ([]Chunk, error) {
+			return []Chunk{{Seq: 1, Data: tail, After: state}}, nil
+		}
+		if _, err := h.Apply(facts, nil, load); err != nil {
+			return
+		}
+		h.Record()
+		h.Lines(never, load) //nolint:errcheck // must not panic
+	})
+}
+
+func ExampleCompiled_Fold() {
+	c, err := Compile(Model{Groups: []Group{{ID: "content", Rules: []Rule{{
+		ID: "ebook", Activities: []string{"content.downloaded"}, When: `activity.properties.kind == "ebook"`,
+		Points: 20 * points.One, Decay: &Decay{HalfLife: 30 * day},
+	}}}}})
+	if err != nil {
+		panic(err)
+	}
+	facts := Facts{Facts: []Fact{{ID: "1", Source: "web", Type: "content.downloaded", Properties: []byte(`{"kind": "ebook"}`)}}}
+	score := c.Fold(facts, 30*24*hour)
+	for _, line := range score.Contributions {
+		fmt.Println(line.Rule, line.Points)
+	}
+	fmt.Println("score", score.Points)
+	// Output:
+	// ebook 20
+	// ebook -10
+	// score 10
+}
