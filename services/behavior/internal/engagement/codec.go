@@ -19,7 +19,7 @@ var ErrCorrupt = errors.New("engagement: stored bytes are not of this version an
 
 // AppendState appends the encoding of a state. Equal states are equal bytes. It costs
 // a few bytes for each rule that matched and for each of its days.
-func AppendState(b []byte, s *State) []byte {
+func (c *Compiled) AppendState(b []byte, s *State) []byte {
 	b = append(b, codecVersion)
 	b = appendKey(b, &s.Head)
 	matched := 0
@@ -33,13 +33,13 @@ func AppendState(b []byte, s *State) []byte {
 	for i := range s.rules {
 		if r := &s.rules[i]; r.count > 0 {
 			b = binary.AppendUvarint(b, uint64(i))
-			b = r.append(b, s.Head.Micros, head)
+			b = r.append(b, c.rules[i].points, s.Head.Micros, head)
 		}
 	}
 	return b
 }
 
-func (r *ruleState) append(b []byte, micros, head int64) []byte {
+func (r *ruleState) append(b []byte, each points.Points, micros, head int64) []byte {
 	b = binary.AppendUvarint(b, uint64(r.count))
 	b = binary.AppendVarint(b, int64(r.given))
 	b = binary.AppendUvarint(b, uint64(micros-r.last))
@@ -56,8 +56,13 @@ func (r *ruleState) append(b []byte, micros, head int64) []byte {
 	for i := len(r.buckets) - 1; i >= 0; i-- { // newest first: ages are small
 		k := &r.buckets[i]
 		b = binary.AppendUvarint(b, uint64(head-k.day))
-		b = binary.AppendUvarint(b, uint64(k.matches))
-		b = binary.AppendVarint(b, int64(k.counted))
+		// Most days every match counted: then the points need no saying.
+		if k.counted == points.Points(k.matches)*each {
+			b = binary.AppendUvarint(b, uint64(k.matches)<<1)
+		} else {
+			b = binary.AppendUvarint(b, uint64(k.matches)<<1|1)
+			b = binary.AppendVarint(b, int64(k.counted))
+		}
 		head = k.day
 	}
 	return b
@@ -68,7 +73,7 @@ func (c *Compiled) DecodeState(b []byte) (State, error) {
 	if len(b) == 0 {
 		return State{}, nil
 	}
-	d := decoder{rest: b}
+	d := decoder{data: b}
 	if d.byte() != codecVersion {
 		return State{}, ErrCorrupt
 	}
@@ -81,15 +86,15 @@ func (c *Compiled) DecodeState(b []byte) (State, error) {
 			return State{}, ErrCorrupt
 		}
 		next = int(i) + 1
-		s.rules[i] = d.rule(s.Head.Micros, head)
+		s.rules[i] = d.rule(c.rules[i].points, s.Head.Micros, head)
 	}
-	if d.failed || len(d.rest) > 0 {
+	if !d.done() {
 		return State{}, ErrCorrupt
 	}
 	return s, nil
 }
 
-func (d *decoder) rule(micros, head int64) ruleState {
+func (d *decoder) rule(each points.Points, micros, head int64) ruleState {
 	r := ruleState{count: d.positive(), given: points.Points(d.int()), last: micros - d.natural()}
 	if r.limitedCount = d.natural(); r.limitedCount > 0 {
 		r.limited, r.lastLimited = points.Points(d.int()), micros-d.natural()
@@ -97,7 +102,7 @@ func (d *decoder) rule(micros, head int64) ruleState {
 	if r.used = d.natural(); r.used > 0 {
 		r.period = d.int()
 	}
-	n := d.count(3)
+	n := d.count(2)
 	if n == 0 {
 		return r
 	}
@@ -108,7 +113,15 @@ func (d *decoder) rule(micros, head int64) ruleState {
 			d.fail()
 		}
 		head -= age
-		r.buckets[i] = bucket{day: head, matches: d.positive(), counted: points.Points(d.int())}
+		matches := d.positive()
+		k := bucket{day: head, matches: matches >> 1, counted: points.Points(matches>>1) * each}
+		if matches&1 != 0 {
+			k.counted = points.Points(d.int())
+		}
+		if k.matches == 0 {
+			d.fail()
+		}
+		r.buckets[i] = k
 	}
 	return r
 }
@@ -170,8 +183,8 @@ func (c *Compiled) AppendEntry(b []byte, e *Entry) []byte {
 // DecodeEntries appends the entries that were encoded end to end. Their texts share
 // one copy of the bytes.
 func (c *Compiled) DecodeEntries(entries []Entry, b []byte) ([]Entry, error) {
-	d := decoder{rest: b, text: string(b), size: len(b)}
-	for len(d.rest) > 0 && !d.failed {
+	d := decoder{data: b, text: string(b)}
+	for d.left() > 0 {
 		entries = append(entries, d.entry(c))
 	}
 	if d.failed {
@@ -266,7 +279,7 @@ func (c *Compiled) DecodeProfile(b []byte) (Profile, error) {
 	if len(b) == 0 {
 		return p, nil
 	}
-	d := decoder{rest: b, text: string(b), size: len(b)}
+	d := decoder{data: b, text: string(b)}
 	if d.byte() != codecVersion {
 		return p, ErrCorrupt
 	}
@@ -303,7 +316,7 @@ func (c *Compiled) DecodeProfile(b []byte) (Profile, error) {
 		}
 		p.fit = append(p.fit, f)
 	}
-	if d.failed || len(d.rest) > 0 {
+	if !d.done() {
 		return Profile{}, ErrCorrupt
 	}
 	return p, nil
@@ -365,44 +378,52 @@ func uuidText(id []byte) string {
 // decoder reads an encoding. After the first thing that is wrong it has failed and
 // answers zero values: it never panics and never makes more than there are bytes for.
 type decoder struct {
-	rest   []byte
-	text   string // a copy of all bytes as text, so that strings need no copies; or empty
-	size   int
+	data   []byte
+	at     int
+	text   string // data as text, so that strings need no copies of their own; or empty
 	failed bool
 }
 
 func (d *decoder) fail() {
 	d.failed = true
-	d.rest = nil
+	d.at = len(d.data)
 }
 
+func (d *decoder) left() int { return len(d.data) - d.at }
+
+// done reports whether all was read and nothing was wrong.
+func (d *decoder) done() bool { return !d.failed && d.at == len(d.data) }
+
 func (d *decoder) byte() byte {
-	if len(d.rest) == 0 {
+	if d.at == len(d.data) {
 		d.fail()
 		return 0
 	}
-	b := d.rest[0]
-	d.rest = d.rest[1:]
-	return b
+	d.at++
+	return d.data[d.at-1]
 }
 
 func (d *decoder) uint() uint64 {
-	v, n := binary.Uvarint(d.rest)
+	if d.at < len(d.data) && d.data[d.at] < 0x80 { // most are small
+		d.at++
+		return uint64(d.data[d.at-1])
+	}
+	v, n := binary.Uvarint(d.data[d.at:])
 	if n <= 0 {
 		d.fail()
 		return 0
 	}
-	d.rest = d.rest[n:]
+	d.at += n
 	return v
 }
 
 func (d *decoder) int() int64 {
-	v, n := binary.Varint(d.rest)
+	v, n := binary.Varint(d.data[d.at:])
 	if n <= 0 {
 		d.fail()
 		return 0
 	}
-	d.rest = d.rest[n:]
+	d.at += n
 	return v
 }
 
@@ -428,7 +449,7 @@ func (d *decoder) positive() int64 {
 // count reads how many things follow, each of at least so many bytes.
 func (d *decoder) count(bytesEach int) int {
 	n := d.uint()
-	if n > uint64(len(d.rest)/bytesEach) {
+	if n > uint64(d.left()/bytesEach) {
 		d.fail()
 		return 0
 	}
@@ -436,21 +457,18 @@ func (d *decoder) count(bytesEach int) int {
 }
 
 func (d *decoder) bytes(n int) []byte {
-	if n > len(d.rest) {
+	if n > d.left() {
 		d.fail()
 		return nil
 	}
-	b := d.rest[:n]
-	d.rest = d.rest[n:]
-	return b
+	d.at += n
+	return d.data[d.at-n : d.at]
 }
 
 func (d *decoder) string() string {
-	n := d.count(1)
-	at := d.size - len(d.rest)
-	b := d.bytes(n)
-	if d.text != "" && !d.failed {
-		return d.text[at : at+n]
+	b := d.bytes(d.count(1))
+	if d.text != "" {
+		return d.text[d.at-len(b) : d.at]
 	}
 	return string(b)
 }

@@ -62,8 +62,9 @@ type compiledRule struct {
 	limit                               *Limit
 	cap                                 *points.Points
 	fade                                fade
-	// horizon in days: how far back buckets are kept.
-	horizon int64
+	// counted in days: how far back matches are counted. horizon in days, at least as
+	// long: how far back buckets may be kept.
+	counted, horizon int64
 }
 
 // Problem is one thing that is wrong with a model.
@@ -146,7 +147,8 @@ func (b *compiler) compile() {
 		b.id(path+".id", signal.ID)
 		b.activities(path+".activities", signal.Activities)
 		b.out.rules = append(b.out.rules, compiledRule{
-			id: signal.ID, signal: true, when: b.when(path+".when", signal.When), horizon: b.countHorizon(), fade: fade{never: true},
+			id: signal.ID, signal: true, when: b.when(path+".when", signal.When), fade: fade{never: true},
+			counted: b.countHorizon(), horizon: b.countHorizon(),
 		})
 	}
 	b.index()
@@ -224,7 +226,8 @@ func (b *compiler) rule(path string, r *Rule, decay Decay) {
 	if r.Cap != nil {
 		out.capped = fmt.Sprintf("%s: held at %v points", name, *r.Cap)
 	}
-	out.horizon = max(out.fade.horizon, b.countHorizon())
+	out.counted = b.countHorizon()
+	out.horizon = max(out.fade.horizon, out.counted)
 	b.out.rules = append(b.out.rules, out)
 }
 

@@ -3,6 +3,7 @@ package engagement_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -104,4 +105,64 @@ func BenchmarkFold(b *testing.B) {
 			b.ReportMetric(float64(n)*float64(b.N)/b.Elapsed().Seconds(), "activities/s")
 		})
 	}
+}
+
+// BenchmarkOneMore is one more activity on a history at rest: opened, folded, put to
+// rest. In order it costs the same however long the history; late it costs the way
+// from the newest kept state before it.
+func BenchmarkOneMore(b *testing.B) {
+	c := mustCompile(b, twentyRules())
+	for _, n := range []int{10, 1000, 10000} {
+		facts := busyLead(n)
+		record, chunks := atRest(b, c, facts)
+		load := func(before int64) ([]engagement.Chunk, error) {
+			first := 0
+			for i, chunk := range chunks {
+				if chunk.After != nil && chunk.LastMicros < before {
+					first = i
+				}
+			}
+			return chunks[first:], nil
+		}
+		for _, c2 := range []struct {
+			name  string
+			index int
+		}{{"in order", n}, {"late by a day", n - 4}, {"late by half the history", n / 2}} {
+			fact := facts[c2.index]
+			fact.ID, fact.Type = "one more", "page.viewed"
+			fact.Micros++
+			b.Run(fmt.Sprintf("%d/%s", n, c2.name), func(b *testing.B) {
+				b.ReportAllocs()
+				var steps int
+				for b.Loop() {
+					h, err := c.OpenHistory(record)
+					if err != nil {
+						b.Fatal(err)
+					}
+					change, err := h.Apply([]engagement.Fact{fact}, nil, load)
+					if err != nil {
+						b.Fatal(err)
+					}
+					h.Record()
+					steps = change.Steps
+				}
+				b.ReportMetric(float64(steps), "steps/op")
+			})
+		}
+		b.Logf("%d activities: state %d B, tail %d B, %d chunks", n, len(record.State), len(record.Tail), record.Sealed)
+	}
+}
+
+// atRest returns the record and chunks of a history. The tail's slice has no room
+// left, so that runs do not write into each other's.
+func atRest(b *testing.B, c *engagement.Compiled, facts []engagement.Fact) (engagement.Record, []engagement.Chunk) {
+	b.Helper()
+	h := c.NewHistory()
+	change, err := h.Apply(facts, nil, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	record := h.Record()
+	record.Tail = slices.Clip(record.Tail)
+	return record, change.Sealed
 }

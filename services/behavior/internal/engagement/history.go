@@ -89,7 +89,7 @@ func (h *History) Record() Record {
 	h.compiled.Advance(&h.state, h.state.Head.Micros)
 	r := Record{Profile: AppendProfile(nil, &h.profile), Tail: h.tail, Tailed: h.tailed, Sealed: h.sealed}
 	if h.state.rules != nil {
-		r.State = AppendState(nil, &h.state)
+		r.State = h.compiled.AppendState(nil, &h.state)
 	}
 	return r
 }
@@ -162,7 +162,7 @@ func (h *History) seal() Chunk {
 	h.sealed++
 	h.compiled.Advance(&h.state, h.state.Head.Micros)
 	chunk := Chunk{
-		Seq: h.sealed, LastMicros: h.state.Head.Micros, Data: h.tail, After: AppendState(nil, &h.state),
+		Seq: h.sealed, LastMicros: h.state.Head.Micros, Data: h.tail, After: h.compiled.AppendState(nil, &h.state),
 	}
 	h.tail, h.tailed = nil, 0
 	return chunk

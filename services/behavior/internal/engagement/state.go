@@ -90,7 +90,7 @@ func (c *Compiled) Step(s *State, e *Entry) {
 		}
 		s.touched++
 		if n := len(r.buckets); n == 0 || r.buckets[n-1].day != today {
-			s.touched += r.prune(today - rule.horizon)
+			s.touched += r.prune(rule, today)
 			r.buckets = append(r.buckets, bucket{day: today})
 		}
 		b := &r.buckets[len(r.buckets)-1]
@@ -117,11 +117,16 @@ func (c *Compiled) overLimit(rule *compiledRule, r *ruleState, micros int64) boo
 	return false
 }
 
-// prune forgets buckets up to a day and returns how many it visited.
-func (r *ruleState) prune(upTo int64) int {
+// prune forgets the oldest buckets that no later instant can read: they are older
+// than the horizon, or have faded to nothing and are too old to be counted. What is
+// nothing after its day stays nothing, so it does not matter when it is forgotten.
+func (r *ruleState) prune(rule *compiledRule, today int64) int {
 	n := 0
-	for n < len(r.buckets) && r.buckets[n].day <= upTo {
-		n++
+	for ; n < len(r.buckets); n++ {
+		age := today - r.buckets[n].day
+		if age < 1 || age < rule.counted || age < rule.horizon && rule.fade.left(r.buckets[n].counted, age) != 0 {
+			break
+		}
 	}
 	if n > 0 {
 		// Move down instead of slicing off, so that the memory before is not kept.
@@ -136,7 +141,7 @@ func (r *ruleState) prune(upTo int64) int {
 func (c *Compiled) Advance(s *State, micros int64) {
 	today := utcDay(micros)
 	for i := range s.rules {
-		s.touched += s.rules[i].prune(today - c.rules[i].horizon)
+		s.touched += s.rules[i].prune(&c.rules[i], today)
 	}
 }
 

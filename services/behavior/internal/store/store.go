@@ -54,8 +54,9 @@ type Write struct {
 const columns = `lead, revision, generation, version, state, profile, tail, tailed, sealed`
 
 // sizes of the blocks in which rows are read and written: few texts of statements,
-// which stay prepared.
-var sizes = []int{256, 64, 16, 4, 1}
+// which stay prepared. No larger, because SQLite's driver looks for each placeholder
+// among all of the statement.
+var sizes = []int{32, 8, 4, 1}
 
 // Rows reads the rows of keys; keys without a row are absent.
 func (s *Store) Rows(ctx context.Context, keys []Key) (map[Key]Row, error) {
