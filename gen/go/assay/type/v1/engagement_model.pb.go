@@ -585,9 +585,10 @@ func (x *RepeatLimit) GetEvery() int32 {
 // UTC calendar. At most one of the fields is given; none means no decay.
 type Decay struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Points halve every so many days.
+	// Points halve every so many days. After 20 times that nothing is left.
 	HalfLifeDays float64 `protobuf:"fixed64,1,opt,name=half_life_days,json=halfLifeDays,proto3" json:"half_life_days,omitempty"`
-	// Points count in full for so many days and then not at all.
+	// Points count in full while their age in days is less than this, and then not at
+	// all.
 	WindowDays    int32 `protobuf:"varint,2,opt,name=window_days,json=windowDays,proto3" json:"window_days,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

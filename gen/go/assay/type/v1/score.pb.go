@@ -231,7 +231,8 @@ type Engagement struct {
 	EngagementBand string `protobuf:"bytes,2,opt,name=engagement_band,json=engagementBand,proto3" json:"engagement_band,omitempty"`
 	// The lines of the score; their points sum to `score`.
 	Contributions []*Contribution `protobuf:"bytes,3,rep,name=contributions,proto3" json:"contributions,omitempty"`
-	// How often each rule and signal matched, for gates.
+	// How often each rule and signal matched, for gates. One that never matched is
+	// left out.
 	Counts []*RuleCount `protobuf:"bytes,4,rep,name=counts,proto3" json:"counts,omitempty"`
 	// The instant of the score.
 	AsOfTime      *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=as_of_time,json=asOfTime,proto3" json:"as_of_time,omitempty"`
@@ -314,7 +315,7 @@ type RuleCount struct {
 	// Effective time of the latest match.
 	LastTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=last_time,json=lastTime,proto3" json:"last_time,omitempty"`
 	// Matches within each of the model's `count_window_days`, in their order. A
-	// window of n days reaches back n times 24 hours in whole UTC days.
+	// window of n days is the UTC day of the instant and the n-1 days before it.
 	InWindows     []int32 `protobuf:"varint,4,rep,packed,name=in_windows,json=inWindows,proto3" json:"in_windows,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
