@@ -3,7 +3,10 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-PACKAGES := ./gen/... ./standards/... ./services/...
+MODULES  := gen services standards
+PACKAGES := $(MODULES:%=./%/...)
+# Where the APIs may not break against: main, or on main itself the commit before.
+AGAINST  ?= $(shell git rev-parse -q --verify origin/main main 2>/dev/null | grep -v "$$(git rev-parse HEAD)" | head -1 || true)
 
 .PHONY: help
 help: ## List the targets.
@@ -19,25 +22,41 @@ run: build ## Build and start Assay: REST on :8080, gRPC on :9090, data under ./
 
 .PHONY: test
 test: ## Run every test, on SQLite and PostgreSQL, with the race detector.
-	go test -race -timeout 15m $(PACKAGES)
+	go test -race -timeout 18m $(PACKAGES)
 
-# Build tools are pinned, one module each, outside go.work.
-bin/buf: tools/buf/go.mod
-	cd tools/buf && GOWORK=off go build -o ../../bin/ tool
-bin/protoc-gen-go: tools/protoc/go.mod
-	cd tools/protoc && GOWORK=off go build -o ../../bin/ tool
-bin/golangci-lint: tools/lint/go.mod
-	cd tools/lint && GOWORK=off go build -o ../../bin/ tool
+.PHONY: bench
+bench: build ## Measure: each figure beside a baseline of the same run.
+	go run ./services/test/bench
 
 .PHONY: gen
-gen: bin/buf bin/protoc-gen-go ## Generate Go and OpenAPI from the protos.
+gen: tools ## Generate Go and OpenAPI from the protos.
 	bin/buf format -w --path proto/assay
 	bin/buf generate
 	bin/openapiv3-merge $$(find gen/openapi/parts -name '*_service.openapi.json' | LC_ALL=C sort) \
 		| sed '0,/"title": "[^"]*"/s//"title": "Assay"/' > gen/openapi/openapi.json
 
+.PHONY: gen-check
+gen-check: gen ## Fail if the generated code is not what the protos say.
+	@git diff --exit-code --stat -- proto gen || { echo 'make gen changes the files above: run it and commit them'; exit 1; }
+	@test -z "$$(git status --porcelain -- proto gen)" || { git status --short -- proto gen; echo 'make gen leaves new files: commit them'; exit 1; }
+
+.PHONY: breaking
+breaking: tools ## Fail if an API breaks its callers on the main branch.
+	@against="$(AGAINST)"; : "$${against:=$$(git rev-parse -q --verify HEAD~1 || true)}"; \
+	if [ -z "$$against" ]; then echo 'no earlier commit to compare the APIs with'; \
+	else bin/buf breaking --against ".git#ref=$$against" && echo "APIs hold against $$against"; fi
+
 .PHONY: lint
-lint: bin/buf bin/golangci-lint ## Check protos and Go code.
+lint: tools ## Check protos and Go code.
 	bin/buf lint
 	bin/buf format -d --exit-code --path proto/assay
-	cd services && ../bin/golangci-lint run ./...
+	for module in standards services; do (cd $$module && ../bin/golangci-lint run ./...); done
+
+# Build tools are pinned, one module each, outside go.work.
+.PHONY: tools
+tools: bin/.buf bin/.protoc bin/.lint ## Build the pinned build tools into bin/.
+
+bin/.%: tools/%/go.mod
+	@mkdir -p bin
+	cd tools/$* && GOWORK=off go build -o ../../bin/ tool
+	@touch $@

@@ -1,3 +1,3 @@
 module github.com/assay-hq/assay/standards
 
-go 1.26
+go 1.26.0
