@@ -35,7 +35,10 @@ func TestNothingAcknowledgedIsLostDoubledOrWrong(t *testing.T) {
 		campaign(t, process.New(t, []string{"--data-dir=" + t.TempDir()}))
 	})
 	t.Run("postgres", func(t *testing.T) {
-		database, stop := dbtest.StartPostgres(t)
+		database, stop, err := dbtest.StartPostgres(dbtest.PostgresOptions{Durable: true})
+		if err != nil {
+			t.Fatal(err)
+		}
 		t.Cleanup(stop)
 		assay := process.New(t, []string{"--data-dir=" + t.TempDir(), "--db=" + database})
 		process.Migrate(t, database)

@@ -22,7 +22,6 @@ var core = map[string][]string{
 	"behavior/internal/engagement": {"internal/condition", "internal/points"},
 	"handoff/internal/decision":    {"internal/condition", "internal/points"},
 	"handoff/internal/lifecycle":   {},
-	"ingest/internal/identity":     {},
 }
 
 type pkg struct {

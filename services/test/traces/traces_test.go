@@ -27,7 +27,7 @@ func TestOneTraceFromTheRequestToTheDecision(t *testing.T) {
 	for _, mode := range process.Modes {
 		t.Run(mode, func(t *testing.T) {
 			receiver := otlp.Start(t)
-			door, _ := process.Run(t, mode, "OTEL_EXPORTER_OTLP_ENDPOINT="+receiver.Endpoint, "OTEL_BSP_SCHEDULE_DELAY=100")
+			door := traced(t, mode, receiver)
 
 			var capture struct {
 				Lead     string
@@ -57,6 +57,7 @@ func TestOneTraceFromTheRequestToTheDecision(t *testing.T) {
 
 			tree := newTree(receiver.Wait(t, qualification.TraceID, func(spans []otlp.Span) bool {
 				return has(spans, "gateway", "POST /v1/leads:capture") && has(spans, "handoff", decide) &&
+					has(spans, "ingest", "assay.ingest.v1.IngestService/CaptureLead") &&
 					has(spans, "profilefit", fit) && has(spans, "behavior", engagement) &&
 					has(spans, "handoff", qualify) && has(spans, "handoff", queueWait)
 			}))
@@ -91,7 +92,7 @@ func TestEveryLeadOfABatchIsInTheTraceOfItsCapture(t *testing.T) {
 	for _, mode := range process.Modes {
 		t.Run(mode, func(t *testing.T) {
 			receiver := otlp.Start(t)
-			door, _ := process.Run(t, mode, "OTEL_EXPORTER_OTLP_ENDPOINT="+receiver.Endpoint, "OTEL_BSP_SCHEDULE_DELAY=100")
+			door := traced(t, mode, receiver)
 			const leads = 12
 			var records []any
 			for i := range leads {
@@ -175,6 +176,18 @@ func TestNothingPersonalInTracesLogsAndMetrics(t *testing.T) {
 	if spans := receiver.Raw(); strings.Contains(spans, canary) {
 		t.Errorf("a span holds a personal value: %s", around(spans))
 	}
+}
+
+// traced starts an installation that sends its traces to the receiver. Its first lead
+// is decided before it is returned: with that one the scorers learn their models, which
+// takes them a second call.
+func traced(t *testing.T, mode string, receiver *otlp.Receiver) *process.Assay {
+	t.Helper()
+	door, _ := process.Run(t, mode, "OTEL_EXPORTER_OTLP_ENDPOINT="+receiver.Endpoint, "OTEL_BSP_SCHEDULE_DELAY=100")
+	var first struct{ Lead string }
+	call(t, door, http.MethodPost, "/v1/leads:capture", map[string]any{"lead": lead("first@trace.example")}, &first)
+	decided(t, door, first.Lead)
+	return door
 }
 
 func around(text string) string {
