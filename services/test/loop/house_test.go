@@ -160,9 +160,9 @@ func (h *house) settled(lead string, activities int) int32 {
 	h.t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for {
+		timeline := h.timeline(lead) // first: what comes later than it raises the version
 		known, err := h.ingest.GetLead(h.as(typev1.Role_ROLE_SALES), &ingestv1.GetLeadRequest{Name: lead})
 		h.ok(err)
-		timeline := h.timeline(lead)
 		decided := h.qualification(lead).GetFactsVersion()
 		if len(timeline) == activities && decided == known.GetFactsVersion() {
 			return decided
