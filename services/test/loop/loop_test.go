@@ -17,6 +17,10 @@ import (
 // send a lead around in circles.
 const aStandard = `
 id: default
+fit:
+  groups:
+    - id: who
+      criteria: [{id: country, when: 'lead.country == "DE"', points: 10}]
 engagement:
   groups:
     - id: what
