@@ -82,8 +82,7 @@ func (a *ingestAPI) personOf(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	l, err := a.store.Lead(ctx, id)
-	return l.ID, err
+	return a.store.Person(ctx, id)
 }
 
 // withoutWait is the part of a capture that is stored.

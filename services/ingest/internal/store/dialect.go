@@ -126,14 +126,6 @@ func (k keys) from(d sqldb.Dialect) (string, []any) {
 	return "(SELECT " + strings.Join(fields, ",") + " FROM json_each($1)) AS k", []any{string(k.json())}
 }
 
-// next returns the placeholder of the n-th argument after the keys, from 1.
-func (k keys) next(d sqldb.Dialect, n int) string {
-	if d == sqldb.PostgreSQL {
-		return "$" + strconv.Itoa(len(k.columns)+n)
-	}
-	return "$" + strconv.Itoa(1+n)
-}
-
 func (k keys) json() []byte {
 	n := 0
 	switch c := k.columns[0].(type) {

@@ -32,31 +32,24 @@ type ActivityKey struct {
 // Timeline returns a page of the activities of a lead's person, latest first: those
 // beyond a key, or the first for nil. [ErrNotFound] if there is no such lead.
 func (s *Store) Timeline(ctx context.Context, id string, after *ActivityKey, limit int) ([]StoredActivity, error) {
-	members, err := s.members(ctx, id)
+	person, err := s.Person(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	if after == nil {
 		after = &ActivityKey{At: math.MaxInt64}
 	}
-	const columns = `SELECT f.lead_id, f.occurred_at, f.source, f.id, f.type, f.received_at, f.campaign, f.properties, f.clamped`
-	const order = ` ORDER BY f.occurred_at DESC, f.source DESC, f.id DESC`
-	k := keysOf(members)
-	from, args := k.from(s.db.Dialect())
-	query := columns + ` FROM ` + from + ` CROSS JOIN activities f WHERE f.lead_id = k.a`
-	if len(members) == 1 { // can stop early: the index has the order
-		k, args = keys{}, []any{members[0]}
-		query = columns + ` FROM activities f WHERE f.lead_id = $1`
-	}
-	arg := func(n int) string {
-		if k.columns == nil {
-			return "$" + string(rune('1'+n))
-		}
-		return k.next(s.db.Dialect(), n)
-	}
-	query += ` AND f.occurred_at <= ` + arg(1) + ` AND (f.occurred_at < ` + arg(1) + ` OR f.source < ` + arg(2) +
-		` OR (f.source = ` + arg(2) + ` AND f.id < ` + arg(3) + `))` + order + ` LIMIT ` + arg(4)
-	result, err := s.db.Read().QueryContext(ctx, query, append(args, after.At, after.Source, after.ID, limit)...)
+	const members = `f.lead_id IN (SELECT m.id FROM leads m WHERE m.canonical_id = $1)`
+	// The inner query reads only times, which the index has: activities of the page
+	// are not before the last of the next $5, those of one instant aside.
+	result, err := s.db.Read().QueryContext(ctx, `SELECT f.lead_id, f.occurred_at, f.source, f.id, f.type, f.received_at, f.campaign, f.properties, f.clamped
+		FROM activities f WHERE `+members+` AND f.occurred_at <= $2
+			AND f.occurred_at >= COALESCE((SELECT min(at) FROM (
+				SELECT f.occurred_at AS at FROM activities f WHERE `+members+` AND f.occurred_at < $2
+				ORDER BY f.occurred_at DESC LIMIT $5) AS next), $2)
+			AND (f.occurred_at < $2 OR f.source < $3 OR (f.source = $3 AND f.id < $4))
+		ORDER BY f.occurred_at DESC, f.source DESC, f.id DESC LIMIT $5`,
+		person, after.At, after.Source, after.ID, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -72,25 +65,11 @@ func (s *Store) Timeline(ctx context.Context, id string, after *ActivityKey, lim
 	return list, err
 }
 
-// members returns the ids of all leads of a lead's person.
-func (s *Store) members(ctx context.Context, id string) (list []string, err error) {
-	var person string
+// Person returns the id of the person's lead, or [ErrNotFound].
+func (s *Store) Person(ctx context.Context, id string) (person string, err error) {
 	err = s.db.Read().QueryRowContext(ctx, `SELECT canonical_id FROM leads WHERE id = $1`, id).Scan(&person)
 	if errors.Is(err, sql.ErrNoRows) {
-		return nil, ErrNotFound
+		err = ErrNotFound
 	}
-	if err != nil {
-		return nil, err
-	}
-	result, err := s.db.Read().QueryContext(ctx, `SELECT id FROM leads WHERE canonical_id = $1`, person)
-	if err != nil {
-		return nil, err
-	}
-	err = each(result, func() error {
-		var member string
-		err := result.Scan(&member)
-		list = append(list, member)
-		return err
-	})
-	return list, err
+	return person, err
 }
