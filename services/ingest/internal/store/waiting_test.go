@@ -1,0 +1,71 @@
+package store_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/assay-hq/assay/services/ingest/internal/pending"
+	"github.com/assay-hq/assay/services/ingest/internal/store"
+)
+
+func TestADecisionReachesWhoWaits(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		r := f.acts("a@x.example", act("e1", 0))
+		other := f.process() // hears of it by asking the store
+		heard := make(chan pending.Decision, 4)
+		for i, s := range []*store.Store{f.Store, other} {
+			for _, look := range []bool{true, false} {
+				go func() {
+					d, ok := s.Await(context.Background(), r.Person, r.Version, look)
+					if !ok {
+						t.Error("nothing heard", i, look)
+					}
+					heard <- d
+				}()
+			}
+		}
+		f.complete(store.Decided, f.claim(1)...)
+		for range 4 {
+			if d := <-heard; d.Version != 1 || string(d.Digest) != "decision of 1" {
+				t.Errorf("%d: %s", d.Version, d.Digest)
+			}
+		}
+		if d, ok := f.Await(t.Context(), r.Person, 1, true); !ok || string(d.Digest) != "decision of 1" {
+			t.Error("what is there is not found", d, ok)
+		}
+	})
+}
+
+func TestAnOlderDecisionIsNotEnough(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		f.acts("a@x.example", act("e1", 0))
+		c := f.claim(1)
+		r := f.acts("a@x.example", act("e2", 0))
+		f.complete(store.Decided, c...)
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		if d, ok := f.Await(ctx, r.Person, r.Version, true); ok {
+			t.Errorf("%+v", d)
+		}
+		f.complete(store.Decided, f.claim(1)...)
+		if d, ok := f.Await(t.Context(), r.Person, r.Version, false); !ok || d.Version != 2 {
+			t.Errorf("%+v, %v", d, ok)
+		}
+	})
+}
+
+func TestADecisionSurvivesNewFacts(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		r := f.acts("a@x.example", act("e1", 0))
+		f.complete(store.Decided, f.claim(1)...)
+		for i := range 3 {
+			f.acts("a@x.example", act(fmt.Sprint("x", i), 0))
+			f.complete(store.Failed, f.claim(1)...)
+		}
+		if d, ok := f.Await(t.Context(), r.Person, r.Version, true); !ok || string(d.Digest) != "decision of 1" {
+			t.Errorf("%+v, %v", d, ok)
+		}
+	})
+}
