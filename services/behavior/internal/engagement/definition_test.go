@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/assay-hq/assay/services/internal/condition"
@@ -34,8 +35,8 @@ func define(m Model, facts []Fact, fit []FitPoint, at int64) (total points.Point
 	for _, g := range m.Groups {
 		var group points.Points
 		for _, rule := range g.Rules {
-			group += defineRule(m, g, rule, facts, fit, at)
 			byRule[rule.ID] = defineRule(m, g, rule, facts, fit, at)
+			group += byRule[rule.ID]
 		}
 		if g.Cap != nil {
 			group = min(group, *g.Cap)
@@ -51,7 +52,7 @@ func define(m Model, facts []Fact, fit []FitPoint, at int64) (total points.Point
 func defineRule(m Model, g Group, rule Rule, facts []Fact, fit []FitPoint, at int64) points.Points {
 	var when *condition.Condition
 	if rule.When != "" {
-		when, _ = condition.Compile(rule.When, condition.LeadVar|condition.ActivityVar|condition.FitVar)
+		when = compiledOnce(rule.When)
 	}
 	zone, _ := time.LoadLocation(m.TimeZone)
 	used := map[string]int{}
@@ -105,6 +106,20 @@ func defineRule(m Model, g Group, rule Rule, facts []Fact, fit []FitPoint, at in
 		sum = max(-*rule.Cap, min(*rule.Cap, sum))
 	}
 	return sum
+}
+
+var compiledConditions sync.Map
+
+func compiledOnce(text string) *condition.Condition {
+	if c, ok := compiledConditions.Load(text); ok {
+		return c.(*condition.Condition)
+	}
+	c, err := condition.Compile(text, condition.LeadVar|condition.ActivityVar|condition.FitVar)
+	if err != nil {
+		panic(err)
+	}
+	compiledConditions.Store(text, c)
+	return c
 }
 
 // definePeriod names a period by its first day or hour on the wall.
