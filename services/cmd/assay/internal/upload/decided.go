@@ -32,7 +32,8 @@ func Decided(ctx context.Context, client *api.Client, versions map[string]int32,
 	}
 	lastCount, lastChange := len(waiting), time.Now()
 	for {
-		if err := settle(ctx, client, waiting); err != nil {
+		err := settle(ctx, client, waiting)
+		if err != nil && !api.Temporary(err) {
 			return err
 		}
 		if progress != nil {
@@ -44,6 +45,9 @@ func Decided(ctx context.Context, client *api.Client, versions map[string]int32,
 		if len(waiting) < lastCount {
 			lastCount, lastChange = len(waiting), time.Now()
 		} else if time.Since(lastChange) > stallLimit {
+			if err != nil {
+				return err
+			}
 			return fmt.Errorf("%w for %s: %d of %d leads are not decided", ErrStalled, stallLimit, len(waiting), len(versions))
 		}
 		select {
@@ -64,10 +68,7 @@ func settle(ctx context.Context, client *api.Client, waiting map[string]int32) e
 	if len(waiting) <= fewLeads {
 		for lead := range waiting {
 			var q handoffv1.Qualification
-			err := Retry(ctx, stallLimit, func() error {
-				_, err := client.Get(ctx, "/v1/"+lead+"/qualification", nil, &q)
-				return err
-			})
+			_, err := client.Get(ctx, "/v1/"+lead+"/qualification", nil, &q)
 			var refused *api.Error
 			switch {
 			case err == nil:
@@ -102,10 +103,7 @@ func Pages(ctx context.Context, client *api.Client, filter string, limit int, ea
 			query.Set("pageToken", token)
 		}
 		var page handoffv1.ListQualificationsResponse
-		if err := Retry(ctx, stallLimit, func() error {
-			_, err := client.Get(ctx, "/v1/qualifications", query, &page)
-			return err
-		}); err != nil {
+		if _, err := client.Get(ctx, "/v1/qualifications", query, &page); err != nil {
 			return err
 		}
 		for _, q := range page.GetQualifications() {
