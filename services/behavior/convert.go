@@ -1,6 +1,7 @@
 package behavior
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -20,7 +21,7 @@ import (
 func compile(m *typev1.EngagementModel) (*engagement.Compiled, error) {
 	var r modelReader
 	compiled, err := engagement.Compile(r.model(m))
-	if problems, ok := err.(engagement.Problems); ok || len(r.problems) > 0 { //nolint:errorlint // Compile's own type
+	if problems, ok := errors.AsType[engagement.Problems](err); ok || len(r.problems) > 0 {
 		return nil, append(r.problems, problems...)
 	}
 	return compiled, err

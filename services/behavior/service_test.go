@@ -364,7 +364,7 @@ func TestSpanIsInTheLeadsOwnTrace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer p.Stop(context.Background()) //nolint:errcheck // a test
+	defer p.Stop(context.Background())
 	s := newService(t, dbtest.Open(t, dbtest.SQLite(t), "behavior", sqldb.Normal), telemetry.New("behavior", p))
 	register(t, s)
 	traced, untraced := call(0, 1, activity("1", "page.viewed", monday, ``)), call(0, 1)

@@ -1,6 +1,7 @@
 package engagement
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -25,7 +26,7 @@ func TestCompileSaysAllThatIsWrong(t *testing.T) {
 		},
 		Signals: []Signal{{ID: "a", Activities: []string{"a.*"}, When: `nobody.knows`}},
 	})
-	problems, ok := err.(Problems)
+	problems, ok := errors.AsType[Problems](err)
 	if !ok {
 		t.Fatal(err)
 	}
