@@ -56,7 +56,7 @@ func open(t testing.TB, url, standard string, process *telemetry.Process) *house
 	dial := func(from, to string) *grpc.ClientConn {
 		conn, err := rpc.Dial(to, rpc.ClientOptions{Service: from, Signer: signer, Memory: network, Telemetry: telemetry.New(from, process)})
 		must(err)
-		t.Cleanup(func() { conn.Close() }) //nolint:errcheck // nothing was written
+		t.Cleanup(func() { conn.Close() })
 		return conn
 	}
 	start := func(name string, s service) {

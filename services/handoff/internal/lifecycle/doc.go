@@ -26,6 +26,9 @@
 //	                                                      │
 //	SALES_ACCEPTED, SALES_QUALIFIED, OPPORTUNITY, LOST ───┴─ recycle* ─▶ RECYCLED
 //
+// An open handoff is of a lead in MARKETING_QUALIFIED, so a disqualification closes it
+// (as rejected, by the system); once sales has accepted, no verdict moves the lead.
+//
 // A cycle is one passage of a lead through a track. Going back to marketing closes
 // it and opens the next at once; a disqualification closes it, and the next opens
 // if the lead ever qualifies again.

@@ -399,7 +399,7 @@ func TestStartAndStop(t *testing.T) {
 	b := newBench(t)
 	decided := make(chan struct{}, 10)
 	b.Now = time.Now
-	b.world.now = time.Now
+	b.now = time.Now
 	b.before = func(method string, _ any) error {
 		switch method {
 		case "ClaimPending":

@@ -74,8 +74,6 @@ type Result struct {
 	State State
 	// Digest of the decision, if it was.
 	Digest *typev1.DecisionDigest
-	// Took is how long deciding took, up to the commit.
-	Took time.Duration
 }
 
 // State of a lead after Decide.
@@ -122,10 +120,6 @@ func (s *Store) Decide(ctx context.Context, leads []*Lead) ([]Result, error) {
 			return err
 		}
 		tells = len(b.newTellings) > 0
-		took := s.now().Sub(b.moment)
-		for i := range results {
-			results[i].Took = took
-		}
 		return nil
 	})
 	if err == nil && tells {
