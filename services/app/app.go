@@ -74,7 +74,7 @@ func Start(ctx context.Context, settings Settings, o Options) (_ *App, err error
 	if err := a.listen(ctx); err != nil {
 		return nil, err
 	}
-	a.log.Info("listening", "http", a.HTTPAddr(), "grpc", a.GRPCAddr(),
+	a.log.InfoContext(ctx, "listening", "http", a.HTTPAddr(), "grpc", a.GRPCAddr(),
 		"services", strings.Join(settings.Services, ","), "store", settings.describeDB())
 	if err := a.openDatabases(ctx); err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func Start(ctx context.Context, settings Settings, o Options) (_ *App, err error
 		return nil, err
 	}
 	a.ready.Store(true)
-	a.log.Info("ready")
+	a.log.InfoContext(ctx, "ready")
 	return a, nil
 }
 
@@ -104,7 +104,7 @@ func (a *App) Failed() <-chan error { return a.failed }
 // for the drain timeout, and stops the services in reverse order.
 func (a *App) Stop(ctx context.Context) {
 	a.ready.Store(false)
-	a.log.Info("stopping")
+	a.log.InfoContext(ctx, "stopping")
 	ctx, cancel := context.WithTimeout(ctx, a.settings.DrainTimeout)
 	defer cancel()
 	a.stop(ctx)
@@ -121,7 +121,7 @@ func (a *App) undo(f func(context.Context)) { a.stops = append(a.stops, f) }
 
 func (a *App) warn(what string, err error) {
 	if err != nil {
-		a.log.Warn("stopping "+what, "error", err.Error())
+		a.log.Warn("stopping went wrong", "what", what, "error", err.Error())
 	}
 }
 

@@ -140,7 +140,7 @@ func TestAFirstStartShowsAKeyOnceAndASecondFindsItsData(t *testing.T) {
 }
 
 func TestAFailedStartLeavesNothingBehind(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // for the length of the test
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,6 @@ type behind struct {
 
 	mu      sync.Mutex
 	fail    error
-	panics  bool
 	capture *ingestv1.CaptureLeadRequest
 	update  *ingestv1.UpdateLeadRequest
 	accept  *handoffv1.AcceptHandoffRequest
@@ -533,7 +532,7 @@ func FuzzREST(f *testing.F) {
 	f.Add("/v1/"+lead+"/activities?pageSize=1", ``)
 	f.Fuzz(func(t *testing.T, path, body string) {
 		front := newFront(t)
-		req, err := http.NewRequestWithContext(t.Context(), "POST", front.url, strings.NewReader(body))
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, front.url, strings.NewReader(body))
 		if err != nil || !strings.HasPrefix(path, "/") {
 			return
 		}
@@ -545,7 +544,7 @@ func FuzzREST(f *testing.F) {
 		}
 		defer func() { _ = resp.Body.Close() }()
 		text, _ := io.ReadAll(resp.Body)
-		if resp.StatusCode == 500 {
+		if resp.StatusCode == http.StatusInternalServerError {
 			t.Errorf("%s %q: 500 %s", path, body, text)
 		}
 		if resp.StatusCode >= 400 && resp.Header.Get("Content-Type") != "application/problem+json" {

@@ -97,14 +97,16 @@ func (c *importLeadsCmd) next(rows *leadfile.Rows, binding *leadfile.Binding) (u
 		return upload.Item[rejectedRow]{}, err
 	}
 	item := upload.Item[rejectedRow]{Tag: rejectedRow{row.Line, row.Cells}}
-	if row.Err == nil {
-		item.Request, row.Err = binding.Capture(row.Cells)
+	broken := row.Err
+	if broken == nil {
+		item.Request, broken = binding.Capture(row.Cells)
 	}
-	if row.Err != nil {
-		item.Request, item.Reason = nil, row.Err.Error()
-		return item, nil
+	switch {
+	case broken != nil:
+		item.Reason = broken.Error() // the row's trouble, not the import's
+	default:
+		item.Request.Historical = !c.HandOff
 	}
-	item.Request.Historical = !c.HandOff
 	return item, nil
 }
 

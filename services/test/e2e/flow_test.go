@@ -177,7 +177,7 @@ func TestPagesOfEveryProcess(t *testing.T) {
 				text := make([]byte, 1<<20)
 				n, _ := resp.Body.Read(text)
 				_ = resp.Body.Close()
-				if resp.StatusCode != 200 || !strings.Contains(string(text[:n]), want) {
+				if resp.StatusCode != http.StatusOK || !strings.Contains(string(text[:n]), want) {
 					t.Errorf("%s: %d", path, resp.StatusCode)
 				}
 			}

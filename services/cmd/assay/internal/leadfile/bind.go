@@ -59,7 +59,7 @@ func (m *Mapping) Bind(header []string) (*Binding, error) {
 		}
 	}
 	slices.Sort(p)
-	if err := Problems(slices.Compact(p)).err(); err != nil {
+	if err := slices.Compact(p).err(); err != nil {
 		return nil, err
 	}
 	missing := make(map[string]bool, len(m.Missing))
