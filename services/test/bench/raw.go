@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,15 +57,15 @@ type writer struct {
 // write stores n activities in one transaction.
 func (w *writer) write(ctx context.Context, n int) (int, error) {
 	activities, pending := make([]any, 0, n*activityColumns), make([]any, 0, n*pendingColumns)
-	seen := make(map[int]bool, n)
+	who := map[int]int64{}
 	for range n {
 		a := w.visitors.next()
 		at := sqldb.Micros(a.at)
 		activities = append(activities, source, a.id, w.leads[a.lead], 2, a.kind, at, at, 0, "", []byte(a.properties), []byte(digest))
-		if !seen[a.lead] {
-			seen[a.lead] = true
-			pending = append(pending, pendingRow(w.leads[a.lead], at)...)
-		}
+		who[a.lead] = at
+	}
+	for _, lead := range slices.Sorted(maps.Keys(who)) { // in one order, or transactions deadlock
+		pending = append(pending, pendingRow(w.leads[lead], who[lead])...)
 	}
 	return n, w.db.Write(ctx, func(tx *sqldb.Tx) error {
 		if err := insertRows(tx, upsertPending, onPending, pendingColumns, pending); err != nil {

@@ -56,6 +56,8 @@ type visitors struct {
 	zipf   *rand.Zipf
 	prefix string
 	made   int
+	// visitor is whose visit it is.
+	visitor int
 }
 
 func newVisitors(phase string, caller int) *visitors {
@@ -66,8 +68,11 @@ func newVisitors(phase string, caller int) *visitors {
 	}
 }
 
-// next is something that some lead does now, a busy one more often.
-func (v *visitors) next() act { return v.by(int(v.zipf.Uint64())) }
+// next is something that someone does now.
+func (v *visitors) next() act { return v.by(v.someone()) }
+
+// someone is a lead, a busy one more often.
+func (v *visitors) someone() int { return int(v.zipf.Uint64()) }
 
 // by is something that a lead does now.
 func (v *visitors) by(lead int) act {
