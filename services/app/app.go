@@ -108,6 +108,7 @@ func (a *App) Stop(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, a.settings.DrainTimeout)
 	defer cancel()
 	a.stop(ctx)
+	a.log.InfoContext(ctx, "stopped")
 }
 
 func (a *App) stop(ctx context.Context) {

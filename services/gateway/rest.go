@@ -195,6 +195,8 @@ func (s *Service) observed(next http.Handler) http.Handler {
 		otelhttp.WithTracerProvider(s.telemetry.TracerProvider),
 		otelhttp.WithMeterProvider(s.telemetry.MeterProvider),
 		otelhttp.WithPropagators(propagation.TraceContext{}),
+		// Else the name is the Host header: whoever calls could make up time series.
+		otelhttp.WithServerName("assay"),
 		otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string { return r.Method }),
 		otelhttp.WithPublicEndpointFn(func(r *http.Request) bool {
 			_, known := caller.From(r.Context())
