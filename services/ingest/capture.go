@@ -162,7 +162,7 @@ func (a *ingestAPI) BatchCaptureLeads(ctx context.Context, req *ingestv1.BatchCa
 	for _, c := range captures {
 		// A single subject that is refused has its refusal also in its result.
 		if err := a.store.Capture(ctx, c); err != nil && !store.IsRefusal(err) {
-			return nil, err
+			return nil, refused(err, "the lead", "")
 		}
 	}
 	for i, s := range said {

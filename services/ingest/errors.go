@@ -8,6 +8,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/store"
 	"github.com/assay-hq/assay/services/ingest/internal/violation"
 	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
 // invalid is the error of a violation.
@@ -27,8 +28,10 @@ func refused(err error, name, under string) error {
 		return invalid(tooManyAttributes.Under(under))
 	case errors.Is(err, store.ErrLeadSourceSet):
 		return apierr.WrongState(name, "with a lead source", "none: it is set once")
+	case errors.Is(err, store.ErrRaced), errors.Is(err, sqldb.ErrClosed):
+		return apierr.Unavailable("ingest")
 	}
-	return err
+	return err // what the store itself has: the server tells what may be told
 }
 
 var tooManyAttributes = violation.New("lead.attributes", "at most 200 attributes in all, those known before included")

@@ -203,11 +203,15 @@ func TestNothingIsLost(t *testing.T) {
 			return l.version
 		}
 		t.Repeat(map[string]func(*rapid.T){
-			"capture": func(*rapid.T) {
+			"capture": func(t *rapid.T) {
 				c := capture(0, "", false)
 				c.Accepted = tick().UnixMicro()
 				waits[r.Version+1] = c.Accepted
+				leased := r.State == pending.Leased
 				r.Capture(c, r.Version+1, 0)
+				if leased != (r.State == pending.Leased) {
+					t.Fatalf("a capture ended a lease: %+v", r)
+				}
 			},
 			"claim": func(*rapid.T) {
 				if r.Version > 0 && r.Claim(tick(), time.Second) {

@@ -121,9 +121,9 @@ func (c *Capture) size() int {
 // subject that is refused returns the refusal; of several each has its own. If ctx
 // ends first the capture may still be stored.
 func (s *Store) Capture(ctx context.Context, c *Capture) error {
-	err := errRaced
+	err := ErrRaced
 	for range maxRaces {
-		if err = s.committer.Submit(ctx, c); !errors.Is(err, errRaced) {
+		if err = s.committer.Submit(ctx, c); !errors.Is(err, ErrRaced) {
 			break
 		}
 	}

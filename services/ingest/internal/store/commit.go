@@ -249,7 +249,7 @@ func (c *commit) lockLeads(subjects []*Subject) error {
 	for id := range c.cached {
 		if c.person[c.identities[id]] == "" && contains(seen, c.identities[id]) {
 			c.store.known.drop(id)
-			err = errRaced
+			err = ErrRaced
 		}
 	}
 	return err
@@ -670,7 +670,7 @@ func (c *commit) write() error {
 			return err
 		}
 		if written != int64(r.len()) {
-			return errRaced
+			return ErrRaced
 		}
 	}
 	return nil

@@ -26,6 +26,8 @@ type Claimed struct {
 	// Facts are those after From up to Row.Claimed, unless Omitted.
 	Facts   []*typev1.Fact
 	Omitted bool
+	// rewritten says that the history is another since the last decision.
+	rewritten bool
 	// Attributes are the current values, as a JSON object.
 	Attributes []byte
 	// LeadSource is JSON, or nil.
@@ -189,7 +191,7 @@ func (s *Store) fill(ctx context.Context, claimed []*Claimed) ([]*Claimed, error
 	for _, c := range claimed {
 		switch {
 		case c.From == c.Claimed: // nothing is new
-		case c.From == 0 && c.Decided > 0, // what was summed up is not the whole history
+		case c.rewritten, // what was summed up is not the whole history
 			c.Serving.Facts > maxFacts, c.Serving.Bytes > maxFactBytes, c.Serving.Bytes > budget:
 			c.Omitted = true
 		default:
@@ -220,7 +222,7 @@ func (s *Store) readClaimedLeads(ctx context.Context, claimed []*Claimed) error 
 		}
 		c := byLead[id]
 		c.Attributes, c.LeadSource = attributes, leadSource
-		if c.Decided >= rewritten {
+		if c.rewritten = c.Decided < rewritten; !c.rewritten {
 			c.From = c.Decided
 		}
 		return nil

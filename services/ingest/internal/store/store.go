@@ -53,8 +53,9 @@ func IsRefusal(err error) bool {
 	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrETagMismatch) || errors.Is(err, ErrTooManyAttributes) || errors.Is(err, ErrLeadSourceSet)
 }
 
-// errRaced says that another process was faster: run again and see what it did.
-var errRaced = errors.New("store: lost a race")
+// ErrRaced says that another process was faster: a capture that runs again sees what
+// it did. It is returned only after many races lost in a row.
+var ErrRaced = errors.New("store: lost a race")
 
 // maxRaces bounds how often a capture runs again. Each race is lost to a commit of
 // another process, so that somebody always gets on.
