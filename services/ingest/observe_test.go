@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
@@ -29,7 +30,7 @@ func TestWhatIsReported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer process.Stop(context.Background()) //nolint:errcheck // the end of the test
+	defer process.Stop(context.Background())
 	report := telemetry.New("ingest", process)
 	h := newHouse(t, dbtest.Open(t, dbtest.SQLite(t), "ingest", sqldb.Full), report)
 
@@ -50,7 +51,7 @@ func TestWhatIsReported(t *testing.T) {
 	h.pass(7 * time.Second)
 
 	response := httptest.NewRecorder()
-	process.Handler().ServeHTTP(response, httptest.NewRequest("GET", "/metrics", nil))
+	process.Handler().ServeHTTP(response, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	metrics := response.Body.String()
 	for _, want := range []string{
 		`assay_ingest_activities_total{result="stored",service_name="ingest"} 2`,
@@ -115,7 +116,10 @@ func TestAWorkerThatLeavesTakesNoLease(t *testing.T) {
 		}
 		// What was answered in the last moment is leased; nothing else is.
 		found := map[string]bool{}
-		for len(found) < 10 {
+		for round := 0; len(found) < 10; round++ {
+			if round == 20 {
+				t.Fatalf("%d of 10 leads are found", len(found))
+			}
 			for _, c := range h.claim(100) {
 				found[c.GetLead()] = true
 				if c.GetAttempt() > 2 {

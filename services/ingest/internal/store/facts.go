@@ -148,7 +148,7 @@ func (s *Store) chunkEnd(ctx context.Context, person string, after, to int64, si
 	if err != nil {
 		return 0, false, err
 	}
-	defer result.Close() //nolint:errcheck // Err tells what matters
+	defer result.Close()
 	facts, total := 0, int64(0)
 	full := false
 	for result.Next() {

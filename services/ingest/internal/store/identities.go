@@ -105,7 +105,7 @@ func (s *Store) Lookup(ctx context.Context, id identity.Identity) (lead string, 
 
 // each calls scan for each row and closes the rows.
 func each(result *sql.Rows, scan func() error) error {
-	defer result.Close() //nolint:errcheck // Err tells what matters
+	defer result.Close()
 	for result.Next() {
 		if err := scan(); err != nil {
 			return err

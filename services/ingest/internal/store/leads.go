@@ -108,7 +108,7 @@ func (s *Store) Leads(ctx context.Context, q LeadQuery) ([]Lead, error) {
 	if q.After != nil {
 		where = append(where, "("+order+", l.id) "+beyond+" ("+arg(q.After.At)+", "+arg(q.After.ID)+")")
 	}
-	result, err := s.db.Read().QueryContext(ctx, `SELECT `+leadColumns+` FROM leads l JOIN pending p ON p.lead_id = l.id WHERE `+strings.Join(where, " AND ")+
+	result, err := s.db.Read().QueryContext(ctx, `SELECT `+leadColumns+` FROM leads l JOIN pending p ON p.lead_id = l.id WHERE `+strings.Join(where, " AND ")+ //nolint:sqlclosecheck // each closes it
 		` ORDER BY `+order+direction+`, l.id`+direction+` LIMIT `+arg(q.Limit), args...)
 	if err != nil {
 		return nil, err

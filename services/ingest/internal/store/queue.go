@@ -154,7 +154,7 @@ func (s *Store) VoidLeases(ctx context.Context) error {
 }
 
 func readPending(tx *sqldb.Tx, where string, args ...any) (list []pending.Row, err error) {
-	result, err := tx.Query(`SELECT `+pendingColumns+` FROM pending p `+where, args...)
+	result, err := tx.Query(`SELECT `+pendingColumns+` FROM pending p `+where, args...) //nolint:sqlclosecheck // each closes it
 	if err != nil {
 		return nil, err
 	}
@@ -310,8 +310,8 @@ func (s *Store) complete(tx *sqldb.Tx, ends []Completion) (states []Ended, again
 		ids[i] = e.Lead
 	}
 	from, args := keysOf(ids).from(tx.Dialect())
-	result, err := tx.Query(`SELECT `+pendingColumns+` FROM `+from+` CROSS JOIN pending p WHERE p.lead_id = k.a
-		ORDER BY p.lead_id`+lock(tx.Dialect()), args...)
+	query := `SELECT ` + pendingColumns + ` FROM ` + from + ` CROSS JOIN pending p WHERE p.lead_id = k.a ORDER BY p.lead_id`
+	result, err := tx.Query(query+lock(tx.Dialect()), args...) //nolint:sqlclosecheck // each closes it
 	if err != nil {
 		return nil, false, err
 	}

@@ -15,10 +15,12 @@ func TestADecisionReachesWhoWaits(t *testing.T) {
 		r := f.acts("a@x.example", act("e1", 0))
 		other := f.process() // hears of it by asking the store
 		heard := make(chan pending.Decision, 4)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		defer cancel()
 		for i, s := range []*store.Store{f.Store, other} {
 			for _, look := range []bool{true, false} {
 				go func() {
-					d, ok := s.Await(context.Background(), r.Person, r.Version, look)
+					d, ok := s.Await(ctx, r.Person, r.Version, look)
 					if !ok {
 						t.Error("nothing heard", i, look)
 					}
