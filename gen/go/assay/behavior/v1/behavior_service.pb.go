@@ -533,7 +533,7 @@ func (*RegisterEngagementModelResponse) Descriptor() ([]byte, []int) {
 // Leads to score.
 type ApplyFactsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One entry for each lead and revision.
+	// One entry for each lead and revision. Checked one by one by the service.
 	Applications  []*FactsApplication `protobuf:"bytes,1,rep,name=applications,proto3" json:"applications,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -849,9 +849,9 @@ const file_assay_behavior_v1_behavior_service_proto_rawDesc = "" +
 	"\brevision\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\brevision\x12<\n" +
 	"\x05model\x18\x02 \x01(\v2\x1e.assay.type.v1.EngagementModelB\x06\xbaH\x03\xc8\x01\x01R\x05model\"!\n" +
-	"\x1fRegisterEngagementModelResponse\"g\n" +
-	"\x11ApplyFactsRequest\x12R\n" +
-	"\fapplications\x18\x01 \x03(\v2#.assay.behavior.v1.FactsApplicationB\t\xbaH\x06\x92\x01\x03\x10\xd0\x0fR\fapplications\"\xdd\x02\n" +
+	"\x1fRegisterEngagementModelResponse\"l\n" +
+	"\x11ApplyFactsRequest\x12W\n" +
+	"\fapplications\x18\x01 \x03(\v2#.assay.behavior.v1.FactsApplicationB\x0e\xbaH\v\x92\x01\b\x10\xd0\x0f\"\x03\xd8\x01\x03R\fapplications\"\xdd\x02\n" +
 	"\x10FactsApplication\x12\x12\n" +
 	"\x04lead\x18\x01 \x01(\tR\x04lead\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\tR\brevision\x12!\n" +

@@ -396,7 +396,7 @@ func (*RegisterFitModelResponse) Descriptor() ([]byte, []int) {
 // Leads to assess.
 type AssessFitRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One entry for each lead and revision.
+	// One entry for each lead and revision. Checked one by one by the service.
 	Assessments   []*FitAssessment `protobuf:"bytes,1,rep,name=assessments,proto3" json:"assessments,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -694,9 +694,9 @@ const file_assay_profilefit_v1_profilefit_service_proto_rawDesc = "" +
 	"\brevision\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\brevision\x125\n" +
 	"\x05model\x18\x02 \x01(\v2\x17.assay.type.v1.FitModelB\x06\xbaH\x03\xc8\x01\x01R\x05model\"\x1a\n" +
-	"\x18RegisterFitModelResponse\"c\n" +
-	"\x10AssessFitRequest\x12O\n" +
-	"\vassessments\x18\x01 \x03(\v2\".assay.profilefit.v1.FitAssessmentB\t\xbaH\x06\x92\x01\x03\x10\xd0\x0fR\vassessments\"\x9e\x02\n" +
+	"\x18RegisterFitModelResponse\"h\n" +
+	"\x10AssessFitRequest\x12T\n" +
+	"\vassessments\x18\x01 \x03(\v2\".assay.profilefit.v1.FitAssessmentB\x0e\xbaH\v\x92\x01\b\x10\xd0\x0f\"\x03\xd8\x01\x03R\vassessments\"\x9e\x02\n" +
 	"\rFitAssessment\x12\x12\n" +
 	"\x04lead\x18\x01 \x01(\tR\x04lead\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\tR\brevision\x12!\n" +
