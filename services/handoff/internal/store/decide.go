@@ -107,7 +107,7 @@ func (s *Store) Decide(ctx context.Context, leads []*Lead) ([]Result, error) {
 		if err := b.admit(leads, order, s.activeIn, results); err != nil {
 			return err
 		}
-		if err := b.read(); err != nil {
+		if err := b.read(leads); err != nil {
 			return err
 		}
 		for _, i := range b.admitted {
@@ -137,6 +137,9 @@ type batch struct {
 
 	tracks   map[key]track
 	verdicts map[key]verdict
+	// captures keep, of leads of which only our own facts came back, what the
+	// capture before took and where its trace is.
+	captures map[key]*handoffv1.Qualification
 
 	// Columns of the rows to write.
 	newVerdicts, newTracks, newDecisions, newMoves, newHandoffs, newTellings []any
@@ -201,7 +204,7 @@ func (b *batch) admit(leads []*Lead, order []int, activeIn func(*sqldb.Tx) (map[
 }
 
 // read reads where the leads stood.
-func (b *batch) read() error {
+func (b *batch) read(leads []*Lead) error {
 	b.tracks, b.verdicts = map[key]track{}, map[key]verdict{}
 	err := selectIn(b.tx,
 		`SELECT lead_id, track, stage, cycle, stirred, rest_time, handoff_id FROM tracks WHERE lead_id IN (`, ``,
@@ -213,7 +216,7 @@ func (b *batch) read() error {
 	if err != nil {
 		return err
 	}
-	return selectIn(b.tx,
+	err = selectIn(b.tx,
 		`SELECT lead_id, standard_id, version, verdict, reasons_hash, fit_class, engagement_band, decision_id
 		FROM verdicts WHERE lead_id IN (`, ``,
 		b.ids, func(rows *sql.Rows) error {
@@ -222,6 +225,37 @@ func (b *batch) read() error {
 			err := rows.Scan(&k.lead, &k.of, &v.version, &v.verdict, &v.reasons, &v.fitClass, &v.band, &v.decision)
 			b.verdicts[k] = v
 			return err
+		})
+	if err != nil {
+		return err
+	}
+	return b.readCaptures(leads)
+}
+
+// readCaptures reads the timings and traces that a pass over our own facts keeps.
+// Such a pass follows each stage move within milliseconds; with its own it would
+// hide those of the capture, which people ask about.
+func (b *batch) readCaptures(leads []*Lead) error {
+	b.captures = map[key]*handoffv1.Qualification{}
+	var ids []string
+	for _, i := range b.admitted {
+		if l := leads[i]; l.Stirred.IsZero() && l.Outcome == nil {
+			ids = append(ids, l.ID)
+		}
+	}
+	return selectIn(b.tx, `SELECT lead_id, standard_id, evidence FROM verdicts WHERE lead_id IN (`, ``,
+		ids, func(rows *sql.Rows) error {
+			var k key
+			var blob []byte
+			if err := rows.Scan(&k.lead, &k.of, &blob); err != nil {
+				return err
+			}
+			var before handoffv1.Qualification
+			if err := proto.Unmarshal(blob, &before); err != nil {
+				return err
+			}
+			b.captures[k] = &before
+			return nil
 		})
 }
 
@@ -328,6 +362,10 @@ func (a *Assessment) attributes() []byte {
 
 // evidence is what the row of a verdict keeps beside its columns.
 func (b *batch) evidence(l *Lead, a *Assessment) *handoffv1.Qualification {
+	timings, trace := b.timings(l), l.TraceID
+	if before, ok := b.captures[key{l.ID, a.Standard}]; ok {
+		timings, trace = before.GetStepTimings(), before.GetTraceId()
+	}
 	return &handoffv1.Qualification{
 		Reasons:           reasonsOf(a.Decision.Reasons),
 		MissingAttributes: a.Decision.Missing,
@@ -336,8 +374,8 @@ func (b *batch) evidence(l *Lead, a *Assessment) *handoffv1.Qualification {
 		FactsVersion:      l.FactsVersion,
 		AsOfTime:          timestamppb.New(l.AsOf),
 		DecideTime:        timestamppb.New(b.moment),
-		StepTimings:       b.timings(l),
-		TraceId:           l.TraceID,
+		StepTimings:       timings,
+		TraceId:           trace,
 	}
 }
 

@@ -102,6 +102,44 @@ func TestARecordIsWrittenWhenSomethingChanged(t *testing.T) {
 	})
 }
 
+// A stage move comes back to the lead as a fact of ours. Deciding on that fact must
+// not hide how long the capture before it took, nor its trace.
+func TestOurOwnFactsKeepTheTimingsOfTheCapture(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		took := func(d time.Duration, trace string, own bool) func(*store.Lead) {
+			return func(l *store.Lead) {
+				l.AcceptDuration, l.TraceID = d, trace
+				if own {
+					o.stirredNow(l)
+				}
+			}
+		}
+		for _, step := range []struct {
+			name   string
+			change func(*store.Lead)
+			accept time.Duration
+			trace  string
+		}{
+			{"a capture", took(time.Second, "one", true), time.Second, "one"},
+			{"our own fact", took(time.Millisecond, "", false), time.Second, "one"},
+			{"our own fact again", took(time.Millisecond, "", false), time.Second, "one"},
+			{"the next capture", took(2*time.Second, "two", true), 2 * time.Second, "two"},
+		} {
+			l := o.scored(ana, decision.Qualified, step.change)
+			o.decide(t, l)
+			q := o.qualification(t, ana)
+			if got := q.GetStepTimings().GetAcceptDuration().AsDuration(); got != step.accept || q.GetTraceId() != step.trace || q.GetFactsVersion() != l.FactsVersion {
+				t.Errorf("after %s: accept %s, trace %q, facts version %d; want %s, %q, %d",
+					step.name, got, q.GetTraceId(), q.GetFactsVersion(), step.accept, step.trace, l.FactsVersion)
+			}
+		}
+		o.decide(t, o.scored(bob, decision.Nurture, took(time.Millisecond, "three", false)))
+		if q := o.qualification(t, bob); q.GetTraceId() != "three" {
+			t.Errorf("a lead that was never decided: trace %q", q.GetTraceId())
+		}
+	})
+}
+
 func TestAnOlderVersionIsStale(t *testing.T) {
 	each(t, func(t *testing.T, o *office) {
 		old := o.scored(ana, decision.Nurture)

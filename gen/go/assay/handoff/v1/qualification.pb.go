@@ -195,9 +195,10 @@ type Qualification struct {
 	AsOfTime *timestamppb.Timestamp `protobuf:"bytes,17,opt,name=as_of_time,json=asOfTime,proto3" json:"as_of_time,omitempty"`
 	// When it was decided.
 	DecideTime *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=decide_time,json=decideTime,proto3" json:"decide_time,omitempty"`
-	// How long each step took.
+	// How long each step took for the latest capture. What Assay itself adds to the
+	// lead's facts afterwards, such as a stage move, is decided too and leaves them.
 	StepTimings *StepTimings `protobuf:"bytes,19,opt,name=step_timings,json=stepTimings,proto3" json:"step_timings,omitempty"`
-	// Trace of the capture that led to it; empty if it was not traced.
+	// Trace of the latest capture; empty if it was not traced.
 	TraceId string `protobuf:"bytes,20,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
 	// The handoff of the cycle, if there is one: `handoffs/{handoff}`.
 	Handoff string `protobuf:"bytes,21,opt,name=handoff,proto3" json:"handoff,omitempty"`
