@@ -139,6 +139,22 @@ func TestAFirstStartShowsAKeyOnceAndASecondFindsItsData(t *testing.T) {
 	})
 }
 
+// The key is made by the process that runs handoff; a gateway elsewhere cannot show it.
+func TestTheProcessOfHandoffShowsTheFirstKey(t *testing.T) {
+	s, o := local(t, "sqlite:"+t.TempDir())
+	s.Services, s.InternalSecret = []string{"ingest", "profilefit", "behavior", "handoff"}, strings.Repeat("s", 32)
+	a, err := Start(t.Context(), s, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Stop(context.Background())
+	var greeting strings.Builder
+	a.Greet(&greeting)
+	if a.AdminKey() == "" || !strings.Contains(greeting.String(), a.AdminKey()) {
+		t.Errorf("greeting %s", greeting.String())
+	}
+}
+
 func TestAFailedStartLeavesNothingBehind(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -9,9 +9,13 @@ import (
 func (a *App) Greet(w io.Writer) {
 	if !a.runs("gateway") {
 		_, _ = fmt.Fprintf(w, "Assay runs %v: gRPC on %s, health and metrics on http://%s\n", a.settings.Services, a.GRPCAddr(), a.HTTPAddr())
+		// The gateway, which says the rest, never sees the key: it is made here.
+		if a.adminKey != "" {
+			_, _ = fmt.Fprintf(w, "\nThis admin key is shown once. Keep it:\n\n  export ASSAY_KEY=%s\n\n", a.adminKey)
+		}
 		return
 	}
-	key := "…        # the admin key that the first start showed"
+	key := "…        # the admin key: ASSAY_ADMIN_KEY, or what the first start of handoff showed"
 	note := ""
 	switch {
 	case a.adminKey != "":
