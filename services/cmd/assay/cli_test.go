@@ -241,7 +241,7 @@ func TestCaptureShowExplainAndLookup(t *testing.T) {
 		t.Errorf("lead %v", q["lead"])
 	}
 	table := s.must("lead", "explain", strings.TrimPrefix(lead, "leads/"))
-	for _, want := range []string{"verdict", "QUALIFIED", "Asked for a demo", "default@", "took", "FIT", "ENGAGEMENT", "demo_request", "class"} {
+	for _, want := range []string{"verdict", "QUALIFIED", "Asked for a demo", "default@", "took", "FIT", "ENGAGEMENT", "demo_request", "class B", "band 2"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("the explanation does not say %q:\n%s", want, table)
 		}
@@ -296,6 +296,7 @@ func TestExitCodesAndErrors(t *testing.T) {
 		"unknown stage":   {[]string{"lead", "list", "--stage", "hot"}, exitUsage, "expected one of lead, marketing-qualified"},
 		"no identity":     {[]string{"lead", "capture"}, exitUsage, "--email"},
 		"bad properties":  {[]string{"lead", "capture", "--email", "a@example.com", "-t", "page.viewed={"}, exitUsage, "JSON object"},
+		"no key's role":   {[]string{"key", "create", "--actor", "jane", "--role", "service"}, exitUsage, "manager, admin, auditor\n"},
 		"not found":       {[]string{"lead", "show", "01937b1e-0000-7000-8000-000000000001"}, exitRefused, "does not exist"},
 		"no lead's name":  {[]string{"lead", "show", "17"}, exitRefused, "expected a name"},
 		"no such file":    {[]string{"standard", "publish", "nowhere.yaml"}, exitUsage, "nowhere.yaml"},
@@ -310,8 +311,8 @@ func TestExitCodesAndErrors(t *testing.T) {
 		})
 	}
 	s.env["ASSAY_KEY"] = ""
-	if code, _, errs := s.do("lead", "list"); code != exitDenied || !strings.Contains(errs, "ASSAY_KEY") {
-		t.Errorf("no key: exit %d: %s", code, errs)
+	if code, out, errs := s.do("lead", "list"); code != exitDenied || out != "" || !strings.Contains(errs, "ASSAY_KEY") {
+		t.Errorf("no key: exit %d, %q: %s", code, out, errs)
 	}
 	s.env["ASSAY_SERVER"] = "http://127.0.0.1:1"
 	if code, _, errs := s.do("lead", "list"); code != exitUnreachable || !strings.Contains(errs, "assay serve") {

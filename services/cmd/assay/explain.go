@@ -74,12 +74,12 @@ func explain(w io.Writer, q *handoffv1.Qualification) error {
 		fitTitle = "FIT: too little is known for a score"
 	}
 	if fit != nil {
-		if err := waterfall(w, fitTitle, fit.GetContributions(), fit.Score, fit.GetFitClass()); err != nil {
+		if err := waterfall(w, fitTitle, fit.GetContributions(), fit.Score, "class "+orDash(fit.GetFitClass())); err != nil {
 			return err
 		}
 	}
 	if engagement != nil {
-		return waterfall(w, "ENGAGEMENT", engagement.GetContributions(), engagement.Score, engagement.GetEngagementBand())
+		return waterfall(w, "ENGAGEMENT", engagement.GetContributions(), engagement.Score, "band "+orDash(engagement.GetEngagementBand()))
 	}
 	return nil
 }
@@ -88,7 +88,7 @@ const barWidth = 24
 
 // waterfall prints the lines of a score with their running sum, which ends at the
 // score.
-func waterfall(w io.Writer, title string, lines []*typev1.Contribution, total *float64, class string) error {
+func waterfall(w io.Writer, title string, lines []*typev1.Contribution, total *float64, grade string) error {
 	if _, err := fmt.Fprintf(w, "\n%s\n", title); err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func waterfall(w io.Writer, title string, lines []*typev1.Contribution, total *f
 		bar := strings.Repeat(" ", from) + strings.Repeat("█", to-from)
 		tab.row("  "+signed(l.GetPoints()), points(sum), bar, l.GetRule(), why(l))
 	}
-	tab.row("  "+score(total), "", "", "score", strings.TrimSpace("class "+orDash(class)))
+	tab.row("  "+score(total), "", "", "score", grade)
 	return tab.flush()
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
 	"strings"
 
@@ -28,7 +29,9 @@ func (c *keyCreateCmd) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	role, err := enumNamed(c.Role, "ROLE_", typev1.Role_value, "--role")
+	roles := maps.Clone(typev1.Role_value)
+	delete(roles, typev1.Role_ROLE_SERVICE.String()) // for Assay's own processes; no key has it
+	role, err := enumNamed(c.Role, "ROLE_", roles, "--role")
 	if err != nil {
 		return err
 	}

@@ -191,7 +191,7 @@ func (c *leadListCmd) Run(ctx context.Context, t *terminal) error {
 			version(q.GetStandardVersion()), when(q.GetDecideTime()))
 		return nil
 	})
-	if tab != nil {
+	if tab != nil && (err == nil || count > 0) {
 		_ = tab.flush()
 		if err == nil && limit > 0 && count == limit {
 			fmt.Fprintf(t.err, "The first %d. More: --limit 0.\n", limit)

@@ -14,16 +14,18 @@ import (
 
 const (
 	// fewLeads is how many leads are asked for one by one instead of listing all.
-	fewLeads   = 20
-	pollPause  = 250 * time.Millisecond
-	stallLimit = 30 * time.Second
+	fewLeads  = 20
+	pollPause = 250 * time.Millisecond
+	// stallLimit is longer than a lease of the qualifier, 30 s: when the answer to a
+	// claim is lost, its leads are decided after that.
+	stallLimit = 45 * time.Second
 )
 
 // ErrStalled says that nothing was decided for a while although leads wait.
 var ErrStalled = errors.New("no further decision came")
 
 // Decided waits until each lead is decided for its facts version or a later one. The
-// progress is told how many are. It gives up with ErrStalled when for half a minute
+// progress is told how many are. It gives up with ErrStalled when for 45 seconds
 // none was decided, e.g. because no standard applies to the rest.
 func Decided(ctx context.Context, client *api.Client, versions map[string]int32, progress func(decided, all int)) error {
 	waiting := make(map[string]int32, len(versions))
