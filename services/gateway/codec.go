@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
@@ -95,7 +96,11 @@ func malformed(ctx context.Context, r *http.Request, decodeErr error) error {
 	if md == nil {
 		return decodeErr
 	}
-	if violations := queryViolations(md.Input(), r.URL.Query()); len(violations) > 0 {
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return apierr.InvalidField("query", "name=value pairs with `&` between, other characters percent-encoded")
+	}
+	if violations := queryViolations(md.Input(), query); len(violations) > 0 {
 		return apierr.InvalidFields(violations...)
 	}
 	var violations []apierr.Violation
@@ -147,6 +152,8 @@ func queryViolations(md protoreflect.MessageDescriptor, values url.Values) []api
 	for name, given := range values {
 		fd := fieldByPath(md, name)
 		switch {
+		case !utf8.ValidString(name):
+			problems = append(problems, apierr.Violation{Field: "query", Expected: "valid UTF-8"})
 		case fd == nil:
 			problems = append(problems, apierr.Violation{Field: name, Expected: "a known parameter: " + strings.Join(parameters(md), ", ")})
 		case len(given) > 1 && !fd.IsList():
@@ -189,6 +196,9 @@ func parameters(md protoreflect.MessageDescriptor) []string {
 }
 
 func queryValue(fd protoreflect.FieldDescriptor, v string) string {
+	if !utf8.ValidString(v) {
+		return "valid UTF-8"
+	}
 	var err error
 	switch fd.Kind() {
 	case protoreflect.BoolKind:

@@ -29,9 +29,14 @@ func Keys(handoff grpc.ClientConnInterface, now func() time.Time) rpc.KeyVerifie
 	return rpc.CacheKeys(keys{handoffv1.NewAccessServiceClient(handoff)}, now)
 }
 
+// verifyTimeout is how long a call waits to learn who calls: a service that hangs must
+// not make every caller hang.
+const verifyTimeout = 3 * time.Second
+
 // Verify returns who holds the secret, or rpc.ErrUnknownKey.
 func (k keys) Verify(ctx context.Context, secret string) (caller.Caller, error) {
-	ctx = caller.With(ctx, caller.System("gateway"))
+	ctx, cancel := context.WithTimeout(caller.With(ctx, caller.System("gateway")), verifyTimeout)
+	defer cancel()
 	got, err := k.access.VerifyApiKey(ctx, &handoffv1.VerifyApiKeyRequest{Secret: secret})
 	switch status.Code(err) {
 	case codes.OK:

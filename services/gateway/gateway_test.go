@@ -272,11 +272,18 @@ func TestQueriesAreStrict(t *testing.T) {
 		"?pageSize=many":          "pageSize",
 		"?pageSize=1&page_size=2": "",
 		"?pageSize=1&pageSize=2":  "pageSize",
+		"?filter=%ff":             "filter",
+		"?%ff=1":                  "query",
+		"?orderBy=a;b":            "query",
 	} {
 		a := f.call(t, "GET", "/v1/leads"+query, "")
 		if field, _ := a.violation(); a.status != 400 || field != want {
 			t.Errorf("%s: %d %s, want 400 naming %q", query, a.status, a.text, want)
 		}
+	}
+	a := f.call(t, "GET", "/v1/leads/%ff", "")
+	if field, _ := a.violation(); a.status != 400 || field != "name" {
+		t.Errorf("a name that is not UTF-8: %d %s", a.status, a.text)
 	}
 	if a := f.call(t, "GET", "/v1/leads?pageSize=5&orderBy=create_time", ""); a.status != 200 {
 		t.Errorf("a good query: %d %s", a.status, a.text)

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
@@ -121,6 +122,12 @@ func route(next runtime.HandlerFunc) runtime.HandlerFunc {
 		if _, ok := caller.From(ctx); !ok {
 			writeProblem(ctx, w, r, whyUnknown(ctx))
 			return
+		}
+		for name, value := range params {
+			if !utf8.ValidString(value) {
+				writeProblem(ctx, w, r, apierr.InvalidField(name, "valid UTF-8"))
+				return
+			}
 		}
 		preconditions, err := readPreconditions(r)
 		if err != nil {

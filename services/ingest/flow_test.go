@@ -121,6 +121,7 @@ func TestUpdateLead(t *testing.T) {
 			{"all: what is not there is removed", lead(`{"d":4}`), []string{"attributes"}, "d=4"},
 			{"all and one of them", lead(`{"d":5,"e":6}`), []string{"attributes.d", "attributes"}, "d=5 e=6"},
 			{"lead source", &ingestv1.Lead{LeadSource: &ingestv1.LeadSource{Channel: "ads"}, Attributes: object(`{"d":0}`)}, []string{"lead_source"}, "d=5 e=6"},
+			{"as REST masks it", &ingestv1.Lead{LeadSource: &ingestv1.LeadSource{Channel: "ads"}}, []string{"lead_source.channel"}, "d=5 e=6"},
 			{"the same lead source", &ingestv1.Lead{LeadSource: &ingestv1.LeadSource{Channel: "ads"}}, []string{"lead_source"}, "d=5 e=6"},
 			{"everything", &ingestv1.Lead{LeadSource: &ingestv1.LeadSource{Channel: "ads"}, Attributes: object(`{"f":1}`)}, []string{"*"}, "f=1"},
 		} {

@@ -154,7 +154,7 @@ func readUpdate(req *ingestv1.UpdateLeadRequest) (*store.Subject, *violation.Vio
 			s.Replace, s.Attributes, s.LeadSource = true, given, source
 		case path == "attributes":
 			s.Replace, s.Attributes = true, given
-		case path == "lead_source":
+		case path == "lead_source" || strings.HasPrefix(path, "lead_source."): // it is set as a whole
 			s.LeadSource = source
 		case one && lead.CheckKey(key) == nil:
 			if s.Replace || slices.ContainsFunc(s.Attributes, func(a lead.Attribute) bool { return a.Key == key }) {

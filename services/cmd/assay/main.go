@@ -25,6 +25,7 @@ import (
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
+	"google.golang.org/grpc/grpclog"
 
 	"github.com/assay-hq/assay/services/cmd/assay/internal/api"
 )
@@ -67,6 +68,8 @@ func (e usageError) Unwrap() error { return e.error }
 func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
 func main() {
+	// What the gRPC libraries log is not in our form, and may repeat what a caller sent.
+	grpclog.SetLoggerV2(grpclog.NewLoggerV2(io.Discard, io.Discard, io.Discard))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// The first signal asks to stop; after it the default is back, so that a second
 	// one ends the process at once.

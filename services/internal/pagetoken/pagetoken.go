@@ -13,6 +13,8 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/assay-hq/assay/services/internal/apierr"
 )
@@ -27,12 +29,12 @@ const maxValues = 16
 // query is what the pages have in common, as a plain struct or string: filter and
 // order, not the page size.
 func Encode(query any, key ...string) string {
-	token := sum(query)
+	var values []byte
 	for _, v := range key {
-		token = binary.AppendUvarint(token, uint64(len(v)))
-		token = append(token, v...)
+		values = binary.AppendUvarint(values, uint64(len(v)))
+		values = append(values, v...)
 	}
-	return base64.RawURLEncoding.EncodeToString(token)
+	return base64.RawURLEncoding.EncodeToString(append(sum(query, values), values...))
 }
 
 // Decode returns the key values of a token, nil for the empty token of the first
@@ -43,7 +45,7 @@ func Decode(token string, query any) ([]string, error) {
 		return nil, nil
 	}
 	raw, err := base64.RawURLEncoding.Strict().DecodeString(token)
-	if err != nil || len(raw) < sumSize || !bytes.Equal(raw[:sumSize], sum(query)) {
+	if err != nil || len(raw) < sumSize || !bytes.Equal(raw[:sumSize], sum(query, raw[sumSize:])) {
 		return nil, apierr.PageTokenMismatch()
 	}
 	key := []string{}
@@ -52,7 +54,11 @@ func Decode(token string, query any) ([]string, error) {
 		if size <= 0 || n > uint64(len(rest)-size) || len(key) == maxValues {
 			return nil, apierr.PageTokenMismatch()
 		}
-		key = append(key, string(rest[size:size+int(n)]))
+		value := string(rest[size : size+int(n)])
+		if !utf8.ValidString(value) || strings.ContainsRune(value, 0) {
+			return nil, apierr.PageTokenMismatch() // no key of ours, and PostgreSQL takes no such text
+		}
+		key = append(key, value)
 		rest = rest[size+int(n):]
 	}
 	return key, nil
@@ -67,11 +73,12 @@ func DecodeN(token string, query any, n int) ([]string, error) {
 	return key, err
 }
 
-func sum(query any) []byte {
+// sum binds the values to the query, and shows a token that was changed on its way.
+func sum(query any, values []byte) []byte {
 	text, err := json.Marshal(query)
 	if err != nil { // a query of channels or functions
 		panic(fmt.Sprintf("pagetoken: %v", err))
 	}
-	h := sha256.Sum256(text)
+	h := sha256.Sum256(append(binary.AppendUvarint(nil, uint64(len(text))), append(text, values...)...))
 	return append([]byte(nil), h[:sumSize]...)
 }

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc"
 	"go.opentelemetry.io/otel/propagation"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
@@ -44,6 +45,13 @@ type ClientOptions struct {
 	Now func() time.Time
 }
 
+// reconnect bounds how long a service that came back is still taken to be away: the
+// default of gRPC waits up to two minutes between attempts.
+var reconnect = grpc.ConnectParams{
+	Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second},
+	MinConnectTimeout: 5 * time.Second,
+}
+
 // Dial returns a connection to a server. It connects at the first call; a server that
 // is away fails calls at once with UNAVAILABLE. Nothing is retried here: the
 // outermost caller retries, if anybody does.
@@ -61,6 +69,7 @@ func Dial(target string, o ClientOptions) (*grpc.ClientConn, error) {
 		grpc.WithTransportCredentials(o.Credentials),
 		grpc.WithDisableRetry(),
 		grpc.WithDisableServiceConfig(),
+		grpc.WithConnectParams(reconnect),
 		grpc.WithInitialWindowSize(streamWindow),
 		grpc.WithInitialConnWindowSize(connectionWindow),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxInternalRequest), grpc.MaxCallSendMsgSize(maxInternalRequest)),

@@ -277,6 +277,58 @@ func TestViolationsNameTheFieldAsInJSON(t *testing.T) {
 	}
 }
 
+func TestTextsHoldNoNUL(t *testing.T) {
+	client := newWorld(t, known, nothing)
+	api := ingestv1.NewIngestServiceClient(client.dial(t, rpc.ClientOptions{APIKey: "form"}))
+	_, err := api.CaptureLead(t.Context(), &ingestv1.CaptureLeadRequest{
+		Lead: &ingestv1.Lead{
+			Etag:       "a\x00",
+			Identities: []*ingestv1.Identity{{Kind: ingestv1.Identity_KIND_USER_ID, Value: "u"}, {Kind: ingestv1.Identity_KIND_USER_ID, Value: "\x00"}},
+			LeadSource: &ingestv1.LeadSource{Channel: "web\x00"},
+		},
+		Activities: []*ingestv1.Activity{{Campaign: "\x00"}}, // checked one by one
+	})
+	got := apierr.Violations(err)
+	slices.SortFunc(got, func(a, b apierr.Violation) int { return strings.Compare(a.Field, b.Field) })
+	want := []apierr.Violation{
+		{Field: "lead.etag", Expected: "no NUL characters"},
+		{Field: "lead.identities[1].value", Expected: "no NUL characters"},
+		{Field: "lead.leadSource.channel", Expected: "no NUL characters"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(err, diff)
+	}
+}
+
+func TestEnumsNameTheirValues(t *testing.T) {
+	got, err := rpc.Violations("", &ingestv1.Identity{Value: "x"})
+	want := []apierr.Violation{{Field: "kind", Expected: "one of KIND_USER_ID, KIND_EMAIL, KIND_CRM_ID, KIND_ANONYMOUS_ID"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(err, diff)
+	}
+}
+
+// bytesCodec sends bytes as they are, also such that are no message.
+type bytesCodec struct{}
+
+func (bytesCodec) Name() string                  { return "proto" }
+func (bytesCodec) Marshal(v any) ([]byte, error) { return v.([]byte), nil }
+func (bytesCodec) Unmarshal([]byte, any) error   { return nil }
+
+func TestMessagesThatCannotBeDecodedAreTheCallersFault(t *testing.T) {
+	conn := newWorld(t, known, nothing).dial(t, rpc.ClientOptions{APIKey: "form"})
+	for name, message := range map[string]string{
+		"cut off":   "\x0a\x7f\x01",
+		"garbage":   "\xff\xff\xff",
+		"not UTF-8": "\x1a\x02\xff\xfe",
+	} {
+		err := conn.Invoke(t.Context(), ingestv1.IngestService_CaptureLead_FullMethodName, []byte(message), nil, grpc.ForceCodec(bytesCodec{}))
+		if status.Code(err) != codes.InvalidArgument || apierr.Reason(err) != "MALFORMED_BODY" || !strings.Contains(err.Error(), "CaptureLeadRequest") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestViolationsOfNestedFields(t *testing.T) {
 	model := &typev1.EngagementModel{
 		CountWindowDays: []int32{7, 0},

@@ -82,6 +82,7 @@ func NewServer(o ServerOptions) *Server {
 		received = maxBatchRequest + 64<<10
 	}
 	options := []grpc.ServerOption{
+		grpc.ForceServerCodecV2(lenientCodec{}),
 		grpc.MaxRecvMsgSize(received),
 		grpc.InitialWindowSize(streamWindow),
 		grpc.InitialConnWindowSize(connectionWindow),

@@ -38,11 +38,50 @@ func limitRequest(ctx context.Context, req any, info *grpc.UnaryServerInfo, hand
 // validateRequest refuses requests that break the rules in the protos.
 func validateRequest(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
 	if message, ok := req.(proto.Message); ok {
+		if err := checkDecoded(message); err != nil {
+			return nil, err
+		}
 		if err := Validate(message); err != nil {
 			return nil, err
 		}
+		if who, _ := caller.From(ctx); who.Role != typev1.Role_ROLE_SERVICE {
+			if violations := nulls("", message.ProtoReflect()); len(violations) > 0 {
+				return nil, apierr.InvalidFields(violations...)
+			}
+		}
 	}
 	return handler(ctx, req)
+}
+
+// nulls finds the texts with a NUL character, which PostgreSQL cannot store. Left out
+// are the items that are checked one by one, and the free values of a Struct.
+func nulls(prefix string, message protoreflect.Message) []apierr.Violation {
+	var violations []apierr.Violation
+	look := func(path string, field protoreflect.FieldDescriptor, v protoreflect.Value) {
+		switch {
+		case field.Kind() == protoreflect.StringKind:
+			if strings.ContainsRune(v.String(), 0) {
+				violations = append(violations, apierr.Violation{Field: path, Expected: "no NUL characters"})
+			}
+		case field.Message() != nil && field.Message().ParentFile().Package() != "google.protobuf":
+			violations = append(violations, nulls(path+".", v.Message())...)
+		}
+	}
+	message.Range(func(field protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		path := prefix + field.JSONName()
+		rules, _ := proto.GetExtension(field.Options(), validate.E_Field).(*validate.FieldRules)
+		switch {
+		case rules.GetIgnore() == validate.Ignore_IGNORE_ALWAYS || field.IsMap():
+		case field.IsList():
+			for i := range v.List().Len() {
+				look(path+"["+strconv.Itoa(i)+"]", field, v.List().Get(i))
+			}
+		default:
+			look(path, field, v)
+		}
+		return true
+	})
+	return violations
 }
 
 // Validate checks a message against the rules in its proto. The error is an
@@ -125,6 +164,9 @@ func expected(v *protovalidate.Violation) string {
 	if strings.HasSuffix(v.Proto.GetRuleId(), "string.pattern") && v.RuleValue.IsValid() {
 		return patternWords(v.RuleValue.String())
 	}
+	if id := v.Proto.GetRuleId(); (id == "enum.not_in" || id == "enum.defined_only") && v.FieldDescriptor != nil && v.FieldDescriptor.Enum() != nil {
+		return enumWords(v.FieldDescriptor.Enum())
+	}
 	message := v.Proto.GetMessage()
 	for _, r := range rewrites {
 		if r.is.MatchString(message) {
@@ -153,6 +195,17 @@ var rewrites = []struct {
 	{regexp.MustCompile(`^must not be in list \[(.*)\]$`), "none of $1"},
 	{regexp.MustCompile(`^must equal (.*)$`), "$1"},
 	{regexp.MustCompile(`^must be (.*)$`), "$1"},
+}
+
+// enumWords names the values of an enum that can be set.
+func enumWords(enum protoreflect.EnumDescriptor) string {
+	var names []string
+	for i := range enum.Values().Len() {
+		if value := enum.Values().Get(i); value.Number() != 0 {
+			names = append(names, string(value.Name()))
+		}
+	}
+	return "one of " + strings.Join(names, ", ")
 }
 
 // patternWords says in words what a pattern of the protos stands for.

@@ -13,9 +13,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -48,8 +50,14 @@ func Explain(body []byte, message protoreflect.MessageDescriptor, prefix string)
 	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
-	w := walker{dec: dec, size: len(body)}
-	err := w.message(prefix, message)
+	w := walker{dec: dec, body: body}
+	var err error
+	if bytes.Equal(bytes.TrimSpace(body), []byte("null")) {
+		w.add(prefix, "an object")
+		_, err = dec.Token()
+	} else {
+		err = w.message(prefix, message)
+	}
 	if err == nil {
 		if _, err = dec.Token(); errors.Is(err, io.EOF) {
 			return w.problems
@@ -58,7 +66,7 @@ func Explain(body []byte, message protoreflect.MessageDescriptor, prefix string)
 		return w.problems
 	}
 	if !errors.Is(err, errEnough) {
-		w.add(prefix, fmt.Sprintf("well-formed JSON (it breaks off or is broken at byte %d of %d)", w.at(err), w.size))
+		w.add(prefix, fmt.Sprintf("well-formed JSON (it breaks off or is broken at byte %d of %d)", w.at(err), len(body)))
 	}
 	return w.problems
 }
@@ -103,7 +111,7 @@ var errEnough = errors.New("enough problems")
 
 type walker struct {
 	dec      *json.Decoder
-	size     int
+	body     []byte
 	problems []Problem
 }
 
@@ -111,6 +119,41 @@ func (w *walker) add(field, expected string) {
 	if len(w.problems) < maxProblems {
 		w.problems = append(w.problems, Problem{Field: field, Expected: expected})
 	}
+}
+
+// token reads the next token, at the path.
+func (w *walker) token(path string) (json.Token, error) {
+	from := w.dec.InputOffset()
+	tok, err := w.dec.Token()
+	if _, text := tok.(string); text && loneSurrogate(w.body[from:w.dec.InputOffset()]) {
+		w.add(path, `escaped surrogates in pairs, e.g. \ud83d\ude00`)
+	}
+	return tok, err
+}
+
+// loneSurrogate tells whether well-formed JSON text escapes half a character, which
+// encoding/json replaces and protojson refuses.
+func loneSurrogate(text []byte) bool {
+	unit := func(i int) rune { // the code unit escaped at i, or 0
+		if i+6 > len(text) || text[i] != '\\' || text[i+1] != 'u' {
+			return 0
+		}
+		u, _ := strconv.ParseUint(string(text[i+2:i+6]), 16, 16)
+		return rune(u)
+	}
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			continue
+		}
+		if u := unit(i); utf16.IsSurrogate(u) {
+			if utf16.DecodeRune(u, unit(i+6)) == utf8.RuneError {
+				return true
+			}
+			i += 10
+		}
+		i++
+	}
+	return false
 }
 
 func (w *walker) at(err error) int64 {
@@ -146,7 +189,7 @@ func (w *walker) message(path string, md protoreflect.MessageDescriptor) error {
 	}
 	seen := map[protoreflect.FullName]bool{}
 	for w.dec.More() {
-		name, err := w.name()
+		name, err := w.name(path)
 		if err != nil {
 			return err
 		}
@@ -177,8 +220,8 @@ func (w *walker) message(path string, md protoreflect.MessageDescriptor) error {
 	return err
 }
 
-func (w *walker) name() (string, error) {
-	tok, err := w.dec.Token()
+func (w *walker) name(path string) (string, error) {
+	tok, err := w.token(path)
 	if err != nil {
 		return "", err
 	}
@@ -217,7 +260,7 @@ func (w *walker) field(path string, fd protoreflect.FieldDescriptor) error {
 			if len(w.problems) >= maxProblems {
 				return errEnough
 			}
-			if err := w.single(fmt.Sprintf("%s[%d]", path, i), fd); err != nil {
+			if err := w.item(fmt.Sprintf("%s[%d]", path, i), fd); err != nil {
 				return err
 			}
 		}
@@ -238,7 +281,7 @@ func (w *walker) object(path string, each func(at string) error) error {
 	}
 	seen := map[string]bool{}
 	for w.dec.More() {
-		name, err := w.name()
+		name, err := w.name(path)
 		if err != nil {
 			return err
 		}
@@ -255,11 +298,19 @@ func (w *walker) object(path string, each func(at string) error) error {
 	return err
 }
 
+// item reads an element of a list, where null stands for nothing.
+func (w *walker) item(path string, fd protoreflect.FieldDescriptor) error {
+	if rest := bytes.TrimLeft(w.body[w.dec.InputOffset():], ", \t\r\n"); bytes.HasPrefix(rest, []byte("null")) {
+		w.add(path, "a value, not null")
+	}
+	return w.single(path, fd)
+}
+
 func (w *walker) single(path string, fd protoreflect.FieldDescriptor) error {
 	if fd.Kind() == protoreflect.MessageKind || fd.Kind() == protoreflect.GroupKind {
 		return w.message(path, fd.Message())
 	}
-	tok, err := w.dec.Token()
+	tok, err := w.token(path)
 	if err != nil {
 		return err
 	}
@@ -350,6 +401,9 @@ var wellKnown = map[protoreflect.FullName]string{
 	"google.protobuf.ListValue": "a list",
 }
 
+// tooFine is a time beyond nanoseconds.
+var tooFine = regexp.MustCompile(`[.,]\d{10}`)
+
 func (w *walker) special(path string, name protoreflect.FullName, expected string) error {
 	switch name {
 	case "google.protobuf.Struct":
@@ -357,7 +411,7 @@ func (w *walker) special(path string, name protoreflect.FullName, expected strin
 	case "google.protobuf.Value", "google.protobuf.ListValue":
 		return w.free(path)
 	}
-	tok, err := w.dec.Token()
+	tok, err := w.token(path)
 	if err != nil || tok == nil {
 		return err
 	}
@@ -365,7 +419,7 @@ func (w *walker) special(path string, name protoreflect.FullName, expected strin
 	switch name {
 	case "google.protobuf.Timestamp":
 		t, err := time.Parse(time.RFC3339Nano, s)
-		ok = ok && err == nil && t.Year() >= 1 && t.Year() <= 9999
+		ok = ok && err == nil && t.Year() >= 1 && t.Year() <= 9999 && !tooFine.MatchString(s)
 	case "google.protobuf.Duration":
 		_, err := time.ParseDuration(s)
 		ok = ok && err == nil && strings.HasSuffix(s, "s") && strings.Trim(s, "+-.0123456789") == "s"
@@ -378,7 +432,7 @@ func (w *walker) special(path string, name protoreflect.FullName, expected strin
 
 // free reads any value and reports keys that stand twice in one object.
 func (w *walker) free(path string) error {
-	tok, err := w.dec.Token()
+	tok, err := w.token(path)
 	if err != nil {
 		return err
 	}
@@ -394,7 +448,7 @@ func (w *walker) free(path string) error {
 	case json.Delim('{'):
 		seen := map[string]bool{}
 		for w.dec.More() {
-			name, err := w.name()
+			name, err := w.name(path)
 			if err != nil {
 				return err
 			}

@@ -36,6 +36,11 @@ func TestExplainNamesTheFieldAndWhatWasExpected(t *testing.T) {
 		"key twice, deeper":  {`{"lead": {"attributes": {"a": [{"b": 1, "b": 2}]}}}`, "lead.attributes.a[0].b", "the key once"},
 		"number without end": {`{"lead": {"attributes": {"a": 1e999}}}`, "lead.attributes.a", "a number in the range"},
 		"not UTF-8":          {"{\"source\": \"\xff\"}", "", "valid UTF-8 (the first invalid byte is 12)"},
+		"null":               {` null`, "", "an object"},
+		"null in a list":     {`{"activities": [{}, null]}`, "activities[1]", "a value, not null"},
+		"lone surrogate":     {`{"lead": {"attributes": {"a": "x\ud800y"}}}`, "lead.attributes.a", "surrogates in pairs"},
+		"surrogate in key":   {`{"lead": {"attributes": {"\udc00": 1}}}`, "lead.attributes", "surrogates in pairs"},
+		"beyond nanoseconds": {`{"defaultTime": "2026-11-21T00:00:00.1234567891Z"}`, "defaultTime", "a time as RFC 3339"},
 		"depth bomb":         {strings.Repeat(`{"lead":`, 100), "", "at most 64 levels"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -52,7 +57,7 @@ func TestExplainNamesTheFieldAndWhatWasExpected(t *testing.T) {
 
 func TestExplainFindsNothingWrongWithAGoodBody(t *testing.T) {
 	const body = `{"lead": {"identities": [{"kind": "KIND_EMAIL", "value": "a@example.com"}, {"kind": 1, "value": "u"}],
-		"attributes": {"a": null, "b": [1, "x", {"c": true}]}, "leadSource": null},
+		"attributes": {"a": null, "b": [1, "x", {"c": true}, null], "e": "\\ud800 \ud83d\ude00"}, "leadSource": null},
 		"activities": [{"type": "page.viewed", "occurredTime": "2026-05-04T10:00:00.5+02:00", "propertiesJson": "e30="}],
 		"wait_for_decision": true, "waitTimeout": "1.5s"}`
 	if problems := Explain([]byte(body), capture, ""); len(problems) > 0 {
