@@ -74,7 +74,7 @@ func Decide(rules *Rules, evidence *Evidence) Decision {
 		}}}
 	case rules.Gates.answer(evidence) == True:
 		return Decision{Verdict: Qualified, Reasons: []Reason{{
-			Code: "gates", Description: rules.Gates.words(),
+			Code: "gates", Description: because(rules.Gates, evidence),
 		}}}
 	default:
 		return Decision{Verdict: Nurture, Reasons: []Reason{{
@@ -112,6 +112,33 @@ func (n *NeedsData) missing(e *Evidence) []string {
 		}
 	}
 	return missing
+}
+
+// because is what makes a gate hold: of alternatives only those that do, as many as
+// it takes, so that a salesperson reads why this lead was passed on.
+func because(g Gate, e *Evidence) string {
+	switch g := g.(type) {
+	case all:
+		return phrases(g.of, e)
+	case atLeastOf:
+		var held []Gate
+		for _, part := range g.of {
+			if len(held) < g.count && part.answer(e) == True {
+				held = append(held, part)
+			}
+		}
+		return phrases(held, e)
+	default:
+		return g.words()
+	}
+}
+
+func phrases(gates []Gate, e *Evidence) string {
+	parts := make([]string, len(gates))
+	for i, g := range gates {
+		parts[i] = because(g, e)
+	}
+	return strings.Join(parts, " and ")
 }
 
 // lacking is what keeps the gates from holding: of a conjunction the parts that

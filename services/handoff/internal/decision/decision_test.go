@@ -285,3 +285,25 @@ func buildGate(t *rapid.T, n int) func([]decision.Truth) decision.Gate {
 		}
 	}
 }
+
+// A reason names the alternatives that hold, and no other.
+func TestReasonsNameWhatHolds(t *testing.T) {
+	sixty := points.Points(60_00)
+	rules := &decision.Rules{Gates: decision.Any(
+		decision.All(decision.FitClass("A"), decision.EngagementScore(decision.Range{AtLeast: &sixty})),
+		decision.AtLeast(2, decision.FitClass("B"), decision.FitClass("C"), decision.EngagementBand("1", "2")),
+	)}
+	for class, want := range map[string]string{
+		"A": "fit class A and engagement score at least 60",
+		"B": "fit class B and engagement band 1 or 2",
+	} {
+		evidence := &decision.Evidence{
+			Fit:        decision.Fit{Scored: true, Class: class},
+			Engagement: decision.Engagement{Scored: true, Score: 70_00, Band: "2"},
+		}
+		got := decision.Decide(rules, evidence)
+		if got.Verdict != decision.Qualified || got.Reasons[0].Description != want {
+			t.Errorf("fit %s: %s because %q, want %q", class, got.Verdict, got.Reasons[0].Description, want)
+		}
+	}
+}

@@ -26,8 +26,9 @@
 //	                                                      │
 //	SALES_ACCEPTED, SALES_QUALIFIED, OPPORTUNITY, LOST ───┴─ recycle* ─▶ RECYCLED
 //
-// An open handoff is of a lead in MARKETING_QUALIFIED, so a disqualification closes it
-// (as rejected, by the system); once sales has accepted, no verdict moves the lead.
+// A verdict moves only a lead whose cycle has no handoff: from then on the cycle is
+// for sales to end. So MARKETING_QUALIFIED is left for DISQUALIFIED only by a lead
+// that was decided as history and never handed off.
 //
 // A cycle is one passage of a lead through a track. Going back to marketing closes
 // it and opens the next at once; a disqualification closes it, and the next opens

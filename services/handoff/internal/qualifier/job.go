@@ -216,7 +216,7 @@ func (j *job) toDecide() *store.Lead {
 	for _, s := range j.standards {
 		fit, engagement := j.fits[s.FitRevision], j.engagements[s.EngagementRevision]
 		l.Assessments = append(l.Assessments, store.Assessment{
-			Standard: s.ID, Version: s.Version, Track: s.Track, Queue: s.Queue,
+			Standard: s.ID, Version: s.Version, Specific: s.AppliesTo != nil, Track: s.Track, Queue: s.Queue,
 			Decision: decide(s, j.attributes, fit.Fit, engagement),
 			Fit:      fit.Fit, Engagement: engagement,
 			Attributes: func() []byte { return j.frozen(s) },

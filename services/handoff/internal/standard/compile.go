@@ -112,6 +112,10 @@ func Compile(spec *handoffv1.StandardSpec) (*Compiled, error) {
 		if out.EngagementRevision, err = revision("engagement", out.Engagement); err != nil {
 			return nil, err
 		}
+		if c.readsFit {
+			// Its scores depend on that fit: with another fit it is another model.
+			out.EngagementRevision += "-" + out.FitRevision
+		}
 	}
 	return out, nil
 }
@@ -121,6 +125,8 @@ type compiler struct {
 	findings
 	// windows are the `withinDays` of the gates, ascending.
 	windows []int32
+	// readsFit: a condition of the engagement part reads the fit.
+	readsFit bool
 }
 
 // shape applies the rules that stand beside the fields in the protos, and refuses
@@ -209,6 +215,7 @@ func (c *compiler) condition(path, source string, vars condition.Vars) *conditio
 		c.add(path, "a condition: %v", err)
 		return nil
 	}
+	c.readsFit = c.readsFit || compiled.ReadsFit()
 	return compiled
 }
 

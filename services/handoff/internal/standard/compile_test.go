@@ -273,6 +273,13 @@ func TestContentAddress(t *testing.T) {
 	if fit.Version == c.Version || fit.FitRevision == c.FitRevision || fit.EngagementRevision != c.EngagementRevision {
 		t.Error("another fit is another fit revision, and no other engagement revision")
 	}
+	reads := strings.Replace(small, "points: 1\n", "points: 1\n          when: fit.class == \"A\"\n", 1)
+	if reads == small {
+		t.Fatal("the rule is not there any more")
+	}
+	if compile(t, reads).EngagementRevision == compile(t, strings.Replace(reads, "10.5", "10", 1)).EngagementRevision {
+		t.Error("where a rule reads the fit, another fit is another engagement revision")
+	}
 	window := compile(t, strings.Replace(small, "withinDays: 7", "withinDays: 8", 1))
 	if window.EngagementRevision == c.EngagementRevision {
 		t.Error("what gates count belongs to the engagement revision")

@@ -56,6 +56,9 @@ type Lead struct {
 type Assessment struct {
 	// Standard is its id, Version the name of the version that was scored with.
 	Standard, Version string
+	// Specific: the standard says whom it applies to, so on a tie it leads before one
+	// that is for everybody.
+	Specific bool
 	// Track it qualifies for, Queue its handoffs wait in.
 	Track, Queue string
 	// Decision by its rules.
@@ -143,7 +146,6 @@ type batch struct {
 
 	// Columns of the rows to write.
 	newVerdicts, newTracks, newDecisions, newMoves, newHandoffs, newTellings []any
-	closings                                                                 []closing
 }
 
 // key is a lead with a track or a standard.
@@ -157,8 +159,6 @@ type verdict struct {
 	fitClass, band string
 	decision       string
 }
-
-type closing struct{ handoff, reason string }
 
 // admit locks the leads and finds those to decide: scored with the versions that
 // are active still, and nothing newer decided.
@@ -416,9 +416,6 @@ func (b *batch) follow(l *Lead, f *followed, decision string) error {
 		b.newHandoffs = append(b.newHandoffs, f.handoff, l.ID, f.name, f.standing.Cycle,
 			int64(handoffv1.Handoff_STATE_OPEN), 1, f.leading.Queue, "", blob, decision, "", moment, moment)
 	}
-	if f.closes != "" {
-		b.closings = append(b.closings, closing{f.closes, "disqualified: " + f.leading.Decision.Reasons[0].Code})
-	}
 	fit, engagement := hundredths(scoreOf(f.leading.Fit)), hundredths(engagementOf(f.leading.Engagement))
 	order := engagement
 	if order == nil {
@@ -471,14 +468,6 @@ func (b *batch) write() error {
 		{insertTellings, tellingColumns, ``, b.newTellings},
 	} {
 		if err := insert(b.tx, rows.head, rows.columns, rows.tail, rows.values); err != nil {
-			return err
-		}
-	}
-	for _, c := range b.closings {
-		_, err := b.tx.Exec(`UPDATE handoffs SET state = $1, outcome_reason = $2, update_time = $3, revision = revision + 1
-			WHERE handoff_id = $4 AND state = $5`,
-			int64(handoffv1.Handoff_STATE_REJECTED), c.reason, sqldb.Micros(b.moment), c.handoff, int64(handoffv1.Handoff_STATE_OPEN))
-		if err != nil {
 			return err
 		}
 	}

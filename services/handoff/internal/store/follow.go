@@ -28,8 +28,6 @@ type followed struct {
 	from  lifecycle.Stage
 	// handsOff asks for a handoff in the cycle.
 	handsOff bool
-	// closes is the open handoff that a disqualification ends.
-	closes string
 }
 
 // follow says what the verdicts of a claim do in one track. assessments are those
@@ -45,17 +43,14 @@ func follow(before track, l *Lead, assessments []*Assessment, moment time.Time) 
 	if !before.restTime.IsZero() && l.Stirred.After(before.restTime) {
 		f.standing = f.standing.Stir()
 	}
-	f.standing, f.moved = f.standing.Follow(wantedStage(f.leading.Decision.Verdict))
+	// A cycle that has a handoff is for sales to end: scoring again does not touch it.
+	if before.handoff == "" {
+		f.standing, f.moved = f.standing.Follow(wantedStage(f.leading.Decision.Verdict))
+	}
 	if f.moved {
 		f.restTime = time.Time{}
 		if f.standing.Rests() {
 			f.restTime = moment
-		}
-		if f.standing.Stage == lifecycle.Disqualified {
-			f.closes = before.handoff // a lead in this stage has no handoff open
-		}
-		if f.standing.Cycle != before.standing.Cycle {
-			f.handoff = ""
 		}
 	}
 	f.handsOff = f.standing.Stage == lifecycle.MarketingQualified && f.handoff == "" &&

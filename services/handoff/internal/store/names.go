@@ -43,7 +43,7 @@ func wantedStage(v decision.Verdict) lifecycle.Stage {
 }
 
 // leads compares by which verdict leads: qualified, needs data, nurture,
-// disqualified; then the standard by name.
+// disqualified; then a standard made for some leads before one for all; then by name.
 func (a *Assessment) leads(b *Assessment) int {
 	rank := func(v decision.Verdict) int {
 		switch v {
@@ -57,8 +57,15 @@ func (a *Assessment) leads(b *Assessment) int {
 			return 3
 		}
 	}
+	general := func(a *Assessment) int {
+		if a.Specific {
+			return 0
+		}
+		return 1
+	}
 	return cmp.Or(
 		cmp.Compare(rank(a.Decision.Verdict), rank(b.Decision.Verdict)),
+		cmp.Compare(general(a), general(b)),
 		strings.Compare(a.Standard, b.Standard),
 	)
 }

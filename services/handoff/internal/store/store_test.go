@@ -325,20 +325,29 @@ func TestARecycledLeadWaitsUntilItIsStirred(t *testing.T) {
 	})
 }
 
-func TestADisqualificationClosesTheOpenHandoff(t *testing.T) {
+func TestScoringAgainDoesNotTouchACycleWithAHandoff(t *testing.T) {
 	each(t, func(t *testing.T, o *office) {
 		o.decide(t, o.scored(ana, decision.Qualified))
 		o.decide(t, o.scored(ana, decision.Disqualified))
-		h := o.handoffs(t, ana)[0]
-		if h.GetState() != handoffv1.Handoff_STATE_REJECTED || h.GetOutcomeReason() != "disqualified: because" {
-			t.Fatalf("handoff %v", h)
+		if h := o.handoffs(t, ana)[0]; h.GetState() != handoffv1.Handoff_STATE_OPEN {
+			t.Errorf("handoff %v", h)
 		}
+		q := o.qualification(t, ana)
+		if q.GetStage() != typev1.LifecycleStage_LIFECYCLE_STAGE_MARKETING_QUALIFIED || q.GetVerdict() != typev1.Verdict_VERDICT_DISQUALIFIED {
+			t.Errorf("stage %s, verdict %s", q.GetStage(), q.GetVerdict())
+		}
+	})
+}
+
+func TestADisqualifiedLeadReturnsWhenItIsStirred(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		o.decide(t, o.scored(ana, decision.Disqualified))
 		o.decide(t, o.scored(ana, decision.Qualified))
 		if q := o.qualification(t, ana); q.GetStage() != typev1.LifecycleStage_LIFECYCLE_STAGE_DISQUALIFIED {
 			t.Fatalf("stage %s, but nothing new happened", q.GetStage())
 		}
 		o.decide(t, o.scored(ana, decision.Qualified, o.stirredNow))
-		if hs := o.handoffs(t, ana); len(hs) != 2 || hs[1].GetCycle() != 2 {
+		if hs := o.handoffs(t, ana); len(hs) != 1 || hs[0].GetCycle() != 2 {
 			t.Fatalf("handoffs %v", hs)
 		}
 	})

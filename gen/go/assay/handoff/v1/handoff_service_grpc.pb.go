@@ -40,7 +40,8 @@ type HandoffServiceClient interface {
 	// Returns where a lead stands and why. NOT_FOUND while it was never decided.
 	GetQualification(ctx context.Context, in *GetQualificationRequest, opts ...grpc.CallOption) (*Qualification, error)
 	// Lists where leads stand: one line for each lead and track, with the leading
-	// verdict (qualified, needs data, nurture, disqualified; then standard by name).
+	// verdict: qualified, needs data, nurture, disqualified; then a standard that says
+	// whom it applies to before one for everybody; then by the standard's name.
 	ListQualifications(ctx context.Context, in *ListQualificationsRequest, opts ...grpc.CallOption) (*ListQualificationsResponse, error)
 	// Lists the decisions made about a lead, latest first.
 	ListDecisions(ctx context.Context, in *ListDecisionsRequest, opts ...grpc.CallOption) (*ListDecisionsResponse, error)
@@ -180,7 +181,8 @@ type HandoffServiceServer interface {
 	// Returns where a lead stands and why. NOT_FOUND while it was never decided.
 	GetQualification(context.Context, *GetQualificationRequest) (*Qualification, error)
 	// Lists where leads stand: one line for each lead and track, with the leading
-	// verdict (qualified, needs data, nurture, disqualified; then standard by name).
+	// verdict: qualified, needs data, nurture, disqualified; then a standard that says
+	// whom it applies to before one for everybody; then by the standard's name.
 	ListQualifications(context.Context, *ListQualificationsRequest) (*ListQualificationsResponse, error)
 	// Lists the decisions made about a lead, latest first.
 	ListDecisions(context.Context, *ListDecisionsRequest) (*ListDecisionsResponse, error)

@@ -404,9 +404,9 @@ type StepTimings struct {
 	FitDuration *durationpb.Duration `protobuf:"bytes,3,opt,name=fit_duration,json=fitDuration,proto3" json:"fit_duration,omitempty"`
 	// Asking behavior.
 	EngagementDuration *durationpb.Duration `protobuf:"bytes,4,opt,name=engagement_duration,json=engagementDuration,proto3" json:"engagement_duration,omitempty"`
-	// Deciding, with the commit.
+	// Deciding, up to the commit.
 	DecideDuration *durationpb.Duration `protobuf:"bytes,5,opt,name=decide_duration,json=decideDuration,proto3" json:"decide_duration,omitempty"`
-	// From the request to the stored decision.
+	// From the request to the decision, up to its commit.
 	TotalDuration *durationpb.Duration `protobuf:"bytes,6,opt,name=total_duration,json=totalDuration,proto3" json:"total_duration,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
