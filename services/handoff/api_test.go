@@ -31,13 +31,13 @@ func serve(t *testing.T) (*handoff.Service, grpc.ClientConnInterface) {
 	network, signer := rpc.NewMemory(), caller.NewRandomSigner()
 	server := rpc.NewServer(rpc.ServerOptions{Signer: signer})
 	service.Register(server)
-	go server.Serve(network.Listen("handoff")) //nolint:errcheck // ends with Stop
+	go server.Serve(network.Listen("handoff")) // ends with Stop
 	t.Cleanup(server.Stop)
 	conn, err := rpc.Dial("handoff", rpc.ClientOptions{Service: "test", Signer: signer, Memory: network})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { conn.Close() }) //nolint:errcheck // nothing was written
+	t.Cleanup(func() { conn.Close() }) // nothing was written
 	return service, conn
 }
 

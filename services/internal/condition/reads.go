@@ -8,7 +8,6 @@ import (
 	"cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
-	"cel.dev/cel-go/common/types/ref"
 )
 
 // findings are what a walk over a checked condition finds.
@@ -225,7 +224,7 @@ func wholeLiteral(e ast.Expr) (int64, bool) {
 	if e.Kind() != ast.LiteralKind {
 		return 0, false
 	}
-	n, ok := ref.Val(e.AsLiteral()).(types.Int)
+	n, ok := e.AsLiteral().(types.Int)
 	return int64(n), ok
 }
 

@@ -2,6 +2,7 @@ package condition_test
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"reflect"
 	"testing"
@@ -87,7 +88,7 @@ func FuzzProperties(f *testing.F) {
 func number(raw json.RawMessage) (float64, bool) {
 	var f float64
 	err := json.Unmarshal(raw, &f)
-	if e, ok := err.(*json.UnmarshalTypeError); ok && len(raw) > 0 && raw[0] != '"' && raw[0] != '{' && raw[0] != '[' && e.Type == reflect.TypeFor[float64]() {
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && len(raw) > 0 && raw[0] != '"' && raw[0] != '{' && raw[0] != '[' && e.Type == reflect.TypeFor[float64]() {
 		return math.Inf(1), raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9'
 	}
 	return f, err == nil

@@ -426,7 +426,7 @@ func BenchmarkCall(b *testing.B) {
 	signer, memory := caller.NewRandomSigner(), rpc.NewMemory()
 	server := rpc.NewServer(rpc.ServerOptions{Signer: signer})
 	ingestv1.RegisterIngestServiceServer(server, ingest{getLead: nothing})
-	go server.Serve(memory.Listen("ingest")) //nolint:errcheck // stopped below
+	go server.Serve(memory.Listen("ingest")) // stopped below
 	defer server.Stop()
 	conn, err := rpc.Dial("ingest", rpc.ClientOptions{Memory: memory, Signer: signer, Service: "handoff"})
 	if err != nil {

@@ -137,7 +137,7 @@ func TestCommitterRejectedItemLeavesTheBatch(t *testing.T) {
 		var submitted sync.WaitGroup
 		submit := func(item string, want error) {
 			submitted.Go(func() {
-				if err := c.Submit(t.Context(), item); err != want {
+				if err := c.Submit(t.Context(), item); !errors.Is(err, want) {
 					t.Errorf("%s: %v, want %v", item, err, want)
 				}
 			})

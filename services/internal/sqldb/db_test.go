@@ -56,7 +56,7 @@ func TestWriteCommitsAllOrNothing(t *testing.T) {
 			}
 			return sorry
 		})
-		if err != sorry || count(t, db) != 0 {
+		if !errors.Is(err, sorry) || count(t, db) != 0 {
 			t.Fatalf("a failed transaction: err %v, %d rows; want the error itself and none", err, count(t, db))
 		}
 		err = db.Write(t.Context(), func(tx *sqldb.Tx) error {

@@ -123,8 +123,8 @@ func TestSQLiteSurvivesKill(t *testing.T) {
 	if _, err := sqldb.Open(t.Context(), sqldb.Config{URL: url, Service: "ingest"}); err == nil || !strings.Contains(err.Error(), "another process") {
 		t.Errorf("opening the file of a process that lives: %v", err)
 	}
-	child.Process.Kill() //nolint:errcheck // Wait says
-	child.Wait()         //nolint:errcheck // it was killed
+	child.Process.Kill() // Wait says
+	child.Wait()         // it was killed
 	db := dbtest.Open(t, url, "ingest", sqldb.Full)
 	if n := count(t, db); n != 1 {
 		t.Errorf("%d rows, want the committed one", n)

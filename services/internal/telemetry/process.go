@@ -60,8 +60,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 	}
 	p.registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	log := slog.New(p.log)
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn("telemetry", "error", err.Error()) }))
+	otel.SetErrorHandler(logged(slog.New(p.log)))
 
 	switch {
 	case o.SpanExporter != nil:
@@ -77,6 +76,11 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 		p.stops = append(p.stops, p.spans.Shutdown)
 	}
 	return p, nil
+}
+
+// logged logs what OpenTelemetry fails at, which happens outside every call.
+func logged(log *slog.Logger) otel.ErrorHandlerFunc {
+	return func(err error) { log.Warn("telemetry", "error", err.Error()) }
 }
 
 // Handler serves the metrics of all services of the process, in Prometheus' or the

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -41,7 +42,7 @@ func TestOneProcessShowsSeveralServices(t *testing.T) {
 		counter.Add(ctx, 1)
 		span.End()
 	}
-	if telemetry.New("ingest", p) != telemetry.New("ingest", p) {
+	if first, second := telemetry.New("ingest", p), telemetry.New("ingest", p); first != second {
 		t.Error("a service has two telemetries: its metrics would be there twice")
 	}
 	var names []string
@@ -52,7 +53,7 @@ func TestOneProcessShowsSeveralServices(t *testing.T) {
 		t.Error(got)
 	}
 
-	request := httptest.NewRequest("GET", "/metrics", nil)
+	request := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 	request.Header.Set("Accept", "application/openmetrics-text; version=1.0.0")
 	answer := httptest.NewRecorder()
 	p.Handler().ServeHTTP(answer, request)

@@ -48,7 +48,7 @@ func Start(t testing.TB) *Receiver {
 	r := &Receiver{Endpoint: "http://" + listener.Addr().String(), arrived: make(chan struct{})}
 	server := grpc.NewServer()
 	collector.RegisterTraceServiceServer(server, r)
-	go server.Serve(listener)
+	go func() { _ = server.Serve(listener) }() // ends with Stop
 	t.Cleanup(server.Stop)
 	return r
 }

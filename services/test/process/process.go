@@ -94,11 +94,14 @@ func (a *Assay) Start(t testing.TB) time.Duration {
 	}
 	exited := make(chan struct{})
 	a.exited = exited
-	go func(cmd *exec.Cmd) { cmd.Wait(); close(exited) }(a.cmd)
+	go func(cmd *exec.Cmd) {
+		_ = cmd.Wait() // its state says how it ended
+		close(exited)
+	}(a.cmd)
 	for deadline := begin.Add(30 * time.Second); ; {
 		response, err := http.Get("http://" + a.HTTP + "/readyz")
 		if err == nil {
-			io.Copy(io.Discard, response.Body)
+			_, _ = io.Copy(io.Discard, response.Body)
 			response.Body.Close()
 			if response.StatusCode == http.StatusOK {
 				return time.Since(begin)
@@ -128,7 +131,7 @@ func (a *Assay) end(signal syscall.Signal) {
 	if a.cmd == nil || a.exited == nil {
 		return
 	}
-	a.cmd.Process.Signal(signal)
+	_ = a.cmd.Process.Signal(signal) // it may have ended
 	<-a.exited
 	a.exited = nil
 }

@@ -189,7 +189,7 @@ func start(t *testing.T, url string, standard []byte) func(service string) *grpc
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { conn.Close() }) //nolint:errcheck // nothing was written
+		t.Cleanup(func() { conn.Close() }) // nothing was written
 		return conn
 	}
 	database := func(service string, sync sqldb.Sync, migrations fs.FS) *sqldb.DB {
@@ -205,7 +205,7 @@ func start(t *testing.T, url string, standard []byte) func(service string) *grpc
 		}
 		server := rpc.NewServer(rpc.ServerOptions{Signer: signer})
 		service.Register(server)
-		go server.Serve(network.Listen(name)) //nolint:errcheck // ends with Stop
+		go server.Serve(network.Listen(name)) // ends with Stop
 		t.Cleanup(server.Stop)
 		if err := service.Start(context.WithoutCancel(t.Context())); err != nil {
 			t.Fatal(err)

@@ -103,6 +103,9 @@ func secretsIn(t *testing.T, db *sqldb.DB, secret string) string {
 			}
 		}
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 	return ""
 }
 

@@ -233,8 +233,7 @@ func (r *reader) scalar(n *yaml.Node, path string, f protoreflect.FieldDescripto
 	if !r.plain(n, path, depth) {
 		return protoreflect.Value{}, false
 	}
-	expected := ""
-	tag := ""
+	var expected, tag string
 	if n.Kind == yaml.ScalarNode {
 		tag = n.ShortTag()
 	}

@@ -83,7 +83,7 @@ func Open(t testing.TB, url, service string, sync sqldb.Sync) *sqldb.DB {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { db.Close() }) //nolint:errcheck // closing twice is fine
+	t.Cleanup(func() { db.Close() }) // closing twice is fine
 	return db
 }
 

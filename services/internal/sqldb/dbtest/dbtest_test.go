@@ -89,8 +89,8 @@ func TestServerEndsWithAProcessThatIsKilled(t *testing.T) {
 		t.Fatalf("%q %v", line, err)
 	}
 	dir := folder(t, strings.TrimSpace(line))
-	child.Process.Kill() //nolint:errcheck // Wait says
-	child.Wait()         //nolint:errcheck // it was killed
+	child.Process.Kill() // Wait says
+	child.Wait()         // it was killed
 	for end := time.Now().Add(20 * time.Second); exists(dir + "/data/postmaster.pid"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatal("the server outlives its process")

@@ -171,7 +171,7 @@ func (s *server) stop() {
 		s.cmd.Process.Signal(syscall.SIGQUIT) //nolint:errcheck // it may have ended; nothing is to be kept
 		<-s.exited
 	}
-	os.RemoveAll(s.dir) //nolint:errcheck // the next run tries again
+	os.RemoveAll(s.dir) // the next run tries again
 }
 
 // ownership lets the server run as `postgres` when this process is root, as which
@@ -252,7 +252,7 @@ func removeLeftovers() {
 		if err != nil || alive(pid) || serverAlive(dir) {
 			continue
 		}
-		os.RemoveAll(dir) //nolint:errcheck // another process may be at it
+		os.RemoveAll(dir) // another process may be at it
 	}
 }
 

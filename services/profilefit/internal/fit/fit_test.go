@@ -1,6 +1,7 @@
 package fit_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -239,7 +240,7 @@ func TestCompileFindsEveryProblem(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := fit.Compile(test.spec)
-			problems, _ := err.(fit.Problems)
+			problems, _ := errors.AsType[fit.Problems](err)
 			found := map[string]string{}
 			for _, p := range problems {
 				found[p.Path] = p.Text
