@@ -74,7 +74,8 @@ func openSQLiteFile(ctx context.Context, c Config, path string) (*DB, error) {
 		"_foreign_keys": {"1"},
 		"_dqs":          {"0"},
 		"_query_only":   {"1"},
-		"_pragma":       {"cache_size(-4096)", "temp_store(MEMORY)"},
+		// A commit of the writer voids what a reader has cached: little is enough.
+		"_pragma": {"cache_size(-1024)", "temp_store(MEMORY)"},
 	})
 	if err != nil {
 		writer.Close()
