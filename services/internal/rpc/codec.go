@@ -28,7 +28,7 @@ func (lenientCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	if m, ok := v.(proto.Message); ok && err != nil {
 		proto.Reset(m)
 		m.ProtoReflect().SetUnknown(malformedMark)
-		return nil
+		return nil //nolint:nilerr // the mark stands for the error
 	}
 	return err
 }
