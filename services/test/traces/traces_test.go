@@ -117,7 +117,8 @@ func TestEveryLeadOfABatchIsInTheTraceOfItsCapture(t *testing.T) {
 				tree := newTree(receiver.Wait(t, trace, func(spans []otlp.Span) bool {
 					return count(spans, qualify) == leads && count(spans, decide) == leads &&
 						count(spans, fit) == leads && count(spans, engagement) == leads && count(spans, queueWait) == leads &&
-						has(spans, "gateway", "POST /v1/activities:batchRecord")
+						has(spans, "gateway", "POST /v1/activities:batchRecord") &&
+						has(spans, "ingest", "assay.ingest.v1.IngestService/BatchRecordActivities")
 				}))
 				request := tree.one(t, "gateway", "POST /v1/activities:batchRecord")
 				for _, span := range tree.byID {
@@ -169,7 +170,7 @@ func TestNothingPersonalInTracesLogsAndMetrics(t *testing.T) {
 		if log := process.Log(); strings.Contains(log, canary) {
 			t.Errorf("the log of process %d holds a personal value: %s", i, around(log))
 		}
-		if metrics := metrics(t, process); strings.Contains(metrics, canary) {
+		if metrics := scrape(t, process); strings.Contains(metrics, canary) {
 			t.Errorf("the metrics of process %d hold a personal value: %s", i, around(metrics))
 		}
 	}
@@ -185,7 +186,9 @@ func traced(t *testing.T, mode string, receiver *otlp.Receiver) *process.Assay {
 	t.Helper()
 	door, _ := process.Run(t, mode, "OTEL_EXPORTER_OTLP_ENDPOINT="+receiver.Endpoint, "OTEL_BSP_SCHEDULE_DELAY=100")
 	var first struct{ Lead string }
-	call(t, door, http.MethodPost, "/v1/leads:capture", map[string]any{"lead": lead("first@trace.example")}, &first)
+	call(t, door, http.MethodPost, "/v1/leads:capture", map[string]any{
+		"lead": lead("first@trace.example"), "activities": []any{map[string]any{"id": "first", "type": "page.viewed"}},
+	}, &first)
 	decided(t, door, first.Lead)
 	return door
 }
@@ -193,24 +196,6 @@ func traced(t *testing.T, mode string, receiver *otlp.Receiver) *process.Assay {
 func around(text string) string {
 	at := strings.Index(text, canary)
 	return text[max(0, at-300):min(len(text), at+100)]
-}
-
-func metrics(t *testing.T, a *process.Assay) string {
-	t.Helper()
-	response, err := http.Get("http://" + a.HTTP + "/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	var all strings.Builder
-	buffer := make([]byte, 1<<16)
-	for {
-		n, err := response.Body.Read(buffer)
-		all.Write(buffer[:n])
-		if err != nil {
-			return all.String()
-		}
-	}
 }
 
 func lead(email string) map[string]any {

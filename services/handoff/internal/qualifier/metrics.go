@@ -26,7 +26,11 @@ func newMetrics(meter metric.Meter) (metrics, error) {
 		metric.WithDescription("Leads decided, by the leading verdict."))
 	paused, err3 := meter.Int64UpDownCounter("assay.qualifier.paused",
 		metric.WithDescription("Workers of the qualifier that pause because a service is away."))
-	return metrics{duration, decisions, paused}, errors.Join(err1, err2, err3)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return metrics{}, err
+	}
+	paused.Add(context.Background(), 0) // an alert can tell "not paused" from "not there"
+	return metrics{duration, decisions, paused}, nil
 }
 
 // decided counts a decision, in the lead's own trace so that exemplars lead there.
