@@ -213,6 +213,7 @@ func (a *ingestAPI) read(req *ingestv1.CaptureLeadRequest, requestID string, rec
 		if v != nil {
 			return nil, v
 		}
+		s.Dated = true
 		s.Effective, clamped = window.Clamp(t)
 	}
 	if v := activity.CheckSource("source", s.Source, trusted); v != nil {

@@ -73,9 +73,10 @@ func TestProfileSet(t *testing.T) {
 		change lead.Change
 		now    string
 	}{
-		{"removing what is not there", `null`, lead.Place{At: 1, Source: "api", ID: "0"}, lead.Unchanged, `null`},
+		{"removing what is not there", `null`, lead.Place{At: 1, Source: "api", ID: "0"}, lead.Repeated, `null`},
 		{"the first value", `"a"`, lead.Place{At: 10, Source: "api", ID: "1"}, lead.Current, `"a"`},
-		{"the same later", `"a"`, lead.Place{At: 20, Source: "web", ID: "2"}, lead.Unchanged, `"a"`},
+		{"the same later", `"a"`, lead.Place{At: 20, Source: "web", ID: "2"}, lead.Repeated, `"a"`},
+		{"the same at the same instant", `"a"`, lead.Place{At: 10, Source: "api", ID: "2"}, lead.Unchanged, `"a"`},
 		{"another at the same instant, arriving later", `"b"`, lead.Place{At: 10, Source: "api", ID: "3"}, lead.Current, `"b"`},
 		{"another at the same instant from a lesser source", `"c"`, lead.Place{At: 10, Source: "aaa", ID: "4"}, lead.Late, `"b"`},
 		{"the same at the same instant from a lesser source", `"b"`, lead.Place{At: 10, Source: "aaa", ID: "5"}, lead.Unchanged, `"b"`},

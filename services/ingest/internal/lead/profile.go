@@ -59,24 +59,26 @@ type Change int
 const (
 	// Unchanged: the same is known.
 	Unchanged Change = iota
+	// Repeated: it is the current value, said of a later time than known.
+	Repeated
 	// Current: it is the new current value.
 	Current
 	// Late: a later value is known; only the history can say whether it is new.
 	Late
 )
 
-// Set takes in a value said at a place and returns how it stands. After Late and
-// Unchanged the profile is as before.
+// Set takes in a value said at a place and returns how it stands. The profile is as
+// before unless it is Current.
 func (p *Profile) Set(key string, value []byte, at Place) Change {
 	known, ok := p.places[key]
-	if ok && at.Compare(known) < 0 {
-		if at.At == known.At && bytes.Equal(p.Value(key), value) {
-			return Unchanged
-		}
-		return Late
-	}
-	if bytes.Equal(p.Value(key), value) {
+	same := bytes.Equal(p.Value(key), value)
+	switch {
+	case ok && same && at.At == known.At && at.Source <= known.Source:
 		return Unchanged
+	case ok && at.Compare(known) < 0:
+		return Late
+	case same:
+		return Repeated
 	}
 	p.places[key] = at
 	if canonical.IsNull(value) {
@@ -86,6 +88,9 @@ func (p *Profile) Set(key string, value []byte, at Place) Change {
 	}
 	return Current
 }
+
+// Move puts the current value of a key at a later place, after Repeated.
+func (p *Profile) Move(key string, at Place) { p.places[key] = at }
 
 // Value returns the current value of a key, `null` if there is none.
 func (p *Profile) Value(key string) []byte {

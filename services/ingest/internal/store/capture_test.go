@@ -124,6 +124,48 @@ func TestAnEarlierValueIsHistoryOnly(t *testing.T) {
 	})
 }
 
+func TestDatedValuesDoNotDependOnTheirOrder(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		f.pass(100 * time.Hour)
+		said := []string{`"Dev"`, `"CTO"`, `"Dev"`, `null`, `"Dev"`} // of one hour after another
+		var want []string
+		for round, order := range [][]int{{0, 1, 2, 3, 4}, {4, 3, 2, 1, 0}, {0, 2, 4, 1, 3}, {0, 4, 3, 2, 1}, {3, 0, 2, 1, 4}} {
+			address := fmt.Sprintf("%d@x.example", round)
+			say := func(hour int) store.Result {
+				s := subject(email(address))
+				s.Dated, s.Effective, s.Attributes = true, start.Add(time.Duration(hour)*time.Hour), attributes("title", said[hour])
+				return f.capture(s)
+			}
+			var id string
+			for _, hour := range order {
+				id = say(hour).Lead
+			}
+			for _, hour := range order {
+				if got := say(hour); got.Changed {
+					t.Errorf("%v: hour %d again: %+v", order, hour, got)
+				}
+			}
+			if l := f.lead(id); !strings.Contains(string(l.Attributes), `"title":"Dev"`) {
+				t.Errorf("%v: %s", order, l.Attributes)
+			}
+			facts, _, _, err := f.Facts(t.Context(), id, 0, 0, 100)
+			f.ok(err)
+			var history []string
+			for _, fact := range facts {
+				if a := fact.GetAttribute(); a.GetKey() == "title" {
+					history = append(history, fact.GetEffectiveTime().AsTime().Format("15h ")+string(a.GetValueJson()))
+				}
+			}
+			if history = sorted(history); want == nil {
+				want = history
+			}
+			if len(history) != len(said) || !slices.Equal(history, want) {
+				t.Errorf("%v: %q, want %q", order, history, want)
+			}
+		}
+	})
+}
+
 func TestActivitiesAreStoredOnce(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		first := f.acts("a@x.example", act("e1", 0, `{"a":1}`))

@@ -507,12 +507,18 @@ func (c *commit) profile(item *Capture, s *Subject, id string, w *working) ([]at
 			switch now.Set(a.Key, a.Value, fact.at) {
 			case lead.Unchanged:
 				continue
+			case lead.Repeated:
+				if !s.Dated {
+					continue
+				}
+				now.Move(a.Key, fact.at)
 			case lead.Late:
-				known, err := c.valueAt(w, fact)
+				known, at, err := c.valueAt(w, fact)
 				if err != nil {
 					return nil, err
 				}
-				if bytes.Equal(known, a.Value) {
+				sameTime := at.At == fact.at.At && at.Source == fact.at.Source
+				if bytes.Equal(known, a.Value) && (sameTime || !s.Dated) {
 					continue
 				}
 			}
@@ -575,15 +581,15 @@ func (c *commit) said(s *Subject, w *working) []lead.Attribute {
 	return list
 }
 
-// valueAt returns the value of an attribute just before a fact, `null` if unknown.
+// valueAt returns the value of an attribute just before a fact, `null` if unknown, and
+// where it stands.
 // Facts of earlier times are rare: most are said of now.
-func (c *commit) valueAt(w *working, fact attributeFact) ([]byte, error) {
-	var best lead.Place
-	value := []byte("null")
+func (c *commit) valueAt(w *working, fact attributeFact) (value []byte, best lead.Place, err error) {
+	value = []byte("null")
 	result, err := c.tx.Query(`SELECT f.effective_at, f.source, f.id, f.value FROM leads m CROSS JOIN attributes f
 		WHERE m.canonical_id = $1 AND f.lead_id = m.id AND f.key = $2 AND f.effective_at <= $3`, w.row.Lead, fact.key, fact.at.At)
 	if err != nil {
-		return nil, err
+		return nil, best, err
 	}
 	err = each(result, func() error {
 		var known attributeFact
@@ -600,7 +606,7 @@ func (c *commit) valueAt(w *working, fact attributeFact) ([]byte, error) {
 			best, value = known.at, known.value
 		}
 	}
-	return value, err
+	return value, best, err
 }
 
 // identify makes the identities that nobody has the lead's own.
