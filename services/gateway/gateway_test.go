@@ -376,6 +376,7 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 		allow        string
 	}{
 		"path":          {"GET", "/v1/prospects", 404, ""},
+		"empty id":      {"GET", "/v1//qualification", 404, ""},
 		"verb":          {"POST", "/v1/leads:steal", 404, ""},
 		"root":          {"GET", "/", 404, ""},
 		"internal":      {"POST", "/assay.ingest.v1.PendingService/ClaimPending", 404, ""},
@@ -390,6 +391,12 @@ func TestUnknownPathsAndMethods(t *testing.T) {
 				t.Errorf("%d, Allow %q; want %d %q", a.status, a.header.Get("Allow"), c.status, c.allow)
 			}
 			checkShape(t, a)
+			if want := map[int]string{404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}[c.status]; a.field("reason") != want {
+				t.Errorf("reason %s, want %s", a.field("reason"), want)
+			}
+			if strings.Contains(a.text, "ResourceInfo") {
+				t.Errorf("a path is no resource: %s", a.text)
+			}
 		})
 	}
 }

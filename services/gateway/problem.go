@@ -48,6 +48,8 @@ func httpStatus(code codes.Code, reason string) int {
 		return http.StatusPreconditionFailed
 	case "REQUEST_ID_REUSED":
 		return http.StatusUnprocessableEntity
+	case "METHOD_NOT_ALLOWED":
+		return http.StatusMethodNotAllowed
 	}
 	if code == codes.FailedPrecondition {
 		return http.StatusConflict // the resource is in another state

@@ -93,10 +93,10 @@ func routingError(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler,
 	if httpStatus == http.StatusMethodNotAllowed {
 		allowed := allowedMethods(r.URL.Path)
 		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		writeProblem(ctx, w, r, httpError(httpStatus, apierr.InvalidField("method", strings.Join(allowed, " or ")+" on this path")))
+		writeProblem(ctx, w, r, apierr.MethodNotAllowed(allowed...))
 		return
 	}
-	writeProblem(ctx, w, r, apierr.NotFound("the path "+r.URL.Path))
+	writeProblem(ctx, w, r, apierr.UnknownPath())
 }
 
 type bodyKey struct{}

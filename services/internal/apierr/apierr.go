@@ -16,7 +16,9 @@
 //	InvalidStandard     INVALID_ARGUMENT     BadRequest
 //	RequestIDReused     INVALID_ARGUMENT     BadRequest
 //	PageTokenMismatch   INVALID_ARGUMENT     BadRequest
+//	MethodNotAllowed    INVALID_ARGUMENT     BadRequest
 //	NotFound            NOT_FOUND            ResourceInfo
+//	UnknownPath         NOT_FOUND            -
 //	EtagMismatch        ABORTED              ResourceInfo
 //	WrongState          FAILED_PRECONDITION  PreconditionFailure
 //	Unauthenticated     UNAUTHENTICATED      -
@@ -98,6 +100,18 @@ func PageTokenMismatch() error {
 // NotFound says that a resource does not exist, e.g. `leads/0197…`.
 func NotFound(name string) error {
 	return build(codes.NotFound, typev1.ErrorReason_ERROR_REASON_NOT_FOUND, name+" does not exist", nil, resource(name))
+}
+
+// UnknownPath says that REST has no such path. It is no resource, so it has no
+// ResourceInfo, and the path, which may hold anything, is not repeated.
+func UnknownPath() error {
+	return build(codes.NotFound, typev1.ErrorReason_ERROR_REASON_NOT_FOUND, "no such path: /openapi.json lists those that exist", nil)
+}
+
+// MethodNotAllowed says that a path of REST takes other HTTP methods: those allowed.
+func MethodNotAllowed(allowed ...string) error {
+	return badRequest(typev1.ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED, nil,
+		Violation{"method", strings.Join(allowed, " or ") + " on this path"})
 }
 
 // EtagMismatch says that the resource was changed since its etag was read.

@@ -33,6 +33,8 @@ func TestErrors(t *testing.T) {
 		{apierr.RequestIDReused(), codes.InvalidArgument, "REQUEST_ID_REUSED", "requestId: expected a new id, since this one was used with another body", &errdetails.BadRequest{}},
 		{apierr.PageTokenMismatch(), codes.InvalidArgument, "PAGE_TOKEN_MISMATCH", "pageToken: expected the nextPageToken of a page with the same filter and order", &errdetails.BadRequest{}},
 		{apierr.NotFound("leads/1"), codes.NotFound, "NOT_FOUND", "leads/1 does not exist", &errdetails.ResourceInfo{}},
+		{apierr.UnknownPath(), codes.NotFound, "NOT_FOUND", "no such path: /openapi.json lists those that exist", nil},
+		{apierr.MethodNotAllowed("GET", "PATCH"), codes.InvalidArgument, "METHOD_NOT_ALLOWED", "method: expected GET or PATCH on this path", &errdetails.BadRequest{}},
 		{apierr.EtagMismatch("leads/1"), codes.Aborted, "ETAG_MISMATCH", "leads/1 was changed since its etag was read: read it again", &errdetails.ResourceInfo{}},
 		{apierr.WrongState("handoffs/1", "REJECTED", "OPEN"), codes.FailedPrecondition, "WRONG_STATE", "handoffs/1 is REJECTED; expected OPEN", &errdetails.PreconditionFailure{}},
 		{apierr.Unauthenticated(), codes.Unauthenticated, "UNAUTHENTICATED", "expected a valid API key: `Authorization: Bearer <key>`", nil},

@@ -39,7 +39,7 @@ func TestBadInputIsRefusedWithTheFieldAndWhatWasExpected(t *testing.T) {
 			"unknown standard":    {"GET", "/v1/standards/none", nil, 404, "NOT_FOUND", ""},
 			"unknown path":        {"GET", "/v1/prospects", nil, 404, "NOT_FOUND", ""},
 			"no such name":        {"GET", "/v1/leads/17", nil, 400, "INVALID_FIELD", "name"},
-			"wrong method":        {"DELETE", "/v1/" + lead, nil, 405, "INVALID_FIELD", "method"},
+			"wrong method":        {"DELETE", "/v1/" + lead, nil, 405, "METHOD_NOT_ALLOWED", "method"},
 			"stale etag":          {"PATCH", "/v1/" + lead, `{"attributes": {"a": 1}, "etag": "stale"}`, 412, "ETAG_MISMATCH", ""},
 			"foreign page token":  {"GET", "/v1/leads?orderBy=update_time&pageToken=" + token, nil, 400, "PAGE_TOKEN_MISMATCH", "pageToken"},
 			"garbled page token":  {"GET", "/v1/leads?pageToken=x", nil, 400, "PAGE_TOKEN_MISMATCH", "pageToken"},

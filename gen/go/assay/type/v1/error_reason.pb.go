@@ -60,6 +60,8 @@ const (
 	ErrorReason_ERROR_REASON_INTERNAL ErrorReason = 14
 	// The activity id is taken by another body. Only in results of a batch.
 	ErrorReason_ERROR_REASON_ID_CONFLICT ErrorReason = 15
+	// The path does not take this HTTP method. Only in REST: 405, INVALID_ARGUMENT.
+	ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED ErrorReason = 16
 )
 
 // Enum value maps for ErrorReason.
@@ -81,6 +83,7 @@ var (
 		13: "ERROR_REASON_INVALID_STANDARD",
 		14: "ERROR_REASON_INTERNAL",
 		15: "ERROR_REASON_ID_CONFLICT",
+		16: "ERROR_REASON_METHOD_NOT_ALLOWED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":         0,
@@ -99,6 +102,7 @@ var (
 		"ERROR_REASON_INVALID_STANDARD":    13,
 		"ERROR_REASON_INTERNAL":            14,
 		"ERROR_REASON_ID_CONFLICT":         15,
+		"ERROR_REASON_METHOD_NOT_ALLOWED":  16,
 	}
 )
 
@@ -133,7 +137,7 @@ var File_assay_type_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_assay_type_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	" assay/type/v1/error_reason.proto\x12\rassay.type.v1*\x89\x04\n" +
+	" assay/type/v1/error_reason.proto\x12\rassay.type.v1*\xae\x04\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_INVALID_FIELD\x10\x01\x12\x1f\n" +
@@ -151,7 +155,8 @@ const file_assay_type_v1_error_reason_proto_rawDesc = "" +
 	"\x17ERROR_REASON_OVERLOADED\x10\f\x12!\n" +
 	"\x1dERROR_REASON_INVALID_STANDARD\x10\r\x12\x19\n" +
 	"\x15ERROR_REASON_INTERNAL\x10\x0e\x12\x1c\n" +
-	"\x18ERROR_REASON_ID_CONFLICT\x10\x0fB7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
+	"\x18ERROR_REASON_ID_CONFLICT\x10\x0f\x12#\n" +
+	"\x1fERROR_REASON_METHOD_NOT_ALLOWED\x10\x10B7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
 
 var (
 	file_assay_type_v1_error_reason_proto_rawDescOnce sync.Once
