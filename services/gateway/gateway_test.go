@@ -122,6 +122,32 @@ type front struct {
 	door  *grpc.ClientConn // with the key of sales
 	spans *tracetest.InMemoryExporter
 	clock *clock
+	log   *logBook
+}
+
+// logBook keeps the lines of the log.
+type logBook struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (l *logBook) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, string(line))
+	return len(line), nil
+}
+
+// refusals returns the lines of refused requests.
+func (l *logBook) refusals() (lines []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.lines {
+		if strings.Contains(line, `"msg":"refused"`) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }
 
 type clock struct {
@@ -135,8 +161,8 @@ func (c *clock) pass(d time.Duration) { c.mu.Lock(); defer c.mu.Unlock(); c.t = 
 
 func newFront(t *testing.T) *front {
 	t.Helper()
-	f := &front{behind: &behind{}, spans: tracetest.NewInMemoryExporter(), clock: &clock{t: time.Now()}}
-	process, err := telemetry.Start(t.Context(), telemetry.Options{Log: t.Output(), SpanExporter: f.spans})
+	f := &front{behind: &behind{}, spans: tracetest.NewInMemoryExporter(), clock: &clock{t: time.Now()}, log: &logBook{}}
+	process, err := telemetry.Start(t.Context(), telemetry.Options{Log: io.MultiWriter(t.Output(), f.log), SpanExporter: f.spans})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -416,6 +442,62 @@ func TestNobodyGetsInWithoutAKey(t *testing.T) {
 	}
 	if a := f.call(t, "PATCH", "/v1/"+lead, "{}", "Authorization", "Bearer sales-key"); a.status != 403 {
 		t.Errorf("sales may not change attributes: %d", a.status)
+	}
+}
+
+// What the services answer is in their own log.
+func TestWhatTheEdgeRefusesIsLoggedOnce(t *testing.T) {
+	f := newFront(t)
+	const capture = "/v1/leads:capture"
+	for name, c := range map[string]struct {
+		method, path, body string
+		headers            []string
+		fail               error
+		want               string // method, route, status and reason; empty: no line
+	}{
+		"no key":        {"GET", "/v1/" + lead + "?filter=ana", "", []string{"Authorization", ""}, nil, "GET /v1/{name=leads/*} 401 UNAUTHENTICATED"},
+		"too large":     {"POST", capture, strings.Repeat(" ", 1<<20+1), nil, nil, "POST /v1/leads:capture 413 TOO_LARGE"},
+		"encoded":       {"POST", capture, "{}", []string{"Content-Encoding", "gzip"}, nil, "POST /v1/leads:capture 415 INVALID_FIELD"},
+		"malformed":     {"POST", capture, "{", nil, nil, "POST /v1/leads:capture 400 MALFORMED_BODY"},
+		"unknown path":  {"GET", "/v1/prospects/ana", "", nil, nil, "GET unmatched 404 NOT_FOUND"},
+		"wrong method":  {"PUT", "/v1/" + lead, "", nil, nil, "PUT unmatched 405 METHOD_NOT_ALLOWED"},
+		"no method":     {"ANA", "/v1/" + lead, "", nil, nil, "other unmatched 405 METHOD_NOT_ALLOWED"},
+		"header":        {"POST", capture, "{}", []string{"If-Match", `"v1"`}, nil, "POST /v1/leads:capture 400 INVALID_FIELD"},
+		"service away":  {"GET", "/v1/" + lead, "", nil, apierr.Unavailable("the store"), "GET /v1/{name=leads/*} 503 UNAVAILABLE"},
+		"by a service":  {"GET", "/v1/" + lead, "", nil, apierr.NotFound(lead), ""},
+		"not a refusal": {"GET", "/v1/" + lead, "", nil, nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f.mu.Lock()
+			f.fail = c.fail
+			f.mu.Unlock()
+			before := len(f.log.refusals())
+			a := f.call(t, c.method, c.path, c.body, c.headers...)
+			lines := f.log.refusals()[before:]
+			if c.want == "" {
+				if len(lines) != 0 {
+					t.Errorf("logged %s", lines)
+				}
+				return
+			}
+			if len(lines) != 1 {
+				t.Fatalf("%d lines, want 1: %s", len(lines), lines)
+			}
+			var line struct {
+				Method, Route, Reason string
+				Status                int
+				RequestID             string `json:"request_id"`
+			}
+			if err := json.Unmarshal([]byte(lines[0]), &line); err != nil {
+				t.Fatal(err)
+			}
+			if got := fmt.Sprint(line.Method, " ", line.Route, " ", line.Status, " ", line.Reason); got != c.want || line.RequestID != a.header.Get("X-Request-Id") {
+				t.Errorf("%s %s, want %s", got, line.RequestID, c.want)
+			}
+			if strings.Contains(strings.ToLower(lines[0]), "ana") || strings.Contains(lines[0], lead) {
+				t.Errorf("the line repeats the caller: %s", lines[0])
+			}
+		})
 	}
 }
 

@@ -56,6 +56,7 @@ func (c headerConn) Invoke(ctx context.Context, method string, args, reply any, 
 		}
 	}
 	dropReadOnlyPaths(m)
+	visitFrom(ctx).forwarded = true
 	return c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
 }
 

@@ -129,6 +129,8 @@ func writeProblem(ctx context.Context, w http.ResponseWriter, r *http.Request, e
 	if forced != 0 {
 		p.Status = forced
 	}
+	v := visitFrom(ctx)
+	v.status, v.reason = p.Status, p.Reason
 	p.Type = "urn:assay:problem:" + p.Reason
 	p.Title = http.StatusText(p.Status)
 	if p.Title == "" {

@@ -113,6 +113,7 @@ func route(next runtime.HandlerFunc) runtime.HandlerFunc {
 		ctx := r.Context()
 		pattern, _ := runtime.HTTPPattern(ctx)
 		name := pattern.String()
+		visitFrom(ctx).route = name
 		span := trace.SpanFromContext(ctx)
 		span.SetName(r.Method + " " + name)
 		span.SetAttributes(attribute.String("http.route", name))
@@ -214,7 +215,7 @@ func (s *Service) observed(next http.Handler) http.Handler {
 
 // Handler serves REST and /openapi.json.
 func (s *Service) Handler() http.Handler {
-	rest := withRequestID(s.recovered(s.authenticated(s.observed(s.mux))))
+	rest := withRequestID(s.recovered(s.authenticated(s.observed(s.logged(s.mux)))))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
