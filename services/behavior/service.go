@@ -13,7 +13,6 @@ package behavior
 
 import (
 	"context"
-	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,23 +22,13 @@ import (
 
 	behaviorv1 "github.com/assay-hq/assay/gen/go/assay/behavior/v1"
 	"github.com/assay-hq/assay/services/behavior/internal/store"
+	"github.com/assay-hq/assay/services/behavior/migrations"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 )
 
-//go:embed migrations
-var migrations embed.FS
-
-// Migrations has the folders `sqlite` and `postgres`.
-var Migrations fs.FS = sub(migrations, "migrations")
-
-func sub(f fs.FS, dir string) fs.FS {
-	s, err := fs.Sub(f, dir)
-	if err != nil {
-		panic(err)
-	}
-	return s
-}
+// Migrations are the steps of the schema.
+var Migrations fs.FS = migrations.FS
 
 // Deps is what the service needs.
 type Deps struct {

@@ -43,7 +43,7 @@ import (
 	"github.com/assay-hq/assay/services/internal/telemetry"
 )
 
-// Migrations are the steps of handoff's schema.
+// Migrations are the steps of the schema.
 var Migrations fs.FS = migrations.FS
 
 // Deps are what the service needs.

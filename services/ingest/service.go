@@ -20,12 +20,13 @@ import (
 
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	"github.com/assay-hq/assay/services/ingest/internal/store"
+	"github.com/assay-hq/assay/services/ingest/migrations"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 )
 
-// Migrations are the schema of both stores, in the folders `sqlite` and `postgres`.
-var Migrations fs.FS = store.Migrations
+// Migrations are the steps of the schema.
+var Migrations fs.FS = migrations.FS
 
 // Deps are what the service needs.
 type Deps struct {

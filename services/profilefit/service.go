@@ -32,7 +32,7 @@ import (
 	"github.com/assay-hq/assay/services/profilefit/migrations"
 )
 
-// Migrations is the schema, a folder for each dialect.
+// Migrations are the steps of the schema.
 var Migrations fs.FS = migrations.FS
 
 // Deps is what the service needs.

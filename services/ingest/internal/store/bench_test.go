@@ -16,6 +16,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/effective"
 	"github.com/assay-hq/assay/services/ingest/internal/identity"
 	"github.com/assay-hq/assay/services/ingest/internal/store"
+	"github.com/assay-hq/assay/services/ingest/migrations"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 
@@ -74,7 +75,7 @@ func benchStores(b *testing.B, run func(b *testing.B, db *sqldb.DB)) {
 	for name, url := range map[string]func(testing.TB) string{"sqlite": dbtest.SQLite, "postgres": dbtest.Postgres} {
 		b.Run(name, func(b *testing.B) {
 			db := dbtest.Open(b, url(b), "ingest", sqldb.Full)
-			if err := db.Migrate(b.Context(), store.Migrations); err != nil {
+			if err := db.Migrate(b.Context(), migrations.FS); err != nil {
 				b.Fatal(err)
 			}
 			run(b, db)

@@ -17,6 +17,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/lead"
 	"github.com/assay-hq/assay/services/ingest/internal/pending"
 	"github.com/assay-hq/assay/services/ingest/internal/store"
+	"github.com/assay-hq/assay/services/ingest/migrations"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 )
@@ -389,7 +390,7 @@ func TestNothingIsLost(t *testing.T) {
 				url = dbtest.Postgres(t)
 			}
 			db := dbtest.Open(t, url, "ingest", sqldb.Normal)
-			if err := db.Migrate(t.Context(), store.Migrations); err != nil {
+			if err := db.Migrate(t.Context(), migrations.FS); err != nil {
 				t.Fatal(err)
 			}
 			// Each step is a transaction: fewer cases than for what is pure. The state

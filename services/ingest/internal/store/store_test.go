@@ -12,6 +12,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/identity"
 	"github.com/assay-hq/assay/services/ingest/internal/lead"
 	"github.com/assay-hq/assay/services/ingest/internal/store"
+	"github.com/assay-hq/assay/services/ingest/migrations"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 
@@ -21,7 +22,7 @@ import (
 func TestMain(m *testing.M) { dbtest.Main(m) }
 
 func TestMigrationsAreTheSameOnBothStores(t *testing.T) {
-	dbtest.CheckMigrations(t, store.Migrations)
+	dbtest.CheckMigrations(t, migrations.FS)
 }
 
 // fixture is a store on a database of its own, with a clock that tests turn.
@@ -40,7 +41,7 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 func each(t *testing.T, run func(t *testing.T, f *fixture)) {
 	dbtest.Each(t, func(t *testing.T, open func(string, sqldb.Sync) *sqldb.DB) {
 		db := open("ingest", sqldb.Full)
-		if err := db.Migrate(t.Context(), store.Migrations); err != nil {
+		if err := db.Migrate(t.Context(), migrations.FS); err != nil {
 			t.Fatal(err)
 		}
 		run(t, newFixture(t, db))

@@ -1,0 +1,9 @@
+// Package migrations holds the schema of behavior, step by step, for both stores.
+package migrations
+
+import "embed"
+
+// FS has the folders `sqlite` and `postgres`, with the same numbers and names.
+//
+//go:embed sqlite/*.sql postgres/*.sql
+var FS embed.FS
