@@ -193,6 +193,9 @@ func (m *Mapping) check() error {
 	if !sourcePattern.MatchString(m.Source) {
 		p.add("source: expected a name of letters, digits and : . _ / -, e.g. `x-education`")
 	}
+	if strings.HasPrefix(m.Source, "assay:") {
+		p.add("source: expected no source of the reserved assay:*")
+	}
 	if len(m.Identities) == 0 {
 		p.add("identities: expected at least one, e.g. `{kind: email, column: Email}`")
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"sync"
 	"time"
 
@@ -255,8 +256,13 @@ func refusedActivity(r *ingestv1.CaptureLeadResponse) string {
 	return ""
 }
 
+// batchPlace is where an item stood in a batch, which says nothing to the reader of a
+// reject: the row is named beside it.
+var batchPlace = regexp.MustCompile(`^requests\[\d+\]\.`)
+
 func words(reason, field, message string) string {
 	text := message
+	field = batchPlace.ReplaceAllString(field, "")
 	if field != "" {
 		text = field + ": " + text
 	}
