@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,13 +19,27 @@ var sessionTimeouts = map[string]string{
 	"lock_timeout":                        "3s",
 }
 
+// How every statement of a service is planned: through an index, beginning with the
+// keys that are asked for. Left to itself the planner reads whole tables where it
+// has no statistics yet (the first minute of an import) or had none when the
+// connection made its plan: seconds for what takes a millisecond.
+var planning = map[string]string{
+	"enable_seqscan":                  "off", // where there is no index it is still taken
+	"enable_hashjoin":                 "off",
+	"enable_mergejoin":                "off",
+	"join_collapse_limit":             "1",                  // joins as they are written
+	"plan_cache_mode":                 "force_generic_plan", // not by how many keys there are this time
+	"max_parallel_workers_per_gather": "0",
+	"jit":                             "off",
+}
+
 func openPostgres(ctx context.Context, c Config) (*DB, error) {
 	config, err := postgresConfig(c)
 	if err != nil {
 		return nil, err
 	}
-	for k, v := range sessionTimeouts {
-		config.RuntimeParams[k] = v
+	for _, settings := range []map[string]string{sessionTimeouts, planning} {
+		maps.Copy(config.RuntimeParams, settings)
 	}
 	if c.Sync == Normal {
 		config.RuntimeParams["synchronous_commit"] = "off"
