@@ -77,6 +77,11 @@ func (s *handoffServer) ListDecisions(ctx context.Context, in *handoffv1.ListDec
 	if err != nil {
 		return nil, err
 	}
+	if len(records) == 0 {
+		if err := s.decided(ctx, in.GetParent()); err != nil {
+			return nil, err
+		}
+	}
 	out := &handoffv1.ListDecisionsResponse{}
 	for i, record := range records {
 		if i == size {
@@ -99,6 +104,11 @@ func (s *handoffServer) ListStageMoves(ctx context.Context, in *handoffv1.ListSt
 	if err != nil {
 		return nil, err
 	}
+	if len(moves) == 0 {
+		if err := s.decided(ctx, in.GetParent()); err != nil {
+			return nil, err
+		}
+	}
 	out := &handoffv1.ListStageMovesResponse{}
 	for i := range moves {
 		if i == size {
@@ -108,6 +118,16 @@ func (s *handoffServer) ListStageMoves(ctx context.Context, in *handoffv1.ListSt
 		out.StageMoves = append(out.StageMoves, moves[i].Proto())
 	}
 	return out, nil
+}
+
+// decided refuses a lead that nobody knows here: an empty list would say that it is
+// known and that nothing happened.
+func (s *handoffServer) decided(ctx context.Context, lead string) error {
+	err := s.store.Exists(ctx, id(lead))
+	if errors.Is(err, store.ErrNotFound) {
+		return apierr.NotFound(lead)
+	}
+	return err
 }
 
 func (s *handoffServer) GetHandoff(ctx context.Context, in *handoffv1.GetHandoffRequest) (*handoffv1.Handoff, error) {

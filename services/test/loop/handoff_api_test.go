@@ -95,6 +95,10 @@ func TestListsOfWhereLeadsStand(t *testing.T) {
 	_, err = h.handoff.GetQualification(sales, &handoffv1.GetQualificationRequest{Name: nobody + "/qualification"})
 	want(t, err, codes.NotFound, "NOT_FOUND")
 
+	_, err = h.handoff.ListDecisions(sales, &handoffv1.ListDecisionsRequest{Parent: nobody})
+	want(t, err, codes.NotFound, "NOT_FOUND")
+	_, err = h.handoff.ListStageMoves(sales, &handoffv1.ListStageMovesRequest{Parent: nobody})
+	want(t, err, codes.NotFound, "NOT_FOUND")
 	decisions, err := h.handoff.ListDecisions(sales, &handoffv1.ListDecisionsRequest{Parent: qualified})
 	if err != nil || len(decisions.GetDecisions()) != 1 || decisions.GetDecisions()[0].GetEvidence().GetEngagementScore() != 60 {
 		t.Errorf("decisions %v, %v", decisions, err)

@@ -43,9 +43,11 @@ type HandoffServiceClient interface {
 	// verdict: qualified, needs data, nurture, disqualified; then a standard that says
 	// whom it applies to before one for everybody; then by the standard's name.
 	ListQualifications(ctx context.Context, in *ListQualificationsRequest, opts ...grpc.CallOption) (*ListQualificationsResponse, error)
-	// Lists the decisions made about a lead, latest first.
+	// Lists the decisions made about a lead, latest first. NOT_FOUND while it was
+	// never decided.
 	ListDecisions(ctx context.Context, in *ListDecisionsRequest, opts ...grpc.CallOption) (*ListDecisionsResponse, error)
-	// Lists the stage moves of a lead, latest first.
+	// Lists the stage moves of a lead, latest first. NOT_FOUND while it was never
+	// decided.
 	ListStageMoves(ctx context.Context, in *ListStageMovesRequest, opts ...grpc.CallOption) (*ListStageMovesResponse, error)
 	// Returns one handoff. NOT_FOUND if there is none.
 	GetHandoff(ctx context.Context, in *GetHandoffRequest, opts ...grpc.CallOption) (*Handoff, error)
@@ -184,9 +186,11 @@ type HandoffServiceServer interface {
 	// verdict: qualified, needs data, nurture, disqualified; then a standard that says
 	// whom it applies to before one for everybody; then by the standard's name.
 	ListQualifications(context.Context, *ListQualificationsRequest) (*ListQualificationsResponse, error)
-	// Lists the decisions made about a lead, latest first.
+	// Lists the decisions made about a lead, latest first. NOT_FOUND while it was
+	// never decided.
 	ListDecisions(context.Context, *ListDecisionsRequest) (*ListDecisionsResponse, error)
-	// Lists the stage moves of a lead, latest first.
+	// Lists the stage moves of a lead, latest first. NOT_FOUND while it was never
+	// decided.
 	ListStageMoves(context.Context, *ListStageMovesRequest) (*ListStageMovesResponse, error)
 	// Returns one handoff. NOT_FOUND if there is none.
 	GetHandoff(context.Context, *GetHandoffRequest) (*Handoff, error)
