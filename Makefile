@@ -33,7 +33,7 @@ gen: tools ## Generate Go and OpenAPI from the protos.
 	bin/buf format -w --path proto/assay
 	bin/buf generate
 	bin/openapiv3-merge $$(find gen/openapi/parts -name '*_service.openapi.json' | LC_ALL=C sort) \
-		| sed '0,/"title": "[^"]*"/s//"title": "Assay"/' > gen/openapi/openapi.json
+		| go run ./gen/openapi/finish > gen/openapi/openapi.json
 
 .PHONY: gen-check
 gen-check: gen ## Fail if the generated code is not what the protos say.
@@ -51,6 +51,7 @@ lint: tools ## Check protos and Go code.
 	bin/buf lint
 	bin/buf format -d --exit-code --path proto/assay
 	for module in standards services; do (cd $$module && ../bin/golangci-lint run ./...); done
+	cd gen && ../bin/golangci-lint run ./openapi/...
 
 # Build tools are pinned, one module each, outside go.work.
 .PHONY: tools

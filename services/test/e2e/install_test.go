@@ -19,6 +19,7 @@ import (
 	"github.com/assay-hq/assay/services/app"
 	"github.com/assay-hq/assay/services/internal/rpc"
 	"github.com/assay-hq/assay/services/internal/telemetry"
+	"github.com/assay-hq/assay/services/test/openapi"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -112,12 +113,17 @@ type answer struct {
 	text   string
 }
 
-// call calls REST with a key.
+// call calls REST with a key. Each answer must be as /openapi.json says.
 func (in *installation) call(t *testing.T, key, method, path string, body any) answer {
 	t.Helper()
 	a, err := in.try(t.Context(), key, method, path, body)
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, path, err)
+	}
+	if strings.HasPrefix(path, "/v1/") {
+		if err := openapi.Check(openapi.Answer{Method: method, Path: path, Status: a.status, Header: a.header, Body: []byte(a.text)}); err != nil {
+			t.Errorf("%s %s is not answered as documented: %v", method, path, err)
+		}
 	}
 	return a
 }
