@@ -57,7 +57,7 @@ var table = []entry{
 	{
 		name: "profilefit", migrations: profilefit.Migrations, sync: sqldb.Normal,
 		build: func(n needs) (service, error) {
-			return profilefit.New(profilefit.Deps{DB: n.db, Telemetry: n.telemetry, Now: n.now})
+			return profilefit.New(profilefit.Deps{DB: n.db, Telemetry: n.telemetry})
 		},
 	},
 	{

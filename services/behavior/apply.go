@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"runtime/debug"
-	"strings"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/trace"
@@ -15,6 +13,7 @@ import (
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/behavior/internal/engagement"
 	"github.com/assay-hq/assay/services/behavior/internal/store"
+	"github.com/assay-hq/assay/services/internal/checkpoint"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 )
 
@@ -43,7 +42,7 @@ func (s *Service) ApplyFacts(ctx context.Context, in *behaviorv1.ApplyFactsReque
 	for i, a := range in.GetApplications() {
 		items[i] = application{in: a, key: store.Key{Lead: a.GetLead(), Revision: a.GetRevision()}}
 		items[i].span = s.span(ctx, a)
-		if err := check(a); err != nil {
+		if err := checkpoint.Check(a); err != nil {
 			items[i].fail(err.Error())
 			continue
 		}
@@ -129,23 +128,23 @@ func (s *Service) apply(ctx context.Context, a *application, row store.Row) (wri
 		a.result = &behaviorv1.EngagementResult{State: typev1.CheckpointState_CHECKPOINT_STATE_UNKNOWN_REVISION}
 		return nil, nil
 	}
-	step := next(row.Version, a.in)
+	step := checkpoint.Next(row.Version, a.in)
 	history := a.model.NewHistory()
 	switch step {
-	case stale:
+	case checkpoint.Stale:
 		a.result = &behaviorv1.EngagementResult{State: typev1.CheckpointState_CHECKPOINT_STATE_STALE}
 		return nil, nil
-	case mismatch:
+	case checkpoint.Mismatch:
 		a.mismatch()
 		return nil, nil
-	case stored, delta:
+	case checkpoint.Stored, checkpoint.Delta:
 		if history, err = a.model.OpenHistory(row.Record); err != nil {
 			a.mismatch() // what is stored is of no use: the whole history brings it back
 			return nil, nil
 		}
 	}
 	load := s.load(ctx, a.key)
-	if step != stored {
+	if step != checkpoint.Stored {
 		facts, err := factsOf(a.in.GetFacts())
 		if err != nil {
 			a.fail(err.Error())
@@ -155,7 +154,7 @@ func (s *Service) apply(ctx context.Context, a *application, row store.Row) (wri
 			return nil, a.unreadable(err)
 		}
 		row.Version, row.Record = a.in.GetToVersion(), history.Record()
-		write = &store.Write{Row: row, Change: a.change, Restart: step == restart}
+		write = &store.Write{Row: row, Change: a.change, Restart: step == checkpoint.Whole}
 	}
 	// The ledger of what is not saved yet cannot be read: ask the past afterwards.
 	score, err := history.Score(micros(a.in.GetAsOfTime()), a.change.Over(load))
@@ -166,55 +165,6 @@ func (s *Service) apply(ctx context.Context, a *application, row store.Row) (wri
 		State: typev1.CheckpointState_CHECKPOINT_STATE_OK, Engagement: engagementMessage(&score),
 	}
 	return write, nil
-}
-
-// step is what the compare-and-set says.
-type step int
-
-const (
-	delta    step = iota // the delta follows what is stored
-	restart              // the facts begin the whole history
-	stored               // it was applied before
-	stale                // something newer is stored
-	mismatch             // the delta does not follow what is stored
-)
-
-// next compares the stored facts version, 0 if there is none, with the call's.
-func next(version int32, in *behaviorv1.FactsApplication) step {
-	switch {
-	case in.GetReset_():
-		return restart
-	case version == in.GetToVersion():
-		return stored
-	case version > in.GetToVersion():
-		return stale
-	case in.GetFromVersion() == 0:
-		return restart
-	case version == in.GetFromVersion():
-		return delta
-	default:
-		return mismatch
-	}
-}
-
-var leadName = regexp.MustCompile(`^leads/[0-9a-f-]{36}$`)
-
-// check looks at what the protos leave to us, because one bad lead must not refuse
-// the others.
-func check(in *behaviorv1.FactsApplication) error {
-	switch {
-	case !leadName.MatchString(in.GetLead()):
-		return invalid("lead", "a name such as leads/01890a5d-ac96-774b-bcce-b302099a8057")
-	case in.GetRevision() == "" || strings.ContainsRune(in.GetRevision(), 0):
-		return invalid("revision", "the hash of a model")
-	case in.GetToVersion() < 1:
-		return invalid("toVersion", "a facts version from 1")
-	case in.GetFromVersion() < 0 || in.GetFromVersion() > in.GetToVersion():
-		return invalid("fromVersion", "a facts version from 0 to toVersion")
-	case in.GetAsOfTime() == nil || !in.GetAsOfTime().IsValid():
-		return invalid("asOfTime", "a time")
-	}
-	return nil
 }
 
 // unreadable turns corrupt bytes into an answer and passes other errors on.
@@ -253,7 +203,7 @@ func (a *application) end() {
 		attribute.String("assay.revision", a.key.Revision),
 		attribute.Int("assay.facts", len(a.in.GetFacts())),
 		attribute.Bool("assay.late", a.change.Late),
-		attribute.String("assay.state", a.result.GetState().String()),
+		attribute.String("assay.checkpoint", checkpoint.Word(a.result.GetState())),
 	)
 	a.span.End()
 }

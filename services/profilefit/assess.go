@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/checkpoint"
 	"github.com/assay-hq/assay/services/internal/condition"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 	"github.com/assay-hq/assay/services/profilefit/internal/fit"
@@ -33,7 +34,7 @@ func (s *Service) AssessFit(ctx context.Context, r *profilefitv1.AssessFitReques
 	err := b.assess(ctx)
 	s.endSpans(spans, b.response, err)
 	if err != nil {
-		return nil, storeError(err)
+		return nil, err
 	}
 	s.count(ctx, &b)
 	return b.response, nil
@@ -189,17 +190,13 @@ func (s *Service) endSpans(spans []trace.Span, response *profilefitv1.AssessFitR
 			span.SetStatus(codes.Error, "the batch failed")
 		default:
 			result := response.GetResults()[i]
-			span.SetAttributes(attribute.String("assay.checkpoint", stateName(result.GetState())))
+			span.SetAttributes(attribute.String("assay.checkpoint", checkpoint.Word(result.GetState())))
 			if result.GetError() != "" {
 				span.SetStatus(codes.Error, result.GetError())
 			}
 		}
 		span.End()
 	}
-}
-
-func stateName(state typev1.CheckpointState) string {
-	return strings.ToLower(strings.TrimPrefix(state.String(), "CHECKPOINT_STATE_"))
 }
 
 // count counts the answers and faults of a batch.
@@ -209,7 +206,7 @@ func (s *Service) count(ctx context.Context, b *batch) {
 		states[r.GetState()]++
 	}
 	for state, n := range states {
-		s.assessments.Add(ctx, n, metric.WithAttributes(attribute.String("state", stateName(state))))
+		s.assessments.Add(ctx, n, metric.WithAttributes(attribute.String("state", checkpoint.Word(state))))
 	}
 	for fault, n := range b.faults {
 		s.faults.Add(ctx, int64(n), metric.WithAttributes(attribute.String("reason", fault.String())))

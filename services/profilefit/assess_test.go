@@ -150,13 +150,13 @@ func TestFailuresAreOfOneLead(t *testing.T) {
 			bad  func(*profilefitv1.FitAssessment)
 			want string
 		}{
-			"no lead":    {func(a *profilefitv1.FitAssessment) { a.Lead = "" }, "lead: must be leads/{lead}"},
-			"no instant": {func(a *profilefitv1.FitAssessment) { a.AsOfTime = nil }, "asOfTime: must be a time"},
-			"backwards":  {func(a *profilefitv1.FitAssessment) { a.FromVersion = 9 }, "toVersion: must be at least"},
-			"below zero": {func(a *profilefitv1.FitAssessment) { a.FromVersion = -1 }, "fromVersion: must be at least 0"},
+			"no lead":    {func(a *profilefitv1.FitAssessment) { a.Lead = "" }, "lead: expected a name"},
+			"no instant": {func(a *profilefitv1.FitAssessment) { a.AsOfTime = nil }, "asOfTime: expected a time"},
+			"backwards":  {func(a *profilefitv1.FitAssessment) { a.FromVersion = 9 }, "fromVersion: expected"},
+			"below zero": {func(a *profilefitv1.FitAssessment) { a.FromVersion = -1 }, "fromVersion: expected"},
 			"a fact out of time": {func(a *profilefitv1.FitAssessment) {
 				a.Facts[0].EffectiveTime = &timestamppb.Timestamp{Seconds: 1 << 60}
-			}, "facts[0].effectiveTime: must be a time"},
+			}, "facts[0].effectiveTime: expected a time"},
 		} {
 			bad := delta(0, 1, attribute(1, 0, "country", `"DE"`))
 			bad.Lead = "leads/bad"

@@ -2,36 +2,18 @@ package profilefit
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"regexp"
 	"time"
 
 	profilefitv1 "github.com/assay-hq/assay/gen/go/assay/profilefit/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/assay-hq/assay/services/internal/checkpoint"
 	"github.com/assay-hq/assay/services/internal/condition"
 	"github.com/assay-hq/assay/services/profilefit/internal/fit"
 	"github.com/assay-hq/assay/services/profilefit/internal/store"
 )
-
-var leadName = regexp.MustCompile(`^leads/[^/]+$`)
-
-// check says what is wrong with an assessment that no caller should send.
-func check(a *profilefitv1.FitAssessment) error {
-	switch {
-	case !leadName.MatchString(a.GetLead()):
-		return errors.New("lead: must be leads/{lead}")
-	case a.GetFromVersion() < 0:
-		return fmt.Errorf("fromVersion: must be at least 0, is %d", a.GetFromVersion())
-	case a.GetToVersion() < a.GetFromVersion():
-		return fmt.Errorf("toVersion: must be at least fromVersion, %d, is %d", a.GetFromVersion(), a.GetToVersion())
-	case a.GetAsOfTime().CheckValid() != nil:
-		return errors.New("asOfTime: must be a time")
-	}
-	return nil
-}
 
 // step is what an assessment does to a checkpoint.
 type step struct {
@@ -53,39 +35,28 @@ func answer(state typev1.CheckpointState) (step, error) {
 	return step{result: &profilefitv1.FitResult{State: state}}, nil
 }
 
-// advance is the compare-and-set of one lead: a function of the assessment and what
-// is stored; nil if nothing is.
-//
-//	stored            from             →
-//	nothing, reset    0                whole history: stored
-//	  = to            any              stored before: answered again
-//	  > to            any              STALE
-//	  = from          from             delta: applied
-//	anything else     0                whole history: replaces what is stored
-//	anything else     > 0              BASE_MISMATCH
+// advance takes one lead from one facts version to the next: a function of the
+// assessment and what is stored; nil if nothing is.
 func advance(model *fit.Model, a *profilefitv1.FitAssessment, stored *store.Checkpoint) (step, error) {
-	if err := check(a); err != nil {
+	if err := checkpoint.Check(a); err != nil {
 		return step{}, err
 	}
 	if model == nil {
 		return answer(typev1.CheckpointState_CHECKPOINT_STATE_UNKNOWN_REVISION)
 	}
-	from, to, facts := a.GetFromVersion(), a.GetToVersion(), a.GetFacts()
-	replace := false
-	switch {
-	case a.GetReset_() || stored == nil:
-		if from != 0 {
-			return answer(typev1.CheckpointState_CHECKPOINT_STATE_BASE_MISMATCH)
-		}
+	version := int32(0)
+	if stored != nil {
+		version = stored.FactsVersion
+	}
+	facts, to, replace := a.GetFacts(), a.GetToVersion(), false
+	switch checkpoint.Next(version, a) {
+	case checkpoint.Whole:
 		replace = true
-	case stored.FactsVersion == to:
+	case checkpoint.Stored:
 		facts = nil
-	case stored.FactsVersion > to:
+	case checkpoint.Stale:
 		return answer(typev1.CheckpointState_CHECKPOINT_STATE_STALE)
-	case stored.FactsVersion == from:
-	case from == 0:
-		replace = true
-	default:
+	case checkpoint.Mismatch:
 		return answer(typev1.CheckpointState_CHECKPOINT_STATE_BASE_MISMATCH)
 	}
 	read, err := factsOf(model, facts)

@@ -42,7 +42,7 @@ func factsOf(model *fit.Model, facts []*typev1.Fact) ([]fit.Fact, error) {
 			continue
 		}
 		if f.GetEffectiveTime().CheckValid() != nil {
-			return nil, fmt.Errorf("facts[%d].effectiveTime: must be a time", i)
+			return nil, fmt.Errorf("facts[%d].effectiveTime: expected a time", i)
 		}
 		read = append(read, fit.Fact{
 			EffectiveTime: f.GetEffectiveTime().AsTime().Truncate(time.Microsecond),

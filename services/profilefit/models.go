@@ -33,7 +33,7 @@ func (s *Service) RegisterFitModel(ctx context.Context, r *profilefitv1.Register
 		return nil, apierr.InvalidField("revision", "the hash of the model: it is taken by another model")
 	}
 	if err != nil {
-		return nil, storeError(err)
+		return nil, err
 	}
 	s.models.put(r.GetRevision(), compiled)
 	return &profilefitv1.RegisterFitModelResponse{}, nil

@@ -27,7 +27,7 @@ func (s *Service) GetFit(ctx context.Context, r *profilefitv1.GetFitRequest) (*p
 	}
 	stored, err := s.store.Lead(ctx, lead)
 	if err != nil {
-		return nil, storeError(err)
+		return nil, err
 	}
 	if len(stored) == 0 {
 		return nil, apierr.NotFound(r.GetName())

@@ -2,7 +2,7 @@
 //
 //	service.go      what the service needs, and its start
 //	assess.go       AssessFit: leads in batches, from one facts version to the next
-//	checkpoint.go   the compare-and-set of one lead
+//	checkpoint.go   one lead, from what is stored to what is answered
 //	models.go       RegisterFitModel, and the compiled models
 //	read.go         GetFit, PreviewFit
 //	message.go      between protos and the core
@@ -19,13 +19,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"time"
 
 	profilefitv1 "github.com/assay-hq/assay/gen/go/assay/profilefit/v1"
 	"go.opentelemetry.io/otel/metric"
 	"google.golang.org/grpc"
 
-	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 	"github.com/assay-hq/assay/services/profilefit/internal/store"
@@ -41,9 +39,6 @@ type Deps struct {
 	DB *sqldb.DB
 	// Telemetry of the service. Default: silent.
 	Telemetry *telemetry.Telemetry
-	// Now is the clock, for times of spans only: what is scored does not depend on it.
-	// Default time.Now.
-	Now func() time.Time
 }
 
 // Service implements assay.profilefit.v1.ProfileFitService.
@@ -52,7 +47,6 @@ type Service struct {
 	store       *store.Store
 	models      *models
 	telemetry   *telemetry.Telemetry
-	now         func() time.Time
 	assessments metric.Int64Counter
 	faults      metric.Int64Counter
 }
@@ -64,9 +58,6 @@ func New(d Deps) (*Service, error) {
 	}
 	if d.Telemetry == nil {
 		d.Telemetry = telemetry.New("profilefit", nil)
-	}
-	if d.Now == nil {
-		d.Now = time.Now
 	}
 	assessments, err := d.Telemetry.Meter.Int64Counter("assay.profilefit.assessments",
 		metric.WithDescription("Assessments of leads, by how the checkpoint answered."))
@@ -80,7 +71,7 @@ func New(d Deps) (*Service, error) {
 	}
 	s := store.New(d.DB)
 	return &Service{
-		store: s, models: newModels(s), telemetry: d.Telemetry, now: d.Now, assessments: assessments, faults: faults,
+		store: s, models: newModels(s), telemetry: d.Telemetry, assessments: assessments, faults: faults,
 	}, nil
 }
 
@@ -94,11 +85,3 @@ func (s *Service) Start(context.Context) error { return nil }
 
 // Stop does nothing.
 func (s *Service) Stop() {}
-
-// storeError says to the caller what an error of the store means.
-func storeError(err error) error {
-	if sqldb.IsUnavailable(err) {
-		return fmt.Errorf("%w (%w)", apierr.Unavailable("the store of profilefit"), err)
-	}
-	return err
-}

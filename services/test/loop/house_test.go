@@ -79,7 +79,7 @@ func open(t testing.TB, url, standard string, process *telemetry.Process) *house
 
 	capture, err := ingest.New(ingest.Deps{DB: databases["ingest"], Telemetry: telemetry.New("ingest", process), Now: time.Now})
 	must(err)
-	fit, err := profilefit.New(profilefit.Deps{DB: databases["profilefit"], Telemetry: telemetry.New("profilefit", process), Now: time.Now})
+	fit, err := profilefit.New(profilefit.Deps{DB: databases["profilefit"], Telemetry: telemetry.New("profilefit", process)})
 	must(err)
 	engagement, err := behavior.New(behavior.Deps{DB: databases["behavior"], Telemetry: telemetry.New("behavior", process), Now: time.Now})
 	must(err)

@@ -218,7 +218,7 @@ func start(t *testing.T, url string, standard []byte) func(service string) *grpc
 	})
 	serve("ingest", facts, err)
 	fit, err := profilefit.New(profilefit.Deps{
-		DB: database("profilefit", sqldb.Normal, profilefit.Migrations), Telemetry: telemetry.New("profilefit", nil), Now: now,
+		DB: database("profilefit", sqldb.Normal, profilefit.Migrations), Telemetry: telemetry.New("profilefit", nil),
 	})
 	serve("profilefit", fit, err)
 	engagement, err := behavior.New(behavior.Deps{
