@@ -20,7 +20,6 @@ package handoff
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"time"
@@ -37,8 +36,6 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/handoff/migrations"
-	"github.com/assay-hq/assay/services/internal/caller"
-	"github.com/assay-hq/assay/services/internal/rpc"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 )
@@ -107,19 +104,6 @@ func (s *Service) Bootstrap(ctx context.Context, standardYAML []byte, adminKey s
 	}
 	secret, _, err = s.keys.EnsureAdminKey(ctx, adminKey)
 	return secret, err
-}
-
-// Verify says who holds the secret of an API key, for a door in the same process.
-// The error is rpc.ErrUnknownKey if nobody does.
-func (s *Service) Verify(ctx context.Context, secret string) (caller.Caller, error) {
-	key, err := s.keys.Verify(ctx, secret)
-	if errors.Is(err, access.ErrUnknownSecret) {
-		return caller.Caller{}, rpc.ErrUnknownKey
-	}
-	if err != nil {
-		return caller.Caller{}, err
-	}
-	return caller.Caller{Actor: key.Actor, Role: key.Role}, nil
 }
 
 // Start begins to qualify leads. The other services need not be up yet.

@@ -9,8 +9,6 @@ import (
 // as a whole, without a server. The error has a line for each problem: file, line,
 // path and what was expected. The file's name is only used there.
 func ReadStandard(file string, yaml []byte) (*handoffv1.StandardSpec, error) {
-	if _, err := standard.Load(file, yaml); err != nil {
-		return nil, err
-	}
-	return standard.Parse(file, yaml)
+	spec, _, err := standard.Load(file, yaml)
+	return spec, err
 }

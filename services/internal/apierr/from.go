@@ -31,6 +31,18 @@ func internal(requestID string) error {
 		&errdetails.RequestInfo{RequestId: requestID})
 }
 
+// IsAway reports whether an error of a call says that the other side is away or has too
+// much to do: the same call may succeed later, and nothing is wrong with what was asked.
+func IsAway(err error) bool {
+	switch status.Code(err) {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
+		return true
+	case codes.ResourceExhausted: // otherwise a message was too large
+		return Reason(err) == reasonText(typev1.ErrorReason_ERROR_REASON_OVERLOADED)
+	}
+	return false
+}
+
 // From returns err as the caller may see it, always a gRPC status: errors of this
 // package and statuses of other services as they are (without what was wrapped
 // around them), ends of a context as CANCELED and DEADLINE_EXCEEDED, and anything

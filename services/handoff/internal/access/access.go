@@ -20,7 +20,6 @@ import (
 	"time"
 
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
-	"github.com/assay-hq/assay/services/internal/rpc"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -37,9 +36,8 @@ const (
 var (
 	// ErrNotFound says that there is no such key.
 	ErrNotFound = errors.New("access: key not found")
-	// ErrUnknownSecret says that nobody holds a secret, or no more. It is what the
-	// door of a server calls an unknown key.
-	ErrUnknownSecret = fmt.Errorf("access: %w", rpc.ErrUnknownKey)
+	// ErrUnknownSecret says that nobody holds a secret, or no more.
+	ErrUnknownSecret = errors.New("access: unknown secret")
 )
 
 // Key is who may call, and as what. It never holds a secret.

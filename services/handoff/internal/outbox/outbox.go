@@ -15,18 +15,15 @@ import (
 	"sync"
 	"time"
 
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
+	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 )
-
-// Source of the activities that handoff sends.
-const Source = "assay:handoff"
 
 const (
 	// batch is the most activities of one call.
@@ -107,7 +104,7 @@ func (s *Sender) tell(ctx context.Context, tellings []store.Telling) error {
 	case err == nil:
 		s.reportRefused(ctx, response)
 		return s.store.Told(ctx, tellings)
-	case isAway(err):
+	case apierr.IsAway(err):
 		return errors.Join(err, s.store.TellLater(ctx, tellings))
 	case len(tellings) == 1:
 		s.log.ErrorContext(ctx, "ingest does not take what it is told", "activity", tellings[0].ActivityID,
@@ -136,14 +133,6 @@ func (s *Sender) reportRefused(ctx context.Context, response *ingestv1.BatchReco
 	}
 }
 
-func isAway(err error) bool {
-	switch status.Code(err) {
-	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.ResourceExhausted:
-		return true
-	}
-	return false
-}
-
 func request(tellings []store.Telling) *ingestv1.BatchRecordActivitiesRequest {
 	r := &ingestv1.BatchRecordActivitiesRequest{Historical: true}
 	for _, t := range tellings {
@@ -151,7 +140,7 @@ func request(tellings []store.Telling) *ingestv1.BatchRecordActivitiesRequest {
 			Lead: store.LeadName(t.Lead),
 			Activity: &ingestv1.Activity{
 				Id: t.ActivityID, Type: t.Type, OccurredTime: timestamppb.New(t.Time),
-				PropertiesJson: t.Properties, Source: Source,
+				PropertiesJson: t.Properties, Source: store.Source,
 			},
 		})
 	}

@@ -37,7 +37,7 @@ func (i *ingest) BatchRecordActivities(_ context.Context, in *ingestv1.BatchReco
 	}
 	out := &ingestv1.BatchRecordActivitiesResponse{}
 	for _, a := range in.GetActivities() {
-		if !in.GetHistorical() || a.GetActivity().GetSource() != outbox.Source {
+		if !in.GetHistorical() || a.GetActivity().GetSource() != store.Source {
 			return nil, status.Error(codes.InvalidArgument, "told in the wrong way")
 		}
 		i.leads = append(i.leads, a.GetLead())

@@ -18,9 +18,6 @@ import (
 	"github.com/assay-hq/assay/services/internal/condition"
 )
 
-// ownSource is the source of the facts that handoff itself sends.
-const ownSource = "assay:handoff"
-
 // end is how a job ends.
 type end int8
 
@@ -105,7 +102,7 @@ func clip(s string) string {
 // note takes from facts what the lifecycle asks of them.
 func (j *job) note(facts []*typev1.Fact) {
 	for _, f := range facts {
-		if f.GetSource() == ownSource {
+		if f.GetSource() == store.Source {
 			continue
 		}
 		kind := f.GetActivity().GetType()
@@ -176,12 +173,9 @@ func (j *job) read(active []*standard.Compiled) error {
 	}
 	j.standards = nil
 	for _, s := range active {
-		if s.AppliesTo != nil {
-			if answer, _ := s.AppliesTo.Eval(&condition.Facts{Lead: j.attributes}); answer != condition.True {
-				continue
-			}
+		if s.Applies(j.attributes) {
+			j.standards = append(j.standards, s)
 		}
-		j.standards = append(j.standards, s)
 	}
 	return nil
 }

@@ -9,7 +9,6 @@ import (
 
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -200,18 +199,4 @@ func (q *Qualifier) single(ctx context.Context, j *job) error {
 
 // isAway says whether an error means that a service or the store is away: the same
 // call may succeed later, and no lead is to blame.
-func isAway(err error) bool {
-	if err == nil {
-		return false
-	}
-	switch status.Code(err) {
-	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
-		return true
-	case codes.ResourceExhausted: // otherwise a message was too large
-		return apierr.Reason(err) == reasonOverloaded
-	}
-	return sqldb.IsUnavailable(err)
-}
-
-// reasonOverloaded is how services say that they have too much to do.
-const reasonOverloaded = "OVERLOADED"
+func isAway(err error) bool { return apierr.IsAway(err) || sqldb.IsUnavailable(err) }

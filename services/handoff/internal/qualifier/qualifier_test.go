@@ -380,7 +380,7 @@ func TestImportedOutcomesAttach(t *testing.T) {
 	won := did("sales.won")
 	won.Activity.PropertiesJson = []byte(`{"amount": 12500, "currency_code": "EUR", "reason": "price"}`)
 	ours := did("sales.lost")
-	ours.Source = ownSource
+	ours.Source = store.Source
 	k := b.capture(ana, won, ours)
 	k.historical = true
 	b.mustRun(t)

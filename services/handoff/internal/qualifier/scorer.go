@@ -3,6 +3,7 @@ package qualifier
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -192,7 +193,7 @@ func (s *scorer[R]) short(ctx context.Context, asks []ask) (mismatched []ask, er
 			case typev1.CheckpointState_CHECKPOINT_STATE_BASE_MISMATCH:
 				mismatched = append(mismatched, a)
 			case typev1.CheckpointState_CHECKPOINT_STATE_UNKNOWN_REVISION:
-				if registered[a.standard] && !contains(again, a.standard) {
+				if registered[a.standard] && !slices.ContainsFunc(again, func(b ask) bool { return b.standard == a.standard }) {
 					a.failf("the model is unknown although it was registered")
 					continue
 				}
@@ -210,15 +211,6 @@ func (s *scorer[R]) short(ctx context.Context, asks []ask) (mismatched []ask, er
 		asks = append(again, asks[n:]...)
 	}
 	return mismatched, nil
-}
-
-func contains(asks []ask, c *standard.Compiled) bool {
-	for _, a := range asks {
-		if a.standard == c {
-			return true
-		}
-	}
-	return false
 }
 
 // batchSize is how many of the asks go into one call.

@@ -16,6 +16,8 @@ import (
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	profilefitv1 "github.com/assay-hq/assay/gen/go/assay/profilefit/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+
+	"github.com/assay-hq/assay/services/handoff/internal/store"
 )
 
 // world is the other three services, in memory and by their contract: ingest with
@@ -284,7 +286,7 @@ func (w *world) ApplyFacts(_ context.Context, in *behaviorv1.ApplyFactsRequest, 
 			score := 0.0
 			seen := map[string]bool{}
 			for _, f := range stored.facts {
-				if f.GetActivity() != nil && f.GetSource() != ownSource && !seen[f.GetId()] {
+				if f.GetActivity() != nil && f.GetSource() != store.Source && !seen[f.GetId()] {
 					seen[f.GetId()] = true
 					score += 20
 				}

@@ -1,6 +1,7 @@
 package standard
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 	"time"
@@ -83,10 +84,10 @@ func Compile(spec *handoffv1.StandardSpec) (*Compiled, error) {
 	out := &Compiled{
 		ID:    spec.GetId(),
 		Name:  "standards/" + spec.GetId(),
-		Track: or(spec.GetTrack(), "sales"),
+		Track: cmp.Or(spec.GetTrack(), "sales"),
 		Rules: rules,
 	}
-	out.Queue = or(spec.GetHandoff().GetQueue(), out.Track)
+	out.Queue = cmp.Or(spec.GetHandoff().GetQueue(), out.Track)
 	if source := spec.GetAppliesTo(); source != "" {
 		out.AppliesTo = c.condition("appliesTo", source, condition.LeadVar)
 	}
@@ -107,7 +108,7 @@ func Compile(spec *handoffv1.StandardSpec) (*Compiled, error) {
 	}
 	if model := spec.GetEngagement(); model != nil {
 		out.Engagement = proto.CloneOf(model)
-		out.Engagement.TimeZone = or(model.GetTimeZone(), zone)
+		out.Engagement.TimeZone = cmp.Or(model.GetTimeZone(), zone)
 		out.Engagement.CountWindowDays = c.windows
 		if out.EngagementRevision, err = revision("engagement", out.Engagement); err != nil {
 			return nil, err
@@ -235,11 +236,4 @@ func camel(path string) string {
 		}
 	}
 	return b.String()
-}
-
-func or(s, standard string) string {
-	if s == "" {
-		return standard
-	}
-	return s
 }

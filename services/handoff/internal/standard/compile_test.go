@@ -223,7 +223,7 @@ func numbered(n int, format string) []string {
 
 // A standard that is wrong in many places says so at once, in the order of the file.
 func TestLoadReportsEverything(t *testing.T) {
-	_, err := standard.Load("s.yaml", []byte(`id: x
+	_, _, err := standard.Load("s.yaml", []byte(`id: x
 timeZone: Mars
 fit:
   maxPoints: -1

@@ -38,17 +38,17 @@ func Parse(file string, text []byte) (*handoffv1.StandardSpec, error) {
 }
 
 // Load parses and compiles a standard, so that every problem has its line.
-func Load(file string, text []byte) (*Compiled, error) {
+func Load(file string, text []byte) (*handoffv1.StandardSpec, *Compiled, error) {
 	spec, lines, err := parse(file, text)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	compiled, err := Compile(spec)
 	var problems Problems
 	if errors.As(err, &problems) {
-		return nil, lines.locate(file, problems)
+		return nil, nil, lines.locate(file, problems)
 	}
-	return compiled, err
+	return spec, compiled, err
 }
 
 func parse(file string, text []byte) (*handoffv1.StandardSpec, lines, error) {

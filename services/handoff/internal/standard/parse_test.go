@@ -159,7 +159,7 @@ func shipped(t testing.TB) map[string][]byte {
 
 func TestShippedStandardsCompile(t *testing.T) {
 	for file, text := range shipped(t) {
-		if _, err := standard.Load(file, text); err != nil {
+		if _, _, err := standard.Load(file, text); err != nil {
 			t.Error(err)
 		}
 	}
@@ -172,7 +172,7 @@ func FuzzParse(f *testing.F) {
 	f.Add([]byte("- - - {a: ["))
 	f.Add([]byte("id: \"\\0\\u0007\""))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		c, err := standard.Load("f.yaml", text)
+		_, c, err := standard.Load("f.yaml", text)
 		if err != nil {
 			var problems standard.Problems
 			if !errors.As(err, &problems) {
@@ -185,7 +185,7 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		again, err := standard.Load("f.yaml", text)
+		_, again, err := standard.Load("f.yaml", text)
 		if err != nil || again.Version != c.Version {
 			t.Fatalf("read again: %v, %v; want %s", again, err, c.Version)
 		}

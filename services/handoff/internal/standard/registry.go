@@ -120,11 +120,7 @@ func (r *Registry) Bootstrap(ctx context.Context, file string, yaml []byte) erro
 	if err != nil || len(standards) > 0 {
 		return err
 	}
-	spec, err := Parse(file, yaml)
-	if err != nil {
-		return err
-	}
-	c, err := Load(file, yaml)
+	spec, c, err := Load(file, yaml)
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -174,10 +175,8 @@ func (a *Act) apply(tx *sqldb.Tx, h *handoffv1.Handoff, t track, moment time.Tim
 }
 
 func (a *Act) allowed(is handoffv1.Handoff_State) error {
-	for _, wanted := range wantedStates[a.Cause] {
-		if is == wanted {
-			return nil
-		}
+	if slices.Contains(wantedStates[a.Cause], is) {
+		return nil
 	}
 	return &StateError{Is: is, Wanted: wantedStates[a.Cause]}
 }

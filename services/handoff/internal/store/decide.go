@@ -207,7 +207,7 @@ func (b *batch) admit(leads []*Lead, order []int, activeIn func(*sqldb.Tx) (map[
 func (b *batch) read(leads []*Lead) error {
 	b.tracks, b.verdicts = map[key]track{}, map[key]verdict{}
 	err := selectIn(b.tx,
-		`SELECT lead_id, track, stage, cycle, stirred, rest_time, handoff_id FROM tracks WHERE lead_id IN (`, ``,
+		`SELECT lead_id, track, stage, cycle, stirred, rest_time, handoff_id FROM tracks WHERE lead_id IN (`,
 		b.ids, func(rows *sql.Rows) error {
 			t, err := scanTrack(rows)
 			b.tracks[key{t.lead, t.name}] = t
@@ -218,7 +218,7 @@ func (b *batch) read(leads []*Lead) error {
 	}
 	err = selectIn(b.tx,
 		`SELECT lead_id, standard_id, version, verdict, reasons_hash, fit_class, engagement_band, decision_id
-		FROM verdicts WHERE lead_id IN (`, ``,
+		FROM verdicts WHERE lead_id IN (`,
 		b.ids, func(rows *sql.Rows) error {
 			var k key
 			var v verdict
@@ -243,7 +243,7 @@ func (b *batch) readCaptures(leads []*Lead) error {
 			ids = append(ids, l.ID)
 		}
 	}
-	return selectIn(b.tx, `SELECT lead_id, standard_id, evidence FROM verdicts WHERE lead_id IN (`, ``,
+	return selectIn(b.tx, `SELECT lead_id, standard_id, evidence FROM verdicts WHERE lead_id IN (`,
 		ids, func(rows *sql.Rows) error {
 			var k key
 			var blob []byte

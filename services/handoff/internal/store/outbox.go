@@ -9,6 +9,9 @@ import (
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
+// Source of the activities that ingest is told of.
+const Source = "assay:handoff"
+
 // Telling is an activity that ingest is still to be told of.
 type Telling struct {
 	// ActivityID is stable, so that telling it twice changes nothing.
@@ -65,7 +68,7 @@ func (s *Store) ClaimTellings(ctx context.Context, lease time.Duration, limit in
 			ids[i], index[l.Key[0]] = l.Key[0], i
 			tellings[i].lease = l
 		}
-		return selectIn(tx, `SELECT activity_id, lead_id, type, occurred_time, properties FROM outbox WHERE activity_id IN (`, ``,
+		return selectIn(tx, `SELECT activity_id, lead_id, type, occurred_time, properties FROM outbox WHERE activity_id IN (`,
 			ids, func(rows *sql.Rows) error {
 				var t Telling
 				var at int64

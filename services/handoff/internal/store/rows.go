@@ -41,14 +41,14 @@ func insertReturning(tx *sqldb.Tx, head string, columns int, tail string, values
 	})
 }
 
-// selectIn reads the rows of some ids: query ends on `IN (`, tail begins after `)`.
-func selectIn(tx *sqldb.Tx, query, tail string, ids []string, scan func(*sql.Rows) error) error {
+// selectIn reads the rows of some ids: query ends on `IN (`.
+func selectIn(tx *sqldb.Tx, query string, ids []string, scan func(*sql.Rows) error) error {
 	return chunks(len(ids), func(from, to int) error {
 		args := make([]any, 0, to-from)
 		for _, id := range ids[from:to] {
 			args = append(args, id)
 		}
-		rows, err := tx.Query(query+sqldb.List(1, len(args))+")"+tail, args...)
+		rows, err := tx.Query(query+sqldb.List(1, len(args))+")", args...)
 		return scanAll(rows, err, scan)
 	})
 }
