@@ -12,22 +12,28 @@ import (
 
 // Version of the encodings below. Bytes of another version do not decode: what is
 // stored is derived, and whoever reads it asks for the history again.
-const codecVersion = 1
+const codecVersion = 2
 
 // ErrCorrupt is returned for bytes that are no encoding of this version and model.
 var ErrCorrupt = errors.New("engagement: stored bytes are not of this version and model")
 
+// usualBytes of a rule without its closed buckets, and of what comes before the rules:
+// how much room to make.
+const usualBytes = 40
+
 // AppendState appends the encoding of a state. Equal states are equal bytes. It costs
 // a few bytes for each rule that matched and for each of its days.
 func (c *Compiled) AppendState(b []byte, s *State) []byte {
-	b = append(b, codecVersion)
-	b = appendKey(b, &s.Head)
-	matched := 0
+	matched, size := 0, usualBytes+len(s.Head.Source)+len(s.Head.ID)
 	for i := range s.rules {
-		if s.rules[i].count > 0 {
+		if r := &s.rules[i]; r.count > 0 {
 			matched++
+			size += usualBytes + len(r.buckets.closed)
 		}
 	}
+	b = slices.Grow(b, size)
+	b = append(b, codecVersion)
+	b = appendKey(b, &s.Head)
 	b = binary.AppendUvarint(b, uint64(matched))
 	head := utcDay(s.Head.Micros)
 	for i := range s.rules {
@@ -52,23 +58,11 @@ func (r *ruleState) append(b []byte, each points.Points, micros, head int64) []b
 	if r.used > 0 {
 		b = binary.AppendVarint(b, r.period)
 	}
-	b = binary.AppendUvarint(b, uint64(len(r.buckets)))
-	for i := len(r.buckets) - 1; i >= 0; i-- { // newest first: ages are small
-		k := &r.buckets[i]
-		b = binary.AppendUvarint(b, uint64(head-k.day))
-		// Most days every match counted: then the points need no saying.
-		if k.counted == points.Points(k.matches)*each {
-			b = binary.AppendUvarint(b, uint64(k.matches)<<1)
-		} else {
-			b = binary.AppendUvarint(b, uint64(k.matches)<<1|1)
-			b = binary.AppendVarint(b, int64(k.counted))
-		}
-		head = k.day
-	}
-	return b
+	return r.buckets.append(b, each, head)
 }
 
 // DecodeState reads what AppendState wrote. No bytes are the state before any entry.
+// The state shares the bytes, and never writes to them.
 func (c *Compiled) DecodeState(b []byte) (State, error) {
 	if len(b) == 0 {
 		return State{}, nil
@@ -102,27 +96,7 @@ func (d *decoder) rule(each points.Points, micros, head int64) ruleState {
 	if r.used = d.natural(); r.used > 0 {
 		r.period = d.int()
 	}
-	n := d.count(2)
-	if n == 0 {
-		return r
-	}
-	r.buckets = make([]bucket, n, n+1) // room for the day that usually comes
-	for i := n - 1; i >= 0; i-- {
-		age := d.natural()
-		if i < n-1 && age == 0 {
-			d.fail()
-		}
-		head -= age
-		matches := d.positive()
-		k := bucket{day: head, matches: matches >> 1, counted: points.Points(matches>>1) * each}
-		if matches&1 != 0 {
-			k.counted = points.Points(d.int())
-		}
-		if k.matches == 0 {
-			d.fail()
-		}
-		r.buckets[i] = k
-	}
+	r.buckets = d.buckets(each, head)
 	return r
 }
 
@@ -408,6 +382,10 @@ func (d *decoder) uint() uint64 {
 		d.at++
 		return uint64(d.data[d.at-1])
 	}
+	return d.long()
+}
+
+func (d *decoder) long() uint64 {
 	v, n := binary.Uvarint(d.data[d.at:])
 	if n <= 0 {
 		d.fail()
@@ -418,13 +396,8 @@ func (d *decoder) uint() uint64 {
 }
 
 func (d *decoder) int() int64 {
-	v, n := binary.Varint(d.data[d.at:])
-	if n <= 0 {
-		d.fail()
-		return 0
-	}
-	d.at += n
-	return v
+	v := d.uint()
+	return int64(v>>1) ^ -int64(v&1)
 }
 
 // natural reads a number from 0.

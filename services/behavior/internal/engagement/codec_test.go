@@ -14,7 +14,7 @@ import (
 )
 
 var unexported = cmp.Options{
-	cmp.AllowUnexported(State{}, ruleState{}, bucket{}, Profile{}, attributeValue{}, instant{}),
+	cmp.AllowUnexported(State{}, ruleState{}, buckets{}, bucket{}, Profile{}, attributeValue{}, instant{}),
 	cmpopts.IgnoreFields(State{}, "touched"), cmpopts.IgnoreFields(Match{}, "Limited"), cmpopts.EquateEmpty(),
 }
 
@@ -128,7 +128,11 @@ func TestStateIsBounded(t *testing.T) {
 			Matches: []Match{{Rule: 0, Points: 100}, {Rule: 1, Points: 100}, {Rule: 2, Points: 100}},
 		})
 		size = max(size, len(c.AppendState(nil, &state)))
-		kept = max(kept, len(state.rules[0].buckets)+len(state.rules[1].buckets)+len(state.rules[2].buckets))
+		days := 0
+		for i := range state.rules {
+			days += daysOf(c, &state, i)
+		}
+		kept = max(kept, days)
 	}
 	// Four points a day that halve daily are nothing after ten days.
 	if kept != 7+10+30 {
@@ -137,6 +141,18 @@ func TestStateIsBounded(t *testing.T) {
 	if size > 400 {
 		t.Errorf("%d bytes", size)
 	}
+}
+
+// daysOf counts the buckets of a rule.
+func daysOf(c *Compiled, s *State, rule int) (n int) {
+	b := &s.rules[rule].buckets
+	if b.newest.matches > 0 {
+		n++
+	}
+	for d := (decoder{data: b.closed}); d.left() > 0; n++ {
+		d.closed(0, c.rules[rule].points)
+	}
+	return n
 }
 
 // Few states are kept, the young ones densely, and none that was given up is missed.

@@ -78,30 +78,39 @@ func (c *Compiled) Score(s *State, micros int64) Score {
 	score.Contributions = make([]Contribution, 0, lines)
 	score.Counts = make([]Count, 0, counts)
 	within := make([]int64, counts*len(c.windows))
+	// read returns what is left of a rule's points, and counts its matches.
+	read := func(i int) points.Points {
+		rule, r := &c.rules[i], &s.rules[i]
+		if r.count == 0 {
+			return 0
+		}
+		count := Count{Rule: rule.id, Count: r.count, LastMicros: r.last}
+		if n := len(c.windows); n > 0 {
+			count.Within, within = within[:n:n], within[n:]
+		}
+		score.Counts = append(score.Counts, count)
+		left := r.buckets.read(rule, today, c.windows, count.Within)
+		if rule.fade.never {
+			return r.given - r.limited
+		}
+		return left
+	}
+	signals := 0 // begin after the rules
 	for g := range c.groups {
 		group := &c.groups[g]
 		var sum points.Points
 		for i := group.first; i < group.end; i++ {
-			sum += c.scoreRule(&score, &c.rules[i], &s.rules[i], group.id, today)
-			s.touched += len(s.rules[i].buckets)
+			sum += score.rule(&c.rules[i], &s.rules[i], group.id, read(i))
 		}
 		sum += score.cap(group.cap, sum, group.id, group.id, group.capped)
 		score.Points += sum
+		signals = group.end
+	}
+	for i := signals; i < len(s.rules); i++ {
+		read(i)
 	}
 	score.Points += score.cap(c.cap, score.Points, Total, "", c.capped)
 	score.Band = c.band(score.Points)
-	for i := range s.rules {
-		r := &s.rules[i]
-		if r.count == 0 {
-			continue
-		}
-		count := Count{Rule: c.rules[i].id, Count: r.count, LastMicros: r.last}
-		if n := len(c.windows); n > 0 {
-			count.Within, within = within[:n:n], within[n:]
-			r.within(c.windows, today, count.Within)
-		}
-		score.Counts = append(score.Counts, count)
-	}
 	return score
 }
 
@@ -117,8 +126,9 @@ func (c *Compiled) sizes(s *State) (lines, counts int) {
 	return lines, counts
 }
 
-// scoreRule adds the lines of one rule and returns their sum.
-func (c *Compiled) scoreRule(score *Score, rule *compiledRule, r *ruleState, group string, today int64) points.Points {
+// rule adds the lines of one rule, of whose points some are left, and returns their
+// sum.
+func (score *Score) rule(rule *compiledRule, r *ruleState, group string, left points.Points) points.Points {
 	if r.count == 0 {
 		return 0
 	}
@@ -135,16 +145,8 @@ func (c *Compiled) scoreRule(score *Score, rule *compiledRule, r *ruleState, gro
 		limited := &score.Contributions[len(score.Contributions)-1]
 		limited.Count, limited.LastMicros = r.limitedCount, r.lastLimited
 	}
-	counted := r.given - r.limited
-	left := counted
-	if !rule.fade.never {
-		left = 0
-		for _, b := range r.buckets {
-			left += rule.fade.left(b.counted, today-b.day)
-		}
-		if left != counted {
-			add(Faded, left-counted, rule.faded)
-		}
+	if counted := r.given - r.limited; left != counted {
+		add(Faded, left-counted, rule.faded)
 	}
 	if rule.cap == nil {
 		return left
@@ -166,16 +168,6 @@ func (score *Score) cap(limit *points.Points, sum points.Points, rule, group, de
 		Rule: rule, Group: group, Line: Capped, Points: over, Description: description,
 	})
 	return over
-}
-
-// within counts matches in each window, given in ascending order.
-func (r *ruleState) within(windows []int64, today int64, counts []int64) {
-	for i := len(r.buckets) - 1; i >= 0; i-- {
-		age := today - r.buckets[i].day
-		for w := len(windows) - 1; w >= 0 && age < windows[w]; w-- {
-			counts[w] += r.buckets[i].matches
-		}
-	}
 }
 
 // band returns the first band whose edge the score reaches.

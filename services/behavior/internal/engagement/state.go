@@ -1,10 +1,6 @@
 package engagement
 
-import (
-	"slices"
-
-	"github.com/assay-hq/assay/services/internal/points"
-)
+import "github.com/assay-hq/assay/services/internal/points"
 
 // Match is a rule or signal that an activity matched.
 type Match struct {
@@ -55,16 +51,8 @@ type ruleState struct {
 	last, lastLimited int64
 	// used is how many matches counted in the current period of the repeat limit.
 	period, used int64
-	// buckets by day, oldest first, within the rule's horizon of the head.
-	buckets []bucket
-}
-
-// bucket is the matches of one rule on one UTC day.
-type bucket struct {
-	day     int64
-	matches int64
-	// counted points, what the limit withheld aside.
-	counted points.Points
+	// buckets by day, within the rule's horizon of the head.
+	buckets buckets
 }
 
 // Step folds one entry in. Entries come in the order of their keys.
@@ -89,11 +77,10 @@ func (c *Compiled) Step(s *State, e *Entry) {
 			continue
 		}
 		s.touched++
-		if n := len(r.buckets); n == 0 || r.buckets[n-1].day != today {
-			s.touched += r.prune(rule, today)
-			r.buckets = append(r.buckets, bucket{day: today})
+		if r.buckets.newest.day != today {
+			s.touched += r.buckets.prune(rule, today)
 		}
-		b := &r.buckets[len(r.buckets)-1]
+		b := r.buckets.on(today, rule.points)
 		b.matches++
 		if !m.Limited {
 			b.counted += m.Points
@@ -117,40 +104,12 @@ func (c *Compiled) overLimit(rule *compiledRule, r *ruleState, micros int64) boo
 	return false
 }
 
-// prune forgets the oldest buckets that no later instant can read: they are older
-// than the horizon, or have faded to nothing and are too old to be counted. What is
-// nothing after its day stays nothing, so it does not matter when it is forgotten.
-func (r *ruleState) prune(rule *compiledRule, today int64) int {
-	n := 0
-	for ; n < len(r.buckets); n++ {
-		age := today - r.buckets[n].day
-		if age < 1 || age < rule.counted || age < rule.horizon && rule.fade.left(r.buckets[n].counted, age) != 0 {
-			break
-		}
-	}
-	if n > 0 {
-		// Move down instead of slicing off, so that the memory before is not kept.
-		r.buckets = append(r.buckets[:0], r.buckets[n:]...)
-	}
-	return n
-}
-
 // Advance makes what happens by itself up to an instant, which is not before the
 // head: what no later instant can read is forgotten. A state is stored advanced to
 // its head, so that equal histories are equal bytes.
 func (c *Compiled) Advance(s *State, micros int64) {
 	today := utcDay(micros)
 	for i := range s.rules {
-		s.touched += s.rules[i].prune(&c.rules[i], today)
+		s.touched += s.rules[i].buckets.prune(&c.rules[i], today)
 	}
-}
-
-// Clone returns a copy that shares nothing.
-func (s *State) Clone() State {
-	clone := *s
-	clone.rules = slices.Clone(s.rules)
-	for i := range clone.rules {
-		clone.rules[i].buckets = slices.Clone(clone.rules[i].buckets)
-	}
-	return clone
 }
