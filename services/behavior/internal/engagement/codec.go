@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"hash/crc32"
 	"slices"
 
 	"github.com/assay-hq/assay/services/internal/points"
@@ -31,6 +32,7 @@ func (c *Compiled) AppendState(b []byte, s *State) []byte {
 			size += usualBytes + len(r.buckets.closed)
 		}
 	}
+	first := len(b)
 	b = slices.Grow(b, size)
 	b = append(b, codecVersion)
 	b = appendKey(b, &s.Head)
@@ -42,8 +44,14 @@ func (c *Compiled) AppendState(b []byte, s *State) []byte {
 			b = r.append(b, c.rules[i].points, s.Head.Micros, head)
 		}
 	}
-	return b
+	return binary.LittleEndian.AppendUint32(b, checksum(b[first:]))
 }
+
+// checksum of a state. Most of a state is copied from one encoding to the next without
+// being looked at, so whatever harms its bytes would be noticed by nothing else.
+func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func (r *ruleState) append(b []byte, each points.Points, micros, head int64) []byte {
 	b = binary.AppendUvarint(b, uint64(r.count))
@@ -67,8 +75,9 @@ func (c *Compiled) DecodeState(b []byte) (State, error) {
 	if len(b) == 0 {
 		return State{}, nil
 	}
-	d := decoder{data: b}
-	if d.byte() != codecVersion {
+	body := b[:max(len(b)-crc32.Size, 0)]
+	d := decoder{data: body}
+	if d.byte() != codecVersion || binary.LittleEndian.Uint32(b[len(body):]) != checksum(body) {
 		return State{}, ErrCorrupt
 	}
 	s := State{Head: d.key(), rules: make([]ruleState, len(c.rules))}
