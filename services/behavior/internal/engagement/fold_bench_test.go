@@ -154,37 +154,43 @@ func BenchmarkOneMore(b *testing.B) {
 }
 
 // BenchmarkGrowth is one more activity in order on a history at rest, of every type in
-// turn, and the score after it: what must cost the same however long the history is.
-// Its lines are a table by length.
+// turn: alone, and with the score after it. Alone it costs the same however long the
+// history is; the score reads each day that still counts, and no more of them than the
+// model's horizons hold. Its lines are a table by length.
 func BenchmarkGrowth(b *testing.B) {
 	c := mustCompile(b, twentyRules())
-	for _, n := range []int{10, 100, 1000, 10000} {
-		facts := busyLead(n)
-		record, _ := atRest(b, c, facts)
-		next := make([]engagement.Fact, len(benchTypes))
-		for i, t := range benchTypes {
-			next[i] = facts[n]
-			next[i].ID, next[i].Type = "one more", t
-			next[i].Micros += time.Hour.Microseconds()
-		}
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			b.ReportAllocs()
-			for i := 0; b.Loop(); i++ {
-				at := i % len(next)
-				h, err := c.OpenHistory(record)
-				if err != nil {
-					b.Fatal(err)
-				}
-				if _, err := h.Apply(next[at:at+1], nil, nil); err != nil {
-					b.Fatal(err)
-				}
-				h.Record()
-				if _, err := h.Score(next[at].Micros, nil); err != nil {
-					b.Fatal(err)
-				}
+	for _, scored := range []bool{false, true} {
+		for _, n := range []int{10, 100, 1000, 10000} {
+			facts := busyLead(n)
+			record, _ := atRest(b, c, facts)
+			next := make([]engagement.Fact, len(benchTypes))
+			for i, t := range benchTypes {
+				next[i] = facts[n]
+				next[i].ID, next[i].Type = "one more", t
+				next[i].Micros += time.Hour.Microseconds()
 			}
-			b.ReportMetric(float64(len(record.State)), "state-B")
-		})
+			b.Run(fmt.Sprintf("scored=%t/%d", scored, n), func(b *testing.B) {
+				b.ReportAllocs()
+				for i := 0; b.Loop(); i++ {
+					at := i % len(next)
+					h, err := c.OpenHistory(record)
+					if err != nil {
+						b.Fatal(err)
+					}
+					if _, err := h.Apply(next[at:at+1], nil, nil); err != nil {
+						b.Fatal(err)
+					}
+					h.Record()
+					if !scored {
+						continue
+					}
+					if _, err := h.Score(next[at].Micros, nil); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(len(record.State)), "state-B")
+			})
+		}
 	}
 }
 
