@@ -19,6 +19,8 @@ import (
 	"time"
 
 	_ "github.com/jackc/pgx/v5/stdlib" // driver "pgx"
+
+	"github.com/assay-hq/assay/services/test/debian"
 )
 
 // PostgresOptions says how a PostgreSQL server is started.
@@ -194,52 +196,17 @@ func (s *server) ownership() (*syscall.SysProcAttr, error) {
 	return attr, nil
 }
 
-const install = "apt-get install -y --no-install-recommends postgresql-15"
-
 // binaries returns the folder of PostgreSQL's programs and installs them where they
 // are missing and that may be done.
 func binaries() (string, error) {
-	if bin := findBinaries(); bin != "" {
-		return bin, nil
-	}
-	missing := fmt.Errorf("dbtest: PostgreSQL is not installed; run: %s", install)
-	if _, err := exec.LookPath("apt-get"); err != nil || os.Geteuid() != 0 {
-		return "", missing
-	}
-	// Test processes of several packages may come here at the same moment.
-	args := append(strings.Fields(install), "-o", "DPkg::Lock::Timeout=300")
-	out, err := apt(args)
+	path, err := debian.Find("initdb", "postgresql-15", "/usr/lib/postgresql/*/bin/initdb")
 	if err != nil {
-		if out, err := apt([]string{"apt-get", "update", "-o", "DPkg::Lock::Timeout=300"}); err != nil {
-			return "", fmt.Errorf("%w\n%s", missing, out)
-		}
-		out, err = apt(args)
+		return "", fmt.Errorf("dbtest: %w", err)
 	}
-	if bin := findBinaries(); err == nil && bin != "" {
-		return bin, nil
+	if path, err = filepath.EvalSymlinks(path); err != nil { // the others are beside the real file
+		return "", fmt.Errorf("dbtest: %w", err)
 	}
-	return "", fmt.Errorf("%w\n%s", missing, out)
-}
-
-func apt(args []string) ([]byte, error) {
-	cmd := exec.Command(args[0], args[1:]...)
-	cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-	return cmd.CombinedOutput()
-}
-
-func findBinaries() string {
-	if path, err := exec.LookPath("postgres"); err == nil {
-		if path, err = filepath.EvalSymlinks(path); err == nil { // initdb lives beside the real file
-			if _, err := os.Stat(filepath.Join(filepath.Dir(path), "initdb")); err == nil {
-				return filepath.Dir(path)
-			}
-		}
-	}
-	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
-	if len(found) == 0 {
-		return ""
-	}
-	return filepath.Dir(found[len(found)-1])
+	return filepath.Dir(path), nil
 }
 
 // removeLeftovers removes the folders of test processes that were killed; their
