@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"sync"
 	"time"
 )
@@ -16,32 +15,29 @@ var ErrClosed = errors.New("sqldb: committer is closed")
 // idle committer commits an item at once; what arrives while a commit is running
 // goes into the next one together.
 //
-// On SQLite there is one lane, the writer. On PostgreSQL there are several, and
-// items with the same key ([Key]) go through the same lane so that they do not wait
-// for each other's locks.
+// There is one transaction at a time, on PostgreSQL too: a larger batch costs less than
+// a second transaction that waits for the locks of the first.
 type Committer[T any] struct {
 	db       *DB
 	name     string
 	apply    func(tx *Tx, items []T) []error
 	o        committerOptions
 	size     func(T) int
-	key      func(T) string
-	seed     maphash.Seed
-	lanes    []chan *submission[T]
+	queue    chan *submission[T]
 	mu       sync.RWMutex // closed is set while no Submit is sending
 	closed   bool
-	finished sync.WaitGroup
+	finished chan struct{}
 }
 
 type submission[T any] struct {
 	item T
-	done chan error // buffered: the lane never waits for a caller that left
+	done chan error // buffered: nobody waits for a caller that left
 }
 
 type committerOptions struct {
-	maxItems, maxBytes, lanes int
-	size, key                 any
-	onCommit                  func(items int, took time.Duration, err error)
+	maxItems, maxBytes int
+	size               any
+	onCommit           func(items int, took time.Duration, err error)
 }
 
 // CommitterOption changes how a [Committer] batches.
@@ -54,17 +50,6 @@ func MaxItems(n int) CommitterOption { return func(o *committerOptions) { o.maxI
 // Default: no limit. size must take the committer's item type.
 func MaxBytes[T any](n int, size func(T) int) CommitterOption {
 	return func(o *committerOptions) { o.maxBytes, o.size = n, size }
-}
-
-// Lanes sets how many transactions run side by side on PostgreSQL. Default 4. On
-// SQLite there is always one.
-func Lanes(n int) CommitterOption { return func(o *committerOptions) { o.lanes = n } }
-
-// Key says which items would lock the same rows; they go through one lane, in the
-// order they were submitted. Default: any lane. key must take the committer's item
-// type.
-func Key[T any](key func(T) string) CommitterOption {
-	return func(o *committerOptions) { o.key = key }
 }
 
 // OnCommit is told of each transaction: how many items it had, how long it took from
@@ -101,8 +86,8 @@ func All(n int, err error) []error {
 // them only if Submit returned nil.
 func NewCommitter[T any](db *DB, name string, apply func(tx *Tx, items []T) []error, opts ...CommitterOption) *Committer[T] {
 	c := &Committer[T]{
-		db: db, name: name, apply: apply, seed: maphash.MakeSeed(),
-		o: committerOptions{maxItems: 256, lanes: 4},
+		db: db, name: name, apply: apply, finished: make(chan struct{}),
+		o: committerOptions{maxItems: 256},
 	}
 	for _, opt := range opts {
 		opt(&c.o)
@@ -110,23 +95,8 @@ func NewCommitter[T any](db *DB, name string, apply func(tx *Tx, items []T) []er
 	if c.o.size != nil {
 		c.size = c.o.size.(func(T) int)
 	}
-	if c.o.key != nil {
-		c.key = c.o.key.(func(T) string)
-	}
-	if db.dialect == SQLite {
-		c.o.lanes = 1
-	}
-	queues := 1 // keyless lanes share one queue: whichever is free takes the next
-	if c.key != nil {
-		queues = c.o.lanes
-	}
-	for range queues {
-		c.lanes = append(c.lanes, make(chan *submission[T], 2*c.o.maxItems))
-	}
-	for i := range c.o.lanes {
-		c.finished.Add(1)
-		go c.run(c.lanes[i%queues])
-	}
+	c.queue = make(chan *submission[T], 2*c.o.maxItems)
+	go c.run()
 	return c
 }
 
@@ -138,11 +108,7 @@ func (c *Committer[T]) Submit(ctx context.Context, item T) error {
 		return err
 	}
 	s := &submission[T]{item: item, done: make(chan error, 1)}
-	lane := c.lanes[0]
-	if c.key != nil {
-		lane = c.lanes[maphash.String(c.seed, c.key(item))%uint64(len(c.lanes))]
-	}
-	if err := c.send(ctx, lane, s); err != nil {
+	if err := c.send(ctx, s); err != nil {
 		return err
 	}
 	select {
@@ -153,27 +119,22 @@ func (c *Committer[T]) Submit(ctx context.Context, item T) error {
 	}
 }
 
-func (c *Committer[T]) send(ctx context.Context, lane chan<- *submission[T], s *submission[T]) error {
+func (c *Committer[T]) send(ctx context.Context, s *submission[T]) error {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	if c.closed {
 		return ErrClosed
 	}
 	select {
-	case lane <- s:
+	case c.queue <- s:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// Queued returns how many items wait for a lane. For metrics.
-func (c *Committer[T]) Queued() (n int) {
-	for _, lane := range c.lanes {
-		n += len(lane)
-	}
-	return n
-}
+// Queued returns how many items wait for a transaction. For metrics.
+func (c *Committer[T]) Queued() int { return len(c.queue) }
 
 // Close commits what was submitted and stops. Later submissions fail with
 // [ErrClosed].
@@ -181,30 +142,28 @@ func (c *Committer[T]) Close() {
 	c.mu.Lock()
 	if !c.closed {
 		c.closed = true
-		for _, lane := range c.lanes {
-			close(lane)
-		}
+		close(c.queue)
 	}
 	c.mu.Unlock()
-	c.finished.Wait()
+	<-c.finished
 }
 
-// run is one lane: take one, take what else is there, commit, tell each.
-func (c *Committer[T]) run(queue <-chan *submission[T]) {
-	defer c.finished.Done()
+// run takes one, takes what else is there, commits, tells each, until the queue ends.
+func (c *Committer[T]) run() {
+	defer close(c.finished)
 	batch := make([]*submission[T], 0, c.o.maxItems)
-	for first := range queue {
-		batch = c.gather(append(batch[:0], first), queue)
+	for first := range c.queue {
+		batch = c.gather(append(batch[:0], first))
 		c.commit(batch)
 		clear(batch)
 	}
 }
 
-func (c *Committer[T]) gather(batch []*submission[T], queue <-chan *submission[T]) []*submission[T] {
+func (c *Committer[T]) gather(batch []*submission[T]) []*submission[T] {
 	bytes := c.sizeOf(batch[0])
 	for len(batch) < c.o.maxItems && (c.o.maxBytes == 0 || bytes < c.o.maxBytes) {
 		select {
-		case s, open := <-queue:
+		case s, open := <-c.queue:
 			if !open {
 				return batch
 			}
@@ -258,7 +217,7 @@ func (c *Committer[T]) transact(batch []*submission[T]) (errs []error, err error
 	}
 	begin := time.Now()
 	defer func() {
-		if p := recover(); p != nil { // a lane outlives a bug in apply
+		if p := recover(); p != nil { // the others outlive a bug in apply
 			errs, err = nil, fmt.Errorf("sqldb: committer %s: panic: %v", c.name, p)
 		}
 		if c.o.onCommit != nil {

@@ -48,7 +48,7 @@ func TestCommitterBatchesWhatArrivesMeanwhile(t *testing.T) {
 		c := sqldb.NewCommitter(db, "test", func(tx *sqldb.Tx, items []string) []error {
 			g.pass()
 			return store(tx, items)
-		}, sqldb.Lanes(1), sqldb.MaxItems(64), sqldb.OnCommit(func(n int, _ time.Duration, _ error) { sizes = append(sizes, n) }))
+		}, sqldb.MaxItems(64), sqldb.OnCommit(func(n int, _ time.Duration, _ error) { sizes = append(sizes, n) }))
 		var submitted sync.WaitGroup
 		submit := func(item string) {
 			submitted.Go(func() {
@@ -88,7 +88,7 @@ func TestCommitterBadItemAloneFails(t *testing.T) {
 		c := sqldb.NewCommitter(db, "test", func(tx *sqldb.Tx, items []string) []error {
 			g.pass()
 			return store(tx, items)
-		}, sqldb.Lanes(1))
+		})
 		defer c.Close()
 		results := make(chan error, 1)
 		go func() { results <- c.Submit(t.Context(), "first") }()
@@ -132,7 +132,7 @@ func TestCommitterRejectedItemLeavesTheBatch(t *testing.T) {
 				}
 			}
 			return errs
-		}, sqldb.Lanes(1))
+		})
 		defer c.Close()
 		var submitted sync.WaitGroup
 		submit := func(item string, want error) {
@@ -163,7 +163,7 @@ func TestCommitterCallerThatLeavesCancelsNobody(t *testing.T) {
 			errs := store(tx, items)
 			g.pass() // in the middle of the transaction
 			return errs
-		}, sqldb.Lanes(1))
+		})
 		ctx, cancel := context.WithCancel(t.Context())
 		left := make(chan error, 1)
 		go func() { left <- c.Submit(ctx, "leaver") }()
@@ -200,11 +200,14 @@ func TestCommitterOutlivesAPanic(t *testing.T) {
 	}
 }
 
-func TestCommitterKeepsTheOrderOfAKey(t *testing.T) {
+func TestCommitterBoundsABatchByItsSize(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, open func(string, sqldb.Sync) *sqldb.DB) {
 		db := openMigrated(t, open)
 		type bump struct{ lead string }
 		c := sqldb.NewCommitter(db, "test", func(tx *sqldb.Tx, items []bump) []error {
+			if len(items) > 3 {
+				t.Errorf("%d items of one byte in a transaction of 3", len(items))
+			}
 			for _, b := range items {
 				_, err := tx.Exec(`INSERT INTO leads (id, n) VALUES ($1, 1) ON CONFLICT (id) DO UPDATE SET n = leads.n + 1`, b.lead)
 				if err != nil {
@@ -212,7 +215,7 @@ func TestCommitterKeepsTheOrderOfAKey(t *testing.T) {
 				}
 			}
 			return nil
-		}, sqldb.Key(func(b bump) string { return b.lead }), sqldb.MaxBytes(3, func(bump) int { return 1 }))
+		}, sqldb.MaxBytes(3, func(bump) int { return 1 }))
 		var all sync.WaitGroup
 		for i := range 200 {
 			all.Go(func() {

@@ -47,15 +47,6 @@ func isRetryable(err error) bool {
 	return false
 }
 
-// IsUnique reports whether err is a violated primary key or unique constraint.
-func IsUnique(err error) bool {
-	if state(err) == "23505" {
-		return true
-	}
-	c := code(err)
-	return c == sqlite3.SQLITE_CONSTRAINT_UNIQUE || c == sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY
-}
-
 // IsUnavailable reports whether err says that the store is away or overloaded, so
 // that the same call may succeed later: nothing is wrong with what was asked.
 func IsUnavailable(err error) bool {

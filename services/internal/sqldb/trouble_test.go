@@ -66,7 +66,7 @@ func TestStoreThatIsAway(t *testing.T) {
 		t.Fatal(err)
 	}
 	var transactions int
-	c := sqldb.NewCommitter(db, "test", store, sqldb.Lanes(1), sqldb.OnCommit(func(int, time.Duration, error) { transactions++ }))
+	c := sqldb.NewCommitter(db, "test", store, sqldb.OnCommit(func(int, time.Duration, error) { transactions++ }))
 	stop()
 	var all sync.WaitGroup
 	for i := range 20 {

@@ -76,9 +76,7 @@ type Store struct {
 func Open(db *sqldb.DB, now func() time.Time) *Store {
 	s := &Store{db: db, now: now, known: newIdentityCache()}
 	s.waiters = pending.NewWaiters(s.decisions)
-	// One lane also on PostgreSQL: few leads do most of what is captured, and lanes
-	// that wait for each other's locks are slower than one that batches more.
-	s.committer = sqldb.NewCommitter(db, "capture", s.apply, sqldb.Lanes(1),
+	s.committer = sqldb.NewCommitter(db, "capture", s.apply,
 		sqldb.MaxBytes(4<<20, func(c *Capture) int { return c.size() }))
 	return s
 }
