@@ -130,8 +130,20 @@ func (r *Row) Release(now time.Time) {
 	r.settle(now)
 }
 
-// Fail ends a lease with an error.
+// firstPause is how long a lead waits after its first failure; after each further one
+// four times as long, so that a passing trouble does not use up its attempts at once.
+const firstPause = 250 * time.Millisecond
+
+// Fail ends a lease with an error. The lead is claimed again after a pause, or at once
+// when a new fact arrives.
 func (r *Row) Fail(now time.Time, reason string) {
+	r.fail(now, reason)
+	if r.State == Waiting {
+		r.QueuedAt = now.Add(firstPause << (2 * max(r.Attempts-1, 0))).UnixMicro()
+	}
+}
+
+func (r *Row) fail(now time.Time, reason string) {
 	r.LastError = reason
 	if r.Attempts >= MaxAttempts && r.Claimed == r.Version && r.Owes() {
 		r.State, r.LeaseUntil, r.QueuedAt = Quarantined, 0, 0
@@ -142,7 +154,7 @@ func (r *Row) Fail(now time.Time, reason string) {
 
 // Expire ends a lease whose worker did not come back: the attempt counts, since the
 // lead may be what it died of.
-func (r *Row) Expire(now time.Time) { r.Fail(now, "the lease expired") }
+func (r *Row) Expire(now time.Time) { r.fail(now, "the lease expired") }
 
 // Retry lets a quarantined lead be claimed again, and says whether it was one.
 func (r *Row) Retry(now time.Time) bool {

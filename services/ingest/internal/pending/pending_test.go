@@ -185,11 +185,12 @@ func FuzzParseCaptures(f *testing.F) {
 func TestNothingIsLost(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var (
-			r      pending.Row
-			clock  int
-			waits  = map[int64]int64{} // version → accepted
-			leases []struct{ fence, version int64 }
-			fences = map[int64]bool{}
+			r           pending.Row
+			clock       int
+			waits       = map[int64]int64{} // version → accepted
+			leases      []struct{ fence, version int64 }
+			fences      = map[int64]bool{}
+			pausedUntil int64 // by the last failure
 		)
 		tick := func() time.Time { clock++; return at(clock) }
 		end := func(t *rapid.T) int64 { // a worker comes back, maybe too late
@@ -235,7 +236,15 @@ func TestNothingIsLost(t *testing.T) {
 				}
 			},
 			"release": func(t *rapid.T) { end(t); r.Release(tick()) },
-			"fail":    func(t *rapid.T) { end(t); r.Fail(tick(), "x") },
+			"fail": func(t *rapid.T) {
+				end(t)
+				now := tick()
+				r.Fail(now, "x")
+				if r.State == pending.Waiting && r.QueuedAt <= now.UnixMicro() {
+					t.Fatalf("no pause after a failure: %+v", r)
+				}
+				pausedUntil = r.QueuedAt
+			},
 			"expire": func(t *rapid.T) {
 				if r.State == pending.Leased {
 					r.Expire(tick())
@@ -260,7 +269,7 @@ func TestNothingIsLost(t *testing.T) {
 				if oldest.Accepted != want || oldest.Facts != int64(len(waits)) {
 					t.Fatalf("%d captures since %d wait; want %d since %d", oldest.Facts, oldest.Accepted, len(waits), want)
 				}
-				if r.State == pending.Waiting && r.QueuedAt != want {
+				if r.State == pending.Waiting && r.QueuedAt != want && r.QueuedAt != pausedUntil {
 					t.Fatalf("queued since %d, want %d", r.QueuedAt, want)
 				}
 			},

@@ -174,7 +174,7 @@ func TestActivitiesAreStoredOnce(t *testing.T) {
 		if o := first.Activities[0]; o.State != store.Stored || o.Lead != first.Lead {
 			t.Errorf("the first: %+v", o)
 		}
-		if o := again.Activities[0]; o.State != store.Duplicate || o.Lead != first.Lead || again.Version != 1 {
+		if o := again.Activities[0]; o.State != store.Conflict || o.Lead != first.Lead || again.Version != 1 {
 			t.Errorf("the same of another lead: %+v", again)
 		}
 		var states []store.OutcomeState
@@ -219,7 +219,7 @@ func TestADuplicateMakesNoLead(t *testing.T) {
 		first := f.acts("a@x.example", act("e1", 0))
 		s := subject(email("new@x.example"))
 		s.OnlyActivities, s.Activities = true, append(s.Activities, act("e1", 0))
-		if got := f.capture(s); got.Lead != "" || got.Activities[0].Lead != first.Lead || got.Activities[0].State != store.Duplicate {
+		if got := f.capture(s); got.Lead != "" || got.Activities[0].Lead != first.Lead || got.Activities[0].State != store.Conflict {
 			t.Errorf("%+v", got)
 		}
 		if n := f.count(`SELECT count(*) FROM leads`); n != 1 {

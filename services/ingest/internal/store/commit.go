@@ -388,10 +388,13 @@ func (c *commit) capture(item *Capture) error {
 // subject takes in what is said of one lead. A refusal is the subject's; an error
 // ends the transaction.
 func (c *commit) subject(item *Capture, s *Subject) error {
-	fresh := c.outcomes(s)
 	id := s.Lead
 	if id == "" {
 		id = c.find(s)
+	}
+	fresh, err := c.outcomes(s, c.person[id])
+	if err != nil {
+		return err
 	}
 	w := c.leads[c.person[id]]
 	switch {
@@ -446,8 +449,9 @@ func (c *commit) subject(item *Capture, s *Subject) error {
 	return nil
 }
 
-// outcomes says for each activity whether it is new, and returns how many are.
-func (c *commit) outcomes(s *Subject) (fresh int) {
+// outcomes says for each activity of a person whether it is new, and returns how many
+// are. An id that names what somebody else did is a conflict: two people did two things.
+func (c *commit) outcomes(s *Subject, person string) (fresh int, err error) {
 	s.Result.Activities = make([]Outcome, len(s.Activities))
 	var here map[activityKey]activity.Digest // ids that this subject brings twice
 	for i := range s.Activities {
@@ -469,11 +473,21 @@ func (c *commit) outcomes(s *Subject) (fresh int) {
 			}
 		}
 		s.Result.Activities[i] = Outcome{Duplicate, known.lead}
-		if known.digest != a.Digest {
+		other := false
+		if known.lead != "" && known.lead != person { // empty: of this very call
+			theirs, ok := c.person[known.lead]
+			if !ok {
+				if theirs, err = personOf(c.tx, known.lead); err != nil {
+					return 0, err
+				}
+			}
+			other = theirs != person
+		}
+		if known.digest != a.Digest || other {
 			s.Result.Activities[i].State = Conflict
 		}
 	}
-	return fresh
+	return fresh, nil
 }
 
 func (c *commit) create(id string) *working {
@@ -503,7 +517,7 @@ func (c *commit) profile(item *Capture, s *Subject, id string, w *working) ([]at
 	if len(said) > 0 {
 		now = w.known.profile.Clone()
 		for _, a := range said {
-			fact := attributeFact{a.Key, lead.Place{At: s.Effective.UnixMicro(), Source: s.Source, ID: uuid.Must(uuid.NewV7()).String()}, a.Value}
+			fact := attributeFact{a.Key, lead.Place{At: s.Effective.UnixMicro(), Source: s.Source, ID: factID(a.Key, a.Value)}, a.Value}
 			switch now.Set(a.Key, a.Value, fact.at) {
 			case lead.Unchanged:
 				continue
@@ -581,8 +595,15 @@ func (c *commit) said(s *Subject, w *working) []lead.Attribute {
 	return list
 }
 
-// valueAt returns the value of an attribute just before a fact, `null` if unknown, and
-// where it stands.
+// factID names the fact that an attribute has a value. The sender gives it no id, so
+// it comes from what is said: of two values said for the same instant by the same
+// source the same one wins, whichever arrived first.
+func factID(key string, value []byte) string {
+	return uuid.NewSHA1(uuid.Nil, slices.Concat([]byte(key), []byte{0}, value)).String()
+}
+
+// valueAt returns the value of an attribute as it was with a fact, were that known, or
+// just before it; `null` if unknown; and where it stands.
 // Facts of earlier times are rare: most are said of now.
 func (c *commit) valueAt(w *working, fact attributeFact) (value []byte, best lead.Place, err error) {
 	value = []byte("null")
@@ -596,13 +617,13 @@ func (c *commit) valueAt(w *working, fact attributeFact) (value []byte, best lea
 		if err := result.Scan(&known.at.At, &known.at.Source, &known.at.ID, &known.value); err != nil {
 			return err
 		}
-		if known.at.Compare(fact.at) < 0 && known.at.Compare(best) > 0 {
+		if known.at.Compare(fact.at) <= 0 && known.at.Compare(best) > 0 {
 			best, value = known.at, known.value
 		}
 		return nil
 	})
 	for _, known := range w.late {
-		if known.key == fact.key && known.at.Compare(fact.at) < 0 && known.at.Compare(best) > 0 {
+		if known.key == fact.key && known.at.Compare(fact.at) <= 0 && known.at.Compare(best) > 0 {
 			best, value = known.at, known.value
 		}
 	}

@@ -149,6 +149,10 @@ func TestQuarantine(t *testing.T) {
 		fail := func() (last store.Ended) {
 			for range pending.MaxAttempts {
 				last = f.complete(store.Failed, f.claim(1)...)[0]
+				if len(f.claim(1)) != 0 {
+					t.Fatal("claimed again without a pause")
+				}
+				f.pass(time.Minute)
 			}
 			return last
 		}

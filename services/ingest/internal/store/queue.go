@@ -52,7 +52,7 @@ func (s *Store) Claim(ctx context.Context, n int, lease, wait time.Duration) (cl
 
 // ready looks whether there is anything to claim, without troubling the writer.
 func (s *Store) ready(ctx context.Context) (ready bool, err error) {
-	err = s.db.Read().QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM pending WHERE state = 1)
+	err = s.db.Read().QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM pending WHERE state = 1 AND queued_at <= $1)
 		OR EXISTS (SELECT 1 FROM pending WHERE state = 2 AND lease_until <= $1)`, s.now().UnixMicro()).Scan(&ready)
 	return ready, err
 }
@@ -65,7 +65,7 @@ func (s *Store) claim(ctx context.Context, n int, lease time.Duration) ([]*Claim
 		if err := expire(tx, now, now); err != nil {
 			return err
 		}
-		list, err := readPending(tx, `WHERE p.state = 1 ORDER BY p.queued_at, p.lead_id LIMIT $1`+lockFree(tx.Dialect()), n)
+		list, err := readPending(tx, `WHERE p.state = 1 AND p.queued_at <= $2 ORDER BY p.queued_at, p.lead_id LIMIT $1`+lockFree(tx.Dialect()), n, now.UnixMicro())
 		if err != nil {
 			return err
 		}

@@ -35,7 +35,8 @@ const (
 	ActivityResult_STATE_STORED ActivityResult_State = 1
 	// Was stored before with the same body; nothing changed.
 	ActivityResult_STATE_DUPLICATE ActivityResult_State = 2
-	// The id is taken by an activity with another body, which was kept.
+	// The id is taken by an activity with another body, or of another person, which
+	// was kept.
 	ActivityResult_STATE_CONFLICT ActivityResult_State = 3
 	// Refused; `error_reason`, `error_field` and `error_message` say why.
 	ActivityResult_STATE_REJECTED ActivityResult_State = 4
