@@ -330,7 +330,10 @@ func (r *rowReader) outcome() *ingestv1.Activity {
 		typ = "sales.won"
 	case slices.Contains(o.Lost, cell):
 		typ = "sales.lost"
+	case o.Otherwise == "none":
+		return nil
 	default:
+		r.fail(o.Column, "expected one of the cells that the mapping lists under `won` and `lost`")
 		return nil
 	}
 	return &ingestv1.Activity{Type: typ, Source: r.binding.mapping.Source, OccurredTime: r.occurred(nil)}

@@ -115,6 +115,19 @@ func TestMissingCellsSayNothing(t *testing.T) {
 	}
 }
 
+func TestAnOutcomeInNeitherListMayBeNone(t *testing.T) {
+	mapping := strings.Replace(small, `lost: ["no"]`, `lost: ["no"], otherwise: none`, 1)
+	got, err := bound(t, mapping, smallHeader).Capture([]string{"17", "", "", "", "", "", "", "", "", "perhaps", ""})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range got.GetActivities() {
+		if strings.HasPrefix(a.GetType(), "sales.") {
+			t.Errorf("an outcome was made up: %v", a)
+		}
+	}
+}
+
 func TestABrokenRowNamesItsColumn(t *testing.T) {
 	good := []string{"17", "", "CTO", "250", "Yes", "Hall 3", "2026-05-04", "12.5", "Price", "yes", ""}
 	for name, c := range map[string]struct {
@@ -129,6 +142,7 @@ func TestABrokenRowNamesItsColumn(t *testing.T) {
 		"time":     {6, "May", "Day", "a time"},
 		"above":    {7, "long", "Minutes", "a number"},
 		"type":     {8, "Weather", "Asked", "lists under `types`"},
+		"outcome":  {9, "perhaps", "Deal", "lists under `won` and `lost`"},
 		"utf-8":    {2, "\xff", "Title", "UTF-8"},
 		"nul":      {2, "a\x00b", "Title", "NUL"},
 		"long":     {2, strings.Repeat("x", maxCell+1), "Title", "at most"},
@@ -195,6 +209,7 @@ func TestABrokenMappingNamesThePath(t *testing.T) {
 		"above":           {"source: a\nidentities: [{kind: email, column: E}]\nactivities: [{id: x, type: a.b, when: {column: C, above: many}}]", "line 3"},
 		"property":        {"source: a\nidentities: [{kind: email, column: E}]\nactivities: [{id: x, type: a.b, properties: {p: {}}}]", "expected either `column` or `value`"},
 		"outcome":         {"source: a\nidentities: [{kind: email, column: E}]\noutcome: {column: C}", "expected `won` or `lost`"},
+		"outcome else":    {"source: a\nidentities: [{kind: email, column: E}]\noutcome: {column: C, won: [x], otherwise: lost}", "outcome.otherwise: expected none"},
 		"outcome twice":   {"source: a\nidentities: [{kind: email, column: E}]\noutcome: {column: C, won: [x], lost: [x]}", "under both"},
 		"used and not":    {"source: a\nidentities: [{kind: email, column: E}]\nignored: [E]", `column "E" is also used`},
 		"not a mapping":   {"- a\n- b", "not what was expected"},

@@ -119,8 +119,11 @@ type OutcomeColumn struct {
 	Column string `yaml:"column"`
 	// Won are the cells of a deal that was won.
 	Won []string `yaml:"won"`
-	// Lost are the cells of a deal that was lost. A cell in neither list is open.
+	// Lost are the cells of a deal that was lost.
 	Lost []string `yaml:"lost"`
+	// Otherwise is `none` if a cell in neither list is no outcome yet. Default: the
+	// row is rejected. A missing cell is never an outcome.
+	Otherwise string `yaml:"otherwise"`
 }
 
 var identityKinds = map[string]ingestv1.Identity_Kind{
@@ -232,6 +235,9 @@ func (m *Mapping) check() error {
 		p.column("outcome.column", o.Column)
 		if len(o.Won)+len(o.Lost) == 0 {
 			p.add("outcome: expected `won` or `lost` to list at least one cell")
+		}
+		if o.Otherwise != "" && o.Otherwise != "none" {
+			p.add("outcome.otherwise: expected none, or nothing to reject such rows")
 		}
 		for _, cell := range o.Won {
 			if slices.Contains(o.Lost, cell) {
