@@ -186,6 +186,12 @@ func TestImportHandsOffWhenAsked(t *testing.T) {
 		t.Errorf("accepted twice: exit %d: %s", code, errs)
 	}
 	s.must("handoff", "outcome", name, "sales-qualified")
+	won := s.must("handoff", "outcome", name, "won", "--amount", "12500.00", "--currency", "EUR")
+	for _, want := range []string{"state    WON", "stage    CUSTOMER", "outcome  WON 12500.00 EUR"} {
+		if !strings.Contains(won, want) {
+			t.Errorf("the outcome does not say %q:\n%s", want, won)
+		}
+	}
 	other := object(t, handoffs[1])["name"].(string)
 	if code, _, _ := s.do("handoff", "reject", other); code != exitUsage {
 		t.Errorf("rejected without a reason: exit %d", code)
@@ -298,7 +304,8 @@ func TestExitCodesAndErrors(t *testing.T) {
 		"bad properties":  {[]string{"lead", "capture", "--email", "a@example.com", "-t", "page.viewed={"}, exitUsage, "JSON object"},
 		"no key's role":   {[]string{"key", "create", "--actor", "jane", "--role", "service"}, exitUsage, "manager, admin, auditor\n"},
 		"not found":       {[]string{"lead", "show", "01937b1e-0000-7000-8000-000000000001"}, exitRefused, "does not exist"},
-		"no lead's name":  {[]string{"lead", "show", "17"}, exitRefused, "expected a name"},
+		"no lead's name":  {[]string{"lead", "show", "17"}, exitUsage, "17: expected a lead, leads/ID or ID"},
+		"explain no lead": {[]string{"lead", "explain", "leads/nope"}, exitUsage, "leads/nope: expected a lead, leads/ID or ID"},
 		"no such file":    {[]string{"standard", "publish", "nowhere.yaml"}, exitUsage, "nowhere.yaml"},
 		"server settings": {[]string{"serve", "--services", "ingest,ledger"}, exitUsage, `"ledger" is no service`},
 		"half a split":    {[]string{"serve", "--services", "handoff"}, exitUsage, "expected --peer ingest=HOST:PORT"},

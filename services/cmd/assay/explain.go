@@ -25,12 +25,16 @@ func (c *leadExplainCmd) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	lead, err := leadName(c.Lead)
+	if err != nil {
+		return err
+	}
 	query := url.Values{}
 	if c.Standard != "" {
 		query.Set("standard", "standards/"+strings.TrimPrefix(c.Standard, "standards/"))
 	}
 	var q handoffv1.Qualification
-	line, err := client.Get(ctx, "/v1/"+leadName(c.Lead)+"/qualification", query, &q)
+	line, err := client.Get(ctx, "/v1/"+lead+"/qualification", query, &q)
 	if err != nil {
 		return err
 	}
@@ -56,7 +60,7 @@ func explain(w io.Writer, q *handoffv1.Qualification) error {
 		head.row("handoff", q.GetHandoff())
 	}
 	if o := q.GetOutcome(); o != nil {
-		head.row("outcome", strings.TrimSpace(word(o.GetKind(), "KIND_")+" "+o.GetAmount()+" "+o.GetCurrencyCode()+" "+o.GetReason()))
+		head.row("outcome", outcome(o))
 	}
 	head.row("standard", version(q.GetStandardVersion()))
 	head.row("decided", fmt.Sprintf("%s, as of %s, facts version %d", when(q.GetDecideTime()), when(q.GetAsOfTime()), q.GetFactsVersion()))

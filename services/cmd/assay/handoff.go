@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	"github.com/assay-hq/assay/services/cmd/assay/internal/api"
 )
 
 type handoffCmd struct {
@@ -29,10 +30,6 @@ type handoffListCmd struct {
 
 // Run lists handoffs, page by page.
 func (c *handoffListCmd) Run(ctx context.Context, t *terminal) error {
-	client, err := c.client(t)
-	if err != nil {
-		return err
-	}
 	var terms []string
 	if c.State != "" {
 		state, err := enumNamed(c.State, "STATE_", handoffv1.Handoff_State_value, "--state")
@@ -45,55 +42,30 @@ func (c *handoffListCmd) Run(ctx context.Context, t *terminal) error {
 		terms = append(terms, fmt.Sprintf("queue = %q", c.Queue))
 	}
 	if c.Lead != "" {
-		terms = append(terms, fmt.Sprintf("lead = %q", leadName(c.Lead)))
-	}
-	var tab *table
-	if !c.json() {
-		tab = newTable(t.out, "HANDOFF", "STATE", "QUEUE", "LEAD", "CREATED", "WHY")
-	}
-	query := url.Values{"pageSize": {"1000"}}
-	if len(terms) > 0 {
-		query.Set("filter", strings.Join(terms, " AND "))
-	}
-	for seen := 0; ; {
-		var page handoffv1.ListHandoffsResponse
-		if _, err := client.Get(ctx, "/v1/handoffs", query, &page); err != nil {
-			return err
-		}
-		for _, h := range page.GetHandoffs() {
-			if err := c.print(t, tab, h); err != nil {
-				return err
-			}
-			if seen++; seen == c.Limit {
-				page.NextPageToken = ""
-				break
-			}
-		}
-		if page.GetNextPageToken() == "" {
-			break
-		}
-		query.Set("pageToken", page.GetNextPageToken())
-	}
-	if tab != nil {
-		return tab.flush()
-	}
-	return nil
-}
-
-func (c *handoffListCmd) print(t *terminal, tab *table, h *handoffv1.Handoff) error {
-	if tab == nil {
-		line, err := messageLine(h)
+		lead, err := leadName(c.Lead)
 		if err != nil {
 			return err
 		}
-		return printLine(t.out, line)
+		terms = append(terms, fmt.Sprintf("lead = %q", lead))
 	}
-	var reasons []string
-	for _, r := range h.GetReasons() {
-		reasons = append(reasons, r.GetDescription())
+	query := url.Values{}
+	if len(terms) > 0 {
+		query.Set("filter", strings.Join(terms, " AND "))
 	}
-	tab.row(h.GetName(), word(h.GetState(), "STATE_"), h.GetQueue(), h.GetLead(), when(h.GetCreateTime()), strings.Join(reasons, "; "))
-	return nil
+	return listing[*handoffv1.ListHandoffsResponse, *handoffv1.Handoff]{
+		path:  "/v1/handoffs",
+		query: query,
+		limit: c.Limit,
+		items: (*handoffv1.ListHandoffsResponse).GetHandoffs,
+		head:  []string{"HANDOFF", "STATE", "QUEUE", "LEAD", "CREATED", "WHY"},
+		row: func(h *handoffv1.Handoff) []string {
+			var reasons []string
+			for _, r := range h.GetReasons() {
+				reasons = append(reasons, r.GetDescription())
+			}
+			return []string{h.GetName(), word(h.GetState(), "STATE_"), h.GetQueue(), h.GetLead(), when(h.GetCreateTime()), strings.Join(reasons, "; ")}
+		},
+	}.print(ctx, t, c.connection)
 }
 
 // handoffArg is the handoff a command is about.
@@ -115,18 +87,41 @@ func (c connection) change(ctx context.Context, t *terminal, a handoffArg, verb 
 	if err != nil {
 		return err
 	}
-	if c.json() {
-		return printLine(t.out, line)
+	return c.answer(t, line, func(tab *table) {
+		tab.row("handoff", out.GetName())
+		tab.row("lead", out.GetLead())
+		tab.row("state", word(out.GetState(), "STATE_"))
+		if stage := stageOf(ctx, client, &out); stage != "" {
+			tab.row("stage", stage)
+		}
+		tab.row("owner", orDash(out.GetOwner()))
+		if o := out.GetOutcome(); o != nil {
+			tab.row("outcome", outcome(o))
+		}
+		if out.GetOutcomeReason() != out.GetOutcome().GetReason() {
+			tab.row("reason", out.GetOutcomeReason())
+		}
+	})
+}
+
+// outcome shows what became of a lead: `WON 12500.00 EUR`.
+func outcome(o *handoffv1.Outcome) string {
+	return strings.Join(strings.Fields(word(o.GetKind(), "KIND_")+" "+o.GetAmount()+" "+o.GetCurrencyCode()+" "+o.GetReason()), " ")
+}
+
+// stageOf returns the stage that a handoff's lead is in now, by its latest move in the
+// handoff's track. Empty if it cannot be read: what the command was for is done.
+func stageOf(ctx context.Context, client *api.Client, h *handoffv1.Handoff) string {
+	var page handoffv1.ListStageMovesResponse
+	if _, err := client.Get(ctx, "/v1/"+h.GetLead()+"/stageMoves", nil, &page); err != nil {
+		return ""
 	}
-	tab := newTable(t.out)
-	tab.row("handoff", out.GetName())
-	tab.row("lead", out.GetLead())
-	tab.row("state", word(out.GetState(), "STATE_"))
-	tab.row("owner", orDash(out.GetOwner()))
-	if out.GetOutcomeReason() != "" {
-		tab.row("reason", out.GetOutcomeReason())
+	for _, move := range page.GetStageMoves() {
+		if move.GetTrack() == h.GetTrack() {
+			return word(move.GetToStage(), "LIFECYCLE_STAGE_")
+		}
 	}
-	return tab.flush()
+	return ""
 }
 
 type handoffAcceptCmd struct {

@@ -25,10 +25,6 @@ type keyCreateCmd struct {
 
 // Run creates a key.
 func (c *keyCreateCmd) Run(ctx context.Context, t *terminal) error {
-	client, err := c.client(t)
-	if err != nil {
-		return err
-	}
 	roles := maps.Clone(typev1.Role_value)
 	delete(roles, typev1.Role_ROLE_SERVICE.String()) // for Assay's own processes; no key has it
 	role, err := enumNamed(c.Role, "ROLE_", roles, "--role")
@@ -36,19 +32,17 @@ func (c *keyCreateCmd) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	var out handoffv1.ApiKey
-	line, err := client.Post(ctx, "/v1/apiKeys", &handoffv1.ApiKey{Actor: c.Actor, Role: typev1.Role(typev1.Role_value["ROLE_"+role])}, &out)
+	line, err := c.post(ctx, t, "/v1/apiKeys", &handoffv1.ApiKey{Actor: c.Actor, Role: typev1.Role(typev1.Role_value["ROLE_"+role])}, &out)
 	if err != nil {
 		return err
 	}
-	if c.json() {
-		return printLine(t.out, line)
-	}
-	tab := newTable(t.out)
-	tab.row("key", out.GetName())
-	tab.row("actor", out.GetActor())
-	tab.row("role", word(out.GetRole(), "ROLE_"))
-	tab.row("secret", out.GetSecret())
-	if err := tab.flush(); err != nil {
+	err = c.answer(t, line, func(tab *table) {
+		tab.row("key", out.GetName())
+		tab.row("actor", out.GetActor())
+		tab.row("role", word(out.GetRole(), "ROLE_"))
+		tab.row("secret", out.GetSecret())
+	})
+	if err != nil || c.json() {
 		return err
 	}
 	fmt.Fprintln(t.err, "The secret is not shown again.")
@@ -59,42 +53,14 @@ type keyListCmd struct{ connection }
 
 // Run lists the keys.
 func (c *keyListCmd) Run(ctx context.Context, t *terminal) error {
-	client, err := c.client(t)
-	if err != nil {
-		return err
-	}
-	var tab *table
-	if !c.json() {
-		tab = newTable(t.out, "KEY", "ACTOR", "ROLE", "CREATED", "REVOKED")
-	}
-	query := url.Values{"pageSize": {"1000"}}
-	for {
-		var page handoffv1.ListApiKeysResponse
-		if _, err := client.Get(ctx, "/v1/apiKeys", query, &page); err != nil {
-			return err
-		}
-		for _, k := range page.GetApiKeys() {
-			if tab != nil {
-				tab.row(k.GetName(), k.GetActor(), word(k.GetRole(), "ROLE_"), when(k.GetCreateTime()), when(k.GetRevokeTime()))
-				continue
-			}
-			line, err := messageLine(k)
-			if err != nil {
-				return err
-			}
-			if err := printLine(t.out, line); err != nil {
-				return err
-			}
-		}
-		if page.GetNextPageToken() == "" {
-			break
-		}
-		query.Set("pageToken", page.GetNextPageToken())
-	}
-	if tab != nil {
-		return tab.flush()
-	}
-	return nil
+	return listing[*handoffv1.ListApiKeysResponse, *handoffv1.ApiKey]{
+		path:  "/v1/apiKeys",
+		items: (*handoffv1.ListApiKeysResponse).GetApiKeys,
+		head:  []string{"KEY", "ACTOR", "ROLE", "CREATED", "REVOKED"},
+		row: func(k *handoffv1.ApiKey) []string {
+			return []string{k.GetName(), k.GetActor(), word(k.GetRole(), "ROLE_"), when(k.GetCreateTime()), when(k.GetRevokeTime())}
+		},
+	}.print(ctx, t, c.connection)
 }
 
 type keyRevokeCmd struct {
@@ -104,19 +70,11 @@ type keyRevokeCmd struct {
 
 // Run revokes a key.
 func (c *keyRevokeCmd) Run(ctx context.Context, t *terminal) error {
-	client, err := c.client(t)
-	if err != nil {
-		return err
-	}
 	id := strings.TrimPrefix(c.Key, "apiKeys/")
 	var out handoffv1.ApiKey
-	line, err := client.Post(ctx, "/v1/apiKeys/"+url.PathEscape(id)+":revoke", &handoffv1.RevokeApiKeyRequest{Name: "apiKeys/" + id}, &out)
+	line, err := c.post(ctx, t, "/v1/apiKeys/"+url.PathEscape(id)+":revoke", &handoffv1.RevokeApiKeyRequest{Name: "apiKeys/" + id}, &out)
 	if err != nil {
 		return err
 	}
-	if c.json() {
-		return printLine(t.out, line)
-	}
-	_, err = fmt.Fprintf(t.out, "%s of %s is revoked.\n", out.GetName(), plain(out.GetActor()))
-	return err
+	return c.sentence(t, line, "%s of %s is revoked.", out.GetName(), plain(out.GetActor()))
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -26,8 +27,17 @@ type leadCmd struct {
 	Lookup  leadLookupCmd  `cmd:"" help:"Find a lead by an identity."`
 }
 
-// leadName takes `leads/ID` or `ID`.
-func leadName(arg string) string { return "leads/" + url.PathEscape(strings.TrimPrefix(arg, "leads/")) }
+var leadID = regexp.MustCompile(`^[0-9a-f-]{36}$`)
+
+// leadName takes `leads/ID` or `ID`. Checked here, since the server would speak of the
+// name of what is asked for, e.g. of a lead's qualification.
+func leadName(arg string) (string, error) {
+	id := strings.TrimPrefix(arg, "leads/")
+	if !leadID.MatchString(id) {
+		return "", usage("%s: expected a lead, leads/ID or ID, as `assay lead list` shows it", arg)
+	}
+	return "leads/" + id, nil
+}
 
 // who are the flags that name a person.
 type who struct {
@@ -62,10 +72,6 @@ type leadCaptureCmd struct {
 
 // Run captures one lead.
 func (c *leadCaptureCmd) Run(ctx context.Context, t *terminal) error {
-	client, err := c.client(t)
-	if err != nil {
-		return err
-	}
 	req := &ingestv1.CaptureLeadRequest{Lead: &ingestv1.Lead{Identities: c.identities()}}
 	if len(req.Lead.Identities) == 0 {
 		return usage("expected who the lead is: --email, --user-id, --crm-id or --anonymous-id")
@@ -91,7 +97,7 @@ func (c *leadCaptureCmd) Run(ctx context.Context, t *terminal) error {
 		req.WaitForDecision, req.WaitTimeout = true, durationpb.New(c.Wait)
 	}
 	var out ingestv1.CaptureLeadResponse
-	line, err := client.Post(ctx, "/v1/leads:capture", req, &out)
+	line, err := c.post(ctx, t, "/v1/leads:capture", req, &out)
 	if err != nil {
 		return err
 	}
@@ -268,8 +274,12 @@ func (c *leadShowCmd) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
+	name, err := leadName(c.Lead)
+	if err != nil {
+		return err
+	}
 	var lead ingestv1.Lead
-	line, err := client.Get(ctx, "/v1/"+leadName(c.Lead), nil, &lead)
+	line, err := client.Get(ctx, "/v1/"+name, nil, &lead)
 	if err != nil {
 		return err
 	}
@@ -281,7 +291,7 @@ func (c *leadShowCmd) Run(ctx context.Context, t *terminal) error {
 	if c.Activities > 0 {
 		var page ingestv1.ListActivitiesResponse
 		query := url.Values{"pageSize": {fmt.Sprint(min(c.Activities, 1000))}}
-		if _, err := client.Get(ctx, "/v1/"+leadName(c.Lead)+"/activities", query, &page); err != nil {
+		if _, err := client.Get(ctx, "/v1/"+name+"/activities", query, &page); err != nil {
 			return err
 		}
 		for _, a := range page.GetActivities() {
@@ -320,23 +330,14 @@ type leadLookupCmd struct {
 
 // Run finds a lead.
 func (c *leadLookupCmd) Run(ctx context.Context, t *terminal) error {
-	client, err := c.client(t)
-	if err != nil {
-		return err
-	}
 	ids := c.identities()
 	if len(ids) != 1 {
 		return usage("expected exactly one of --email, --user-id, --crm-id and --anonymous-id")
 	}
 	var out ingestv1.LookupLeadResponse
-	line, err := client.Post(ctx, "/v1/leads:lookup", &ingestv1.LookupLeadRequest{Identity: ids[0]}, &out)
+	line, err := c.post(ctx, t, "/v1/leads:lookup", &ingestv1.LookupLeadRequest{Identity: ids[0]}, &out)
 	if err != nil {
 		return err
 	}
-	if c.json() {
-		return printLine(t.out, line)
-	}
-	tab := newTable(t.out)
-	showLead(tab, out.GetLead())
-	return tab.flush()
+	return c.answer(t, line, func(tab *table) { showLead(tab, out.GetLead()) })
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
 	"google.golang.org/grpc/grpclog"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/assay-hq/assay/services/cmd/assay/internal/api"
 )
@@ -165,6 +166,34 @@ func (c connection) client(t *terminal) (*api.Client, error) {
 		return nil, usageError{err}
 	}
 	return client, nil
+}
+
+// post sends a message and reads the answer into out.
+func (c connection) post(ctx context.Context, t *terminal, path string, in, out proto.Message) ([]byte, error) {
+	client, err := c.client(t)
+	if err != nil {
+		return nil, err
+	}
+	return client.Post(ctx, path, in, out)
+}
+
+// answer prints what the server answered: its line as JSON, or a table.
+func (c connection) answer(t *terminal, line []byte, fill func(*table)) error {
+	if c.json() {
+		return printLine(t.out, line)
+	}
+	tab := newTable(t.out)
+	fill(tab)
+	return tab.flush()
+}
+
+// sentence prints what the server answered: its line as JSON, or a sentence.
+func (c connection) sentence(t *terminal, line []byte, format string, args ...any) error {
+	if c.json() {
+		return printLine(t.out, line)
+	}
+	_, err := fmt.Fprintf(t.out, format+"\n", args...)
+	return err
 }
 
 func (c connection) json() bool { return c.Output == "json" }

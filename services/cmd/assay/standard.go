@@ -16,7 +16,7 @@ import (
 
 type standardCmd struct {
 	List     standardListCmd     `cmd:"" help:"List the standards."`
-	Show     standardShowCmd     `cmd:"" help:"Print a version of a standard."`
+	Show     standardShowCmd     `cmd:"" help:"Print a version of a standard. As a table: YAML in one canonical form, without the comments and the order of the file."`
 	Publish  standardPublishCmd  `cmd:"" help:"Store a standard and make it decide."`
 	Validate standardValidateCmd `cmd:"" help:"Check a standard without storing it."`
 	Retire   standardRetireCmd   `cmd:"" help:"Stop a standard from deciding."`
@@ -26,42 +26,14 @@ type standardListCmd struct{ connection }
 
 // Run lists the standards.
 func (c *standardListCmd) Run(ctx context.Context, t *terminal) error {
-	client, err := c.client(t)
-	if err != nil {
-		return err
-	}
-	var tab *table
-	if !c.json() {
-		tab = newTable(t.out, "STANDARD", "NAME", "ACTIVE VERSION", "SINCE")
-	}
-	query := url.Values{"pageSize": {"1000"}}
-	for {
-		var page handoffv1.ListStandardsResponse
-		if _, err := client.Get(ctx, "/v1/standards", query, &page); err != nil {
-			return err
-		}
-		for _, s := range page.GetStandards() {
-			if tab != nil {
-				tab.row(s.GetName(), s.GetDisplayName(), version(s.GetActiveVersion()), when(s.GetUpdateTime()))
-				continue
-			}
-			line, err := messageLine(s)
-			if err != nil {
-				return err
-			}
-			if err := printLine(t.out, line); err != nil {
-				return err
-			}
-		}
-		if page.GetNextPageToken() == "" {
-			break
-		}
-		query.Set("pageToken", page.GetNextPageToken())
-	}
-	if tab != nil {
-		return tab.flush()
-	}
-	return nil
+	return listing[*handoffv1.ListStandardsResponse, *handoffv1.Standard]{
+		path:  "/v1/standards",
+		items: (*handoffv1.ListStandardsResponse).GetStandards,
+		head:  []string{"STANDARD", "NAME", "ACTIVE VERSION", "SINCE"},
+		row: func(s *handoffv1.Standard) []string {
+			return []string{s.GetName(), s.GetDisplayName(), version(s.GetActiveVersion()), when(s.GetUpdateTime())}
+		},
+	}.print(ctx, t, c.connection)
 }
 
 type standardShowCmd struct {
@@ -125,7 +97,14 @@ func readStandard(path string) (*handoffv1.StandardSpec, error) {
 	return spec, nil
 }
 
-func versionsPath(id string) string { return "/v1/standards/" + url.PathEscape(id) + "/versions" }
+// upload sends the standard in a file as a version.
+func (c connection) upload(ctx context.Context, t *terminal, path, query string, v *handoffv1.StandardVersion) ([]byte, error) {
+	spec, err := readStandard(path)
+	if err != nil {
+		return nil, err
+	}
+	return c.post(ctx, t, "/v1/standards/"+url.PathEscape(spec.GetId())+"/versions"+query, spec, v)
+}
 
 type standardValidateCmd struct {
 	connection
@@ -134,24 +113,12 @@ type standardValidateCmd struct {
 
 // Run checks a standard.
 func (c *standardValidateCmd) Run(ctx context.Context, t *terminal) error {
-	client, err := c.client(t)
-	if err != nil {
-		return err
-	}
-	spec, err := readStandard(c.File)
-	if err != nil {
-		return err
-	}
 	var v handoffv1.StandardVersion
-	line, err := client.Post(ctx, versionsPath(spec.GetId())+"?validateOnly=true", spec, &v)
+	line, err := c.upload(ctx, t, c.File, "?validateOnly=true", &v)
 	if err != nil {
 		return err
 	}
-	if c.json() {
-		return printLine(t.out, line)
-	}
-	_, err = fmt.Fprintf(t.out, "%s is right: %s\n", c.File, version(v.GetName()))
-	return err
+	return c.sentence(t, line, "%s is right: %s", c.File, version(v.GetName()))
 }
 
 type standardPublishCmd struct {
@@ -161,27 +128,15 @@ type standardPublishCmd struct {
 
 // Run stores a version and publishes it.
 func (c *standardPublishCmd) Run(ctx context.Context, t *terminal) error {
-	client, err := c.client(t)
-	if err != nil {
-		return err
-	}
-	spec, err := readStandard(c.File)
-	if err != nil {
-		return err
-	}
 	var v handoffv1.StandardVersion
-	if _, err := client.Post(ctx, versionsPath(spec.GetId()), spec, &v); err != nil {
+	if _, err := c.upload(ctx, t, c.File, "", &v); err != nil {
 		return err
 	}
-	line, err := client.Post(ctx, "/v1/"+v.GetName()+":publish", &handoffv1.PublishStandardVersionRequest{Name: v.GetName()}, &v)
+	line, err := c.post(ctx, t, "/v1/"+v.GetName()+":publish", &handoffv1.PublishStandardVersionRequest{Name: v.GetName()}, &v)
 	if err != nil {
 		return err
 	}
-	if c.json() {
-		return printLine(t.out, line)
-	}
-	_, err = fmt.Fprintf(t.out, "%s decides now.\n", v.GetName())
-	return err
+	return c.sentence(t, line, "%s decides now.", v.GetName())
 }
 
 type standardRetireCmd struct {
@@ -191,18 +146,10 @@ type standardRetireCmd struct {
 
 // Run retires a standard.
 func (c *standardRetireCmd) Run(ctx context.Context, t *terminal) error {
-	client, err := c.client(t)
-	if err != nil {
-		return err
-	}
 	id := strings.TrimPrefix(c.Standard, "standards/")
-	line, err := client.Post(ctx, "/v1/standards/"+url.PathEscape(id)+":retire", &handoffv1.RetireStandardRequest{Name: "standards/" + id}, &handoffv1.Standard{})
+	line, err := c.post(ctx, t, "/v1/standards/"+url.PathEscape(id)+":retire", &handoffv1.RetireStandardRequest{Name: "standards/" + id}, &handoffv1.Standard{})
 	if err != nil {
 		return err
 	}
-	if c.json() {
-		return printLine(t.out, line)
-	}
-	_, err = fmt.Fprintf(t.out, "standards/%s decides no more; its decisions stay.\n", plain(id))
-	return err
+	return c.sentence(t, line, "standards/%s decides no more; its decisions stay.", plain(id))
 }

@@ -92,32 +92,9 @@ func settle(ctx context.Context, client *api.Client, waiting map[string]int32) e
 // Pages lists qualifications that match the filter, page by page, at most limit; 0:
 // all.
 func Pages(ctx context.Context, client *api.Client, filter string, limit int, each func(*handoffv1.Qualification) error) error {
-	token := ""
-	for seen := 0; ; {
-		query := url.Values{"pageSize": {"1000"}}
-		if limit > 0 && limit-seen < 1000 {
-			query.Set("pageSize", fmt.Sprint(limit-seen))
-		}
-		if filter != "" {
-			query.Set("filter", filter)
-		}
-		if token != "" {
-			query.Set("pageToken", token)
-		}
-		var page handoffv1.ListQualificationsResponse
-		if _, err := client.Get(ctx, "/v1/qualifications", query, &page); err != nil {
-			return err
-		}
-		for _, q := range page.GetQualifications() {
-			if err := each(q); err != nil {
-				return err
-			}
-			if seen++; seen == limit {
-				return nil
-			}
-		}
-		if token = page.GetNextPageToken(); token == "" {
-			return nil
-		}
+	query := url.Values{}
+	if filter != "" {
+		query.Set("filter", filter)
 	}
+	return api.Each(ctx, client, "/v1/qualifications", query, limit, (*handoffv1.ListQualificationsResponse).GetQualifications, each)
 }
