@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 )
@@ -16,7 +17,7 @@ import (
 func TestMain(m *testing.M) { dbtest.Main(m) }
 
 func TestSettingsSayWhatIsWrongInTheWordsOfTheFlags(t *testing.T) {
-	secret := strings.Repeat("s", minSecret)
+	secret := strings.Repeat("s", caller.MinSecret)
 	elsewhere := map[string]string{"ingest": "a:1", "profilefit": "b:1", "behavior": "c:1"}
 	for name, c := range map[string]struct {
 		settings Settings

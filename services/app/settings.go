@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/assay-hq/assay/services/internal/caller"
 )
 
 // Settings say what a process runs and where. The zero value of a field means its
@@ -70,9 +72,6 @@ func (s Settings) withDefaults() Settings {
 	return s
 }
 
-// minSecret is the fewest bytes of an internal secret.
-const minSecret = 32
-
 // Check says everything that is wrong with the settings, in the words of the flags.
 func (s Settings) Check() error {
 	s = s.withDefaults()
@@ -121,9 +120,9 @@ func (s Settings) Check() error {
 	split := len(local) < len(Names())
 	switch {
 	case split && s.InternalSecret == "":
-		add("ASSAY_INTERNAL_SECRET: expected the secret that the processes share, at least %d bytes, since not all services run here", minSecret)
-	case s.InternalSecret != "" && len(s.InternalSecret) < minSecret:
-		add("ASSAY_INTERNAL_SECRET: expected at least %d bytes, found %d", minSecret, len(s.InternalSecret))
+		add("ASSAY_INTERNAL_SECRET: expected the secret that the processes share, at least %d bytes, since not all services run here", caller.MinSecret)
+	case s.InternalSecret != "" && len(s.InternalSecret) < caller.MinSecret:
+		add("ASSAY_INTERNAL_SECRET: expected at least %d bytes, found %d", caller.MinSecret, len(s.InternalSecret))
 	}
 	slices.SortFunc(errs, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
 	return errors.Join(slices.CompactFunc(errs, func(a, b error) bool { return a.Error() == b.Error() })...)

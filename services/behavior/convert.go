@@ -162,7 +162,7 @@ func fitOf(in []*typev1.FitPoint) []engagement.FitPoint {
 	for i, p := range in {
 		out[i] = engagement.FitPoint{
 			Micros: micros(p.GetEffectiveTime()), Scored: p.Score != nil,
-			Points: points.Points(math.Round(p.GetScore() * 100)), Class: p.GetFitClass(),
+			Points: points.Round(p.GetScore()), Class: p.GetFitClass(),
 		}
 	}
 	return out

@@ -19,8 +19,8 @@ const TokenHeader = "assay-internal-token"
 // TokenLife is how long a token holds: longer than a call takes and clocks differ.
 const TokenLife = 2 * time.Minute
 
-// minSecret is the fewest bytes of an internal secret.
-const minSecret = 32
+// MinSecret is the fewest bytes of an internal secret.
+const MinSecret = 32
 
 // ErrToken says that a token is forged, garbled or too old.
 var ErrToken = errors.New("caller: invalid internal token")
@@ -31,8 +31,8 @@ type Signer struct{ secret []byte }
 // NewSigner returns a signer with the installation's internal secret, at least 32
 // bytes that nobody can guess.
 func NewSigner(secret []byte) (*Signer, error) {
-	if len(secret) < minSecret {
-		return nil, fmt.Errorf("caller: the internal secret has %d bytes: want at least %d", len(secret), minSecret)
+	if len(secret) < MinSecret {
+		return nil, fmt.Errorf("caller: the internal secret has %d bytes: want at least %d", len(secret), MinSecret)
 	}
 	return &Signer{append([]byte(nil), secret...)}, nil
 }
@@ -40,7 +40,7 @@ func NewSigner(secret []byte) (*Signer, error) {
 // NewRandomSigner returns a signer for the services of one process: its tokens mean
 // nothing elsewhere.
 func NewRandomSigner() *Signer {
-	secret := make([]byte, minSecret)
+	secret := make([]byte, MinSecret)
 	rand.Read(secret) // never fails, by its documentation
 	return &Signer{secret}
 }

@@ -39,6 +39,10 @@ func FromFloat(f float64) (Points, error) {
 	return Points(hundredths), nil
 }
 
+// Round reads an amount that was points before, and came as a number: to the nearest
+// hundredth.
+func Round(f float64) Points { return Points(math.Round(f * 100)) }
+
 // Float returns the amount as a number, e.g. 12.5 for Points(1250).
 func (p Points) Float() float64 { return float64(p) / 100 }
 

@@ -13,6 +13,7 @@ package terms
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -127,7 +128,7 @@ func (p *parser) term(allowed map[string]Kind) (t Term, err error) {
 	t.Field = p.word()
 	kind, ok := allowed[t.Field]
 	if !ok {
-		return t, p.fail(at, "one of the fields "+list(names(allowed)))
+		return t, p.fail(at, "one of the fields "+list(slices.Sorted(maps.Keys(allowed))))
 	}
 	p.space()
 	at = p.at
@@ -191,15 +192,6 @@ func (p *parser) value() (string, error) {
 		}
 	}
 	return "", p.fail(at, "a closing quote for the one")
-}
-
-func names(allowed map[string]Kind) []string {
-	var all []string
-	for name := range allowed {
-		all = append(all, name)
-	}
-	slices.Sort(all)
-	return all
 }
 
 func list(words []string) string { return "`" + strings.Join(words, "`, `") + "`" }

@@ -1,8 +1,6 @@
 package qualifier
 
 import (
-	"math"
-
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/decision"
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
@@ -14,19 +12,16 @@ import (
 func decide(s *standard.Compiled, lead condition.Attributes, fit *typev1.Fit, engagement *typev1.Engagement) decision.Decision {
 	evidence := decision.Evidence{Lead: lead}
 	if fit.GetStatus() == typev1.Fit_STATUS_SCORED && fit.Score != nil {
-		evidence.Fit = decision.Fit{Scored: true, Score: hundredths(*fit.Score), Class: fit.GetFitClass()}
+		evidence.Fit = decision.Fit{Scored: true, Score: points.Round(*fit.Score), Class: fit.GetFitClass()}
 	}
 	if engagement != nil && engagement.Score != nil {
 		evidence.Engagement = decision.Engagement{
-			Scored: true, Score: hundredths(*engagement.Score), Band: engagement.GetEngagementBand(),
+			Scored: true, Score: points.Round(*engagement.Score), Band: engagement.GetEngagementBand(),
 			Counts: counts(engagement.GetCounts()), Windows: windows(s.Engagement),
 		}
 	}
 	return decision.Decide(&s.Rules, &evidence)
 }
-
-// hundredths are points as they came over the wire: two decimals at most.
-func hundredths(score float64) points.Points { return points.Points(math.Round(score * 100)) }
 
 func counts(matched []*typev1.RuleCount) []decision.Count {
 	out := make([]decision.Count, len(matched))

@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"hash/fnv"
 	"io"
-	"math"
 	"strings"
 
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/decision"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
+	"github.com/assay-hq/assay/services/internal/points"
 )
 
 // verdictOf is a verdict in the API.
@@ -100,5 +100,5 @@ func hundredths(score *float64) any {
 	if score == nil {
 		return nil
 	}
-	return int64(math.Round(*score * 100))
+	return int64(points.Round(*score))
 }

@@ -14,6 +14,7 @@ import (
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
+	"github.com/assay-hq/assay/services/internal/points"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -192,8 +193,8 @@ func scanLine(rows *sql.Rows) (Line, error) {
 	q.Name, q.Lead = LeadName(lead)+"/qualification", LeadName(lead)
 	q.Track, q.Stage, q.Cycle = row.Track, typev1.LifecycleStage(stage), row.Cycle
 	q.Verdict, q.StandardVersion, q.FactsVersion = typev1.Verdict(verdict), row.StandardVersion, row.FactsVersion
-	q.FitScore, q.FitClass = points(fit), row.FitClass
-	q.EngagementScore, q.EngagementBand = points(engagement), row.EngagementBand
+	q.FitScore, q.FitClass = scoreFrom(fit), row.FitClass
+	q.EngagementScore, q.EngagementBand = scoreFrom(engagement), row.EngagementBand
 	q.DecideTime = timestamppb.New(sqldb.Time(decided))
 	q.Handoff = HandoffName(handoff)
 	var err error
@@ -201,12 +202,12 @@ func scanLine(rows *sql.Rows) (Line, error) {
 	return Line{Qualification: &q, Place: []any{order, lead, row.Track}}, err
 }
 
-// points is a score from how it is stored.
-func points(hundredths sql.NullInt64) *float64 {
+// scoreFrom is a score from how it is stored.
+func scoreFrom(hundredths sql.NullInt64) *float64 {
 	if !hundredths.Valid {
 		return nil
 	}
-	score := float64(hundredths.Int64) / 100
+	score := points.Points(hundredths.Int64).Float()
 	return &score
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -211,10 +212,7 @@ func (c *commit) lockLeads(subjects []*Subject) error {
 	var ids []string
 	seen := map[string]struct{}{}
 	for _, s := range subjects {
-		id := s.Lead
-		if id == "" {
-			id = c.find(s)
-		}
+		id := c.leadOf(s)
 		if _, again := seen[id]; id != "" && !again {
 			seen[id] = struct{}{}
 			ids = append(ids, id)
@@ -260,6 +258,15 @@ func contains(set map[string]struct{}, key string) bool {
 	return ok
 }
 
+// leadOf returns the lead that a subject is about: the one it names, or else the one
+// its identities find; empty if none.
+func (c *commit) leadOf(s *Subject) string {
+	if s.Lead != "" {
+		return s.Lead
+	}
+	return c.find(s)
+}
+
 // find returns the lead with the strongest of the subject's identities that are
 // known, of equally strong ones the first; empty if none is.
 func (c *commit) find(s *Subject) (found string) {
@@ -277,10 +284,7 @@ func (c *commit) find(s *Subject) (found string) {
 func (c *commit) readLeads(subjects []*Subject) error {
 	var ids []string
 	for _, s := range subjects {
-		id := s.Lead
-		if id == "" {
-			id = c.find(s)
-		}
+		id := c.leadOf(s)
 		if person := c.person[id]; person != "" && c.needsLead(s) && !slices.Contains(ids, person) {
 			ids = append(ids, person)
 		}
@@ -388,10 +392,7 @@ func (c *commit) capture(item *Capture) error {
 // subject takes in what is said of one lead. A refusal is the subject's; an error
 // ends the transaction.
 func (c *commit) subject(item *Capture, s *Subject) error {
-	id := s.Lead
-	if id == "" {
-		id = c.find(s)
-	}
+	id := c.leadOf(s)
 	fresh, err := c.outcomes(s, c.person[id])
 	if err != nil {
 		return err
@@ -671,7 +672,7 @@ func (c *commit) addFacts(item *Capture, s *Subject, id string, w *working, fact
 // write writes what is new, one statement for each table.
 func (c *commit) write() error {
 	changed, queue := leadTable.rows(), pendingTable.rows()
-	for _, person := range sortedKeys(c.leads) {
+	for _, person := range slices.Sorted(maps.Keys(c.leads)) {
 		w := c.leads[person]
 		if w.changed {
 			l := w.known
@@ -701,13 +702,4 @@ func (c *commit) write() error {
 		}
 	}
 	return nil
-}
-
-func sortedKeys[V any](m map[string]V) []string {
-	list := make([]string, 0, len(m))
-	for k := range m {
-		list = append(list, k)
-	}
-	slices.Sort(list)
-	return list
 }

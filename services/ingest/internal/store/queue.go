@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
@@ -352,7 +354,7 @@ func (s *Store) complete(tx *sqldb.Tx, ends []Completion) (states []Ended, again
 		}
 	}
 	to := pendingTable.rows()
-	for _, id := range sortedKeys(changed) {
+	for _, id := range slices.Sorted(maps.Keys(changed)) {
 		addPending(to, changed[id], digests[id])
 	}
 	_, err = to.write(tx)

@@ -2,6 +2,7 @@ package fit
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 
@@ -126,14 +127,7 @@ func (m *Model) indexReaders() {
 }
 
 // Attributes returns the keys of the attributes the model reads, sorted.
-func (m *Model) Attributes() []string {
-	keys := make([]string, 0, len(m.keys))
-	for key := range m.keys {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func (m *Model) Attributes() []string { return slices.Sorted(maps.Keys(m.keys)) }
 
 // Reads reports whether the model reads an attribute.
 func (m *Model) Reads(key string) bool {
