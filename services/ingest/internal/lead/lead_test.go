@@ -75,14 +75,18 @@ func TestProfileSet(t *testing.T) {
 	}{
 		{"removing what is not there", `null`, lead.Place{At: 1, Source: "api", ID: "0"}, lead.Repeated, `null`},
 		{"the first value", `"a"`, lead.Place{At: 10, Source: "api", ID: "1"}, lead.Current, `"a"`},
-		{"the same later", `"a"`, lead.Place{At: 20, Source: "web", ID: "2"}, lead.Repeated, `"a"`},
-		{"the same at the same instant", `"a"`, lead.Place{At: 10, Source: "api", ID: "2"}, lead.Unchanged, `"a"`},
-		{"another at the same instant, arriving later", `"b"`, lead.Place{At: 10, Source: "api", ID: "3"}, lead.Current, `"b"`},
+		{"the same again", `"a"`, lead.Place{At: 10, Source: "api", ID: "1"}, lead.Known, `"a"`},
+		{"the same again with another id", `"a"`, lead.Place{At: 10, Source: "api", ID: "2"}, lead.Known, `"a"`},
+		{"another at the same instant", `"b"`, lead.Place{At: 10, Source: "api", ID: "3"}, lead.Current, `"b"`},
+		{"another at the same instant with a lesser id", `"c"`, lead.Place{At: 10, Source: "api", ID: "2"}, lead.Late, `"b"`},
 		{"another at the same instant from a lesser source", `"c"`, lead.Place{At: 10, Source: "aaa", ID: "4"}, lead.Late, `"b"`},
-		{"the same at the same instant from a lesser source", `"b"`, lead.Place{At: 10, Source: "aaa", ID: "5"}, lead.Unchanged, `"b"`},
+		{"the same at the same instant from a lesser source", `"b"`, lead.Place{At: 10, Source: "aaa", ID: "5"}, lead.Late, `"b"`},
 		{"an earlier one", `"z"`, lead.Place{At: 5, Source: "api", ID: "6"}, lead.Late, `"b"`},
+		{"the same later", `"b"`, lead.Place{At: 20, Source: "aaa", ID: "6"}, lead.Repeated, `"b"`},
+		{"another between", `"a"`, lead.Place{At: 15, Source: "web", ID: "6"}, lead.Late, `"b"`},
 		{"removal", `null`, lead.Place{At: 30, Source: "api", ID: "7"}, lead.Current, `null`},
-		{"one before the removal", `"b"`, lead.Place{At: 25, Source: "api", ID: "8"}, lead.Late, `null`},
+		{"removal later", `null`, lead.Place{At: 35, Source: "api", ID: "7"}, lead.Repeated, `null`},
+		{"one before the removal", `"b"`, lead.Place{At: 33, Source: "api", ID: "8"}, lead.Late, `null`},
 	}
 	for _, s := range steps {
 		if got := p.Set("k", []byte(s.value), s.at); got != s.change || string(p.Value("k")) != s.now {
@@ -93,6 +97,24 @@ func TestProfileSet(t *testing.T) {
 			t.Fatalf("stored and read: %v, %s, %s", err, p.Values(), p.Places())
 		}
 		p = read
+	}
+}
+
+func TestFactID(t *testing.T) {
+	said := lead.Attribute{Key: "k", Value: []byte(`1`)}
+	id := lead.FactID(said, 5, "api")
+	if id != lead.FactID(said, 5, "api") || len(id) != 36 {
+		t.Errorf("said twice it is another fact: %s", id)
+	}
+	for why, other := range map[string]string{
+		"time":   lead.FactID(said, 6, "api"),
+		"source": lead.FactID(said, 5, "web"),
+		"key":    lead.FactID(lead.Attribute{Key: "l", Value: said.Value}, 5, "api"),
+		"value":  lead.FactID(lead.Attribute{Key: "k", Value: []byte(`2`)}, 5, "api"),
+	} {
+		if other == id {
+			t.Errorf("another %s is the same fact", why)
+		}
 	}
 }
 

@@ -3,10 +3,13 @@ package lead
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/google/uuid"
 
 	"github.com/assay-hq/assay/services/ingest/internal/canonical"
 )
@@ -26,6 +29,17 @@ type Place struct {
 // Compare orders places.
 func (p Place) Compare(q Place) int {
 	return cmp.Or(cmp.Compare(p.At, q.At), cmp.Compare(p.Source, q.Source), cmp.Compare(p.ID, q.ID))
+}
+
+// factIDs is the name space of the ids of facts.
+var factIDs = uuid.MustParse("5c1d7a3e-0b8e-4a52-9d0f-6f3c1f6a2b94")
+
+// FactID returns the id of what a source says of an attribute at a time of its own.
+// It follows from what is said, so that saying it again is the same fact, and which
+// of two values of one instant counts does not depend on which arrived first.
+func FactID(a Attribute, at int64, source string) string {
+	said := fmt.Appendf(nil, "%d\x00%s\x00%s\x00%s", at, source, a.Key, a.Value)
+	return uuid.NewHash(sha256.New(), factIDs, said, 8).String()
 }
 
 // Profile is the current view of the attributes of a lead: for each key the value
@@ -57,30 +71,32 @@ func ParseProfile(values, places []byte) (*Profile, error) {
 type Change int
 
 const (
-	// Unchanged: the same is known.
-	Unchanged Change = iota
-	// Repeated: it is the current value, said of a later time than known.
+	// Known: the same was said of this time by the same source.
+	Known Change = iota
+	// Repeated: it is the current value, said of a later time.
 	Repeated
 	// Current: it is the new current value.
 	Current
-	// Late: a later value is known; only the history can say whether it is new.
+	// Late: a later value is known; only the history can say what this one changes.
 	Late
 )
 
-// Set takes in a value said at a place and returns how it stands. The profile is as
-// before unless it is Current.
+// Set takes in a value said at a place and returns how it stands. After Late and
+// Known the profile is as before; after Repeated the value stands later in time, so
+// that another one of a time between does not replace it.
 func (p *Profile) Set(key string, value []byte, at Place) Change {
 	known, ok := p.places[key]
 	same := bytes.Equal(p.Value(key), value)
 	switch {
-	case ok && same && at.At == known.At && at.Source <= known.Source:
-		return Unchanged
+	case ok && same && at.At == known.At && at.Source == known.Source:
+		return Known
 	case ok && at.Compare(known) < 0:
 		return Late
-	case same:
-		return Repeated
 	}
 	p.places[key] = at
+	if same {
+		return Repeated
+	}
 	if canonical.IsNull(value) {
 		delete(p.values, key)
 	} else {
@@ -88,9 +104,6 @@ func (p *Profile) Set(key string, value []byte, at Place) Change {
 	}
 	return Current
 }
-
-// Move puts the current value of a key at a later place, after Repeated.
-func (p *Profile) Move(key string, at Place) { p.places[key] = at }
 
 // Value returns the current value of a key, `null` if there is none.
 func (p *Profile) Value(key string) []byte {
@@ -108,6 +121,11 @@ func (p *Profile) Full() bool {
 // Keys returns the keys that have a value, sorted.
 func (p *Profile) Keys() []string {
 	return slices.Sorted(maps.Keys(p.values))
+}
+
+// Names returns the keys of which anything was ever said, sorted.
+func (p *Profile) Names() []string {
+	return slices.Sorted(maps.Keys(p.places))
 }
 
 // Clone returns a copy that changes alone.

@@ -40,6 +40,14 @@ const (
 // quarantined.
 const MaxAttempts = 5
 
+// What of one version may wait unseen.
+const (
+	// MaxRepeatedFacts is how many facts raise the version.
+	MaxRepeatedFacts = 1000
+	// maxRepeatedBytes is how large they may be.
+	maxRepeatedBytes = 1 << 20
+)
+
 // Row is a lead's facts version and its place in the queue. Times are microseconds
 // since 1970; 0 is none.
 type Row struct {
@@ -53,6 +61,9 @@ type Row struct {
 	UpdatedAt int64
 	// Latest is the latest effective time of any fact.
 	Latest int64
+	// RepeatedFacts and RepeatedBytes are how much waits for the next version without
+	// making the lead wait, see [Row.Repeat].
+	RepeatedFacts, RepeatedBytes int64
 
 	State State
 	// QueuedAt is when the oldest capture that waits was accepted: the order of the
@@ -81,12 +92,30 @@ func (r *Row) Capture(c Captures, version, latest int64) {
 	r.Version = version
 	r.UpdatedAt = max(r.UpdatedAt, c.Accepted)
 	r.Latest = max(r.Latest, latest)
+	c.Facts += r.RepeatedFacts
+	c.Bytes += r.RepeatedBytes
+	r.RepeatedFacts, r.RepeatedBytes = 0, 0
 	r.Newer.Add(c)
 	if r.State == Quarantined {
 		r.forget()
 	}
 	if r.State != Leased {
 		r.wait(c.Accepted)
+	}
+}
+
+// Repeat takes in captures whose facts only repeat what is known, and so change
+// nothing that can be seen until another fact arrives: they belong to the next
+// version and do not raise it. Only when they have become as many as may be sent
+// together is the version raised for them. It comes before [Row.Capture] where a
+// transaction has both.
+func (r *Row) Repeat(c Captures, version, latest int64) {
+	r.Latest = max(r.Latest, latest)
+	r.RepeatedFacts += c.Facts
+	r.RepeatedBytes += c.Bytes
+	if r.RepeatedFacts >= MaxRepeatedFacts || r.RepeatedBytes >= maxRepeatedBytes {
+		c.Facts, c.Bytes = 0, 0 // they are counted
+		r.Capture(c, version, latest)
 	}
 }
 

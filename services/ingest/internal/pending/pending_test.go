@@ -188,6 +188,7 @@ func TestNothingIsLost(t *testing.T) {
 			r           pending.Row
 			clock       int
 			waits       = map[int64]int64{} // version → accepted
+			facts       = map[int64]int64{} // version → how many it has
 			leases      []struct{ fence, version int64 }
 			fences      = map[int64]bool{}
 			pausedUntil int64 // by the last failure
@@ -208,10 +209,27 @@ func TestNothingIsLost(t *testing.T) {
 				c := capture(0, "", false)
 				c.Accepted = tick().UnixMicro()
 				waits[r.Version+1] = c.Accepted
+				facts[r.Version+1]++
 				leased := r.State == pending.Leased
 				r.Capture(c, r.Version+1, 0)
 				if leased != (r.State == pending.Leased) {
 					t.Fatalf("a capture ended a lease: %+v", r)
+				}
+			},
+			"repeat": func(t *rapid.T) {
+				c := capture(0, "", false)
+				c.Accepted = tick().UnixMicro()
+				c.Facts = rapid.SampledFrom([]int64{1, pending.MaxRepeatedFacts / 2}).Draw(t, "facts")
+				before, version := r, r.Version+1
+				r.Repeat(c, version, 0)
+				facts[version] += c.Facts
+				if many := facts[version] >= pending.MaxRepeatedFacts; many {
+					waits[version] = c.Accepted
+				} else {
+					before.RepeatedFacts, before.RepeatedBytes = r.RepeatedFacts, r.RepeatedBytes
+				}
+				if raised := r.Version == version; raised != (waits[version] != 0) || !raised && !reflect.DeepEqual(r, before) {
+					t.Fatalf("%d facts of version %d: before %+v, after %+v", facts[version], version, before, r)
 				}
 			},
 			"claim": func(*rapid.T) {
@@ -260,14 +278,15 @@ func TestNothingIsLost(t *testing.T) {
 				}
 				oldest := r.Serving
 				oldest.Add(r.Newer)
-				want := int64(0)
-				for _, accepted := range waits {
+				want, count := int64(0), int64(0)
+				for v, accepted := range waits {
+					count += facts[v]
 					if want == 0 || accepted < want {
 						want = accepted
 					}
 				}
-				if oldest.Accepted != want || oldest.Facts != int64(len(waits)) {
-					t.Fatalf("%d captures since %d wait; want %d since %d", oldest.Facts, oldest.Accepted, len(waits), want)
+				if oldest.Accepted != want || oldest.Facts != count {
+					t.Fatalf("%d facts since %d wait; want %d since %d", oldest.Facts, oldest.Accepted, count, want)
 				}
 				if r.State == pending.Waiting && r.QueuedAt != want && r.QueuedAt != pausedUntil {
 					t.Fatalf("queued since %d, want %d", r.QueuedAt, want)

@@ -19,8 +19,10 @@ func TestAwaitHearsOfTheVersionOrALaterOne(t *testing.T) {
 		w := pending.NewWaiters(noDecisions)
 		defer w.Close()
 		heard := make(chan pending.Decision, 1)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
 		go func() {
-			d, _ := w.Await(t.Context(), "a", 3)
+			d, _ := w.Await(ctx, "a", 3)
 			heard <- d
 		}()
 		synctest.Wait()
@@ -56,10 +58,12 @@ func TestAwaitAsksForDecisionsOfOtherProcesses(t *testing.T) {
 		})
 		defer w.Close()
 		var all sync.WaitGroup
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
 		begin := time.Now()
 		for i := range 500 {
 			all.Go(func() {
-				if d, ok := w.Await(t.Context(), fmt.Sprint(i), 3); !ok || d.Version < 3 {
+				if d, ok := w.Await(ctx, fmt.Sprint(i), 3); !ok || d.Version < 3 {
 					t.Error(d, ok)
 				}
 			})

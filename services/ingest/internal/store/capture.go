@@ -53,10 +53,7 @@ type Subject struct {
 	StrictSource bool
 	// Effective is since when attributes and identities hold.
 	Effective time.Time
-	// Dated says that the sender gave Effective. Each attribute is then a fact, also
-	// one that repeats what is known: another value may yet come for a time between,
-	// and the order of arrival must not matter. What is said of now is no fact unless
-	// it is new.
+	// Dated says that Effective is the sender's, not just when it was received.
 	Dated bool
 	// Source says who sent attributes and identities.
 	Source string

@@ -48,6 +48,7 @@ type working struct {
 	row      pending.Row
 	base     int64            // facts version before this transaction
 	captures pending.Captures // those with new facts
+	repeated pending.Captures // those whose facts only repeat what is known
 	latest   int64            // latest effective time of new facts
 
 	known   *leadRow // nil: not read, since only activities were brought
@@ -56,7 +57,8 @@ type working struct {
 	late    []attributeFact
 }
 
-// version is the facts version of new facts: one for all of a transaction.
+// version is the facts version after this transaction's captures so far. All of its
+// facts have the next one, whether that is raised or not.
 func (w *working) version() int64 {
 	if w.captures.Accepted == 0 {
 		return w.base
@@ -78,6 +80,7 @@ type attributeFact struct {
 	key   string
 	at    lead.Place
 	value []byte
+	news  bool // it changes something, now or in the past
 }
 
 var (
@@ -293,7 +296,7 @@ func (c *commit) readLeads(subjects []*Subject) error {
 }
 
 func (c *commit) needsLead(s *Subject) bool {
-	if len(s.Attributes) > 0 || s.LeadSource != nil || s.ETag != "" || s.Replace {
+	if s.Dated || len(s.Attributes) > 0 || s.LeadSource != nil || s.ETag != "" || s.Replace {
 		return true
 	}
 	for _, id := range s.Identities {
@@ -414,7 +417,7 @@ func (c *commit) subject(item *Capture, s *Subject) error {
 			return err
 		}
 	}
-	facts, err := c.profile(item, s, id, w)
+	facts, err := c.profile(item, s, w)
 	if err != nil {
 		return err
 	}
@@ -427,8 +430,9 @@ func (c *commit) subject(item *Capture, s *Subject) error {
 		return nil
 	}
 	c.identify(item, s, id, w)
-	size := int64(0)
+	size, news := int64(0), fresh > 0 || s.Result.Created
 	for i := range facts {
+		news = news || facts[i].news
 		size += overhead + int64(len(facts[i].value))
 		w.latest = max(w.latest, facts[i].at.At)
 	}
@@ -438,12 +442,15 @@ func (c *commit) subject(item *Capture, s *Subject) error {
 			w.latest = max(w.latest, s.Activities[i].Occurred.UnixMicro())
 		}
 	}
-	if count := len(facts) + fresh; count > 0 || s.Result.Created {
+	brought := pending.Captures{
+		Accepted: c.now.UnixMicro(), Took: c.now.Sub(item.Received), Facts: int64(len(facts) + fresh), Bytes: size,
+		Historical: item.Historical, Trace: item.Trace,
+	}
+	if news {
 		s.Result.Changed = true
-		w.captures.Add(pending.Captures{
-			Accepted: c.now.UnixMicro(), Took: c.now.Sub(item.Received), Facts: int64(count), Bytes: size,
-			Historical: item.Historical, Trace: item.Trace,
-		})
+		w.captures.Add(brought)
+	} else if len(facts) > 0 {
+		w.repeated.Add(brought)
 	}
 	c.addFacts(item, s, id, w, facts)
 	s.Result.Lead, s.Result.Person, s.Result.Version = id, w.row.Lead, w.version()
@@ -503,7 +510,7 @@ func (c *commit) create(id string) *working {
 
 // profile takes in attributes and lead source, or refuses the subject. It returns
 // the facts that are new.
-func (c *commit) profile(item *Capture, s *Subject, id string, w *working) ([]attributeFact, error) {
+func (c *commit) profile(item *Capture, s *Subject, w *working) ([]attributeFact, error) {
 	if s.ETag != "" && s.ETag != lead.ETag(w.row.Lead, w.version(), w.known.revision) {
 		s.Result.Err = ErrETagMismatch
 		return nil, nil
@@ -515,25 +522,26 @@ func (c *commit) profile(item *Capture, s *Subject, id string, w *working) ([]at
 	said := c.said(s, w)
 	var facts []attributeFact
 	var now *lead.Profile
+	var err error
 	if len(said) > 0 {
 		now = w.known.profile.Clone()
 		for _, a := range said {
-			fact := attributeFact{a.Key, lead.Place{At: s.Effective.UnixMicro(), Source: s.Source, ID: factID(a.Key, a.Value)}, a.Value}
+			if item.Historical && !s.Dated && bytes.Equal(now.Value(a.Key), a.Value) {
+				continue // importing a file again must not grow the history
+			}
+			fact := attributeFact{key: a.Key, value: a.Value, at: s.place(a)}
 			switch now.Set(a.Key, a.Value, fact.at) {
-			case lead.Unchanged:
+			case lead.Known:
 				continue
 			case lead.Repeated:
-				if !s.Dated {
-					continue
-				}
-				now.Move(a.Key, fact.at)
+			case lead.Current:
+				fact.news = true
 			case lead.Late:
-				known, at, err := c.valueAt(w, fact)
-				if err != nil {
+				var known bool
+				if known, fact.news, err = c.compare(w, fact); err != nil {
 					return nil, err
 				}
-				sameTime := at.At == fact.at.At && at.Source == fact.at.Source
-				if bytes.Equal(known, a.Value) && (sameTime || !s.Dated) {
+				if known {
 					continue
 				}
 			}
@@ -564,6 +572,18 @@ func (w *working) revise(s *Subject) {
 	s.Result.Changed = true
 }
 
+// place returns where a fact stands. Without a time of its own it stands where it
+// arrived, also among others of the same instant.
+func (s *Subject) place(a lead.Attribute) lead.Place {
+	p := lead.Place{At: s.Effective.UnixMicro(), Source: s.Source}
+	if s.Dated {
+		p.ID = lead.FactID(a, p.At, p.Source)
+	} else {
+		p.ID = uuid.Must(uuid.NewV7()).String()
+	}
+	return p
+}
+
 // said returns the attributes that a subject says, with those that follow from it.
 func (c *commit) said(s *Subject, w *working) []lead.Attribute {
 	list := s.Attributes
@@ -577,7 +597,7 @@ func (c *commit) said(s *Subject, w *working) []lead.Attribute {
 		}
 	}
 	if s.Replace {
-		for _, key := range w.known.profile.Keys() {
+		for _, key := range w.known.profile.Names() {
 			if key == lead.EmailDomain {
 				continue
 			}
@@ -587,48 +607,58 @@ func (c *commit) said(s *Subject, w *working) []lead.Attribute {
 			}
 		}
 	}
-	for _, id := range s.Identities {
-		if _, known := c.identities[id]; !known && id.Kind == identity.Email {
-			set(lead.EmailDomain, canonical.Text(id.Domain()))
-			break
-		}
+	if i := slices.IndexFunc(s.Identities, func(id identity.Identity) bool { return id.Kind == identity.Email }); i >= 0 && c.saysDomain(s) {
+		set(lead.EmailDomain, canonical.Text(s.Identities[i].Domain()))
 	}
 	return list
 }
 
-// factID names the fact that an attribute has a value. The sender gives it no id, so
-// it comes from what is said: of two values said for the same instant by the same
-// source the same one wins, whichever arrived first.
-func factID(key string, value []byte) string {
-	return uuid.NewSHA1(uuid.Nil, slices.Concat([]byte(key), []byte{0}, value)).String()
+// saysDomain reports whether a subject that names an address also says the attribute
+// that follows from it. What says something of the lead does, known or not, like any
+// other attribute; activities found by a known address only use it.
+func (c *commit) saysDomain(s *Subject) bool {
+	return s.Dated || len(s.Attributes) > 0 || slices.ContainsFunc(s.Identities, func(id identity.Identity) bool {
+		_, known := c.identities[id]
+		return !known && id.Kind == identity.Email
+	})
 }
 
-// valueAt returns the value of an attribute as it was with a fact, were that known, or
-// just before it; `null` if unknown; and where it stands.
+// compare says how a late fact stands to the history: whether it is known, and if
+// not, whether it changes the value that holds since its time. It does not where the
+// value before is the same, nor where another fact of its instant stands after it.
 // Facts of earlier times are rare: most are said of now.
-func (c *commit) valueAt(w *working, fact attributeFact) (value []byte, best lead.Place, err error) {
-	value = []byte("null")
+func (c *commit) compare(w *working, fact attributeFact) (known, news bool, err error) {
+	before := attributeFact{value: []byte("null")}
+	covered := false
+	look := func(f attributeFact) {
+		switch order := f.at.Compare(fact.at); {
+		case f.at.At == fact.at.At && f.at.Source == fact.at.Source && bytes.Equal(f.value, fact.value):
+			known = true
+		case order > 0:
+			covered = true
+		case f.at.Compare(before.at) > 0:
+			before = f
+		}
+	}
 	result, err := c.tx.Query(`SELECT f.effective_at, f.source, f.id, f.value FROM leads m CROSS JOIN attributes f
 		WHERE m.canonical_id = $1 AND f.lead_id = m.id AND f.key = $2 AND f.effective_at <= $3`, w.row.Lead, fact.key, fact.at.At)
 	if err != nil {
-		return nil, best, err
+		return false, false, err
 	}
 	err = each(result, func() error {
-		var known attributeFact
-		if err := result.Scan(&known.at.At, &known.at.Source, &known.at.ID, &known.value); err != nil {
+		var f attributeFact
+		if err := result.Scan(&f.at.At, &f.at.Source, &f.at.ID, &f.value); err != nil {
 			return err
 		}
-		if known.at.Compare(fact.at) <= 0 && known.at.Compare(best) > 0 {
-			best, value = known.at, known.value
-		}
+		look(f)
 		return nil
 	})
-	for _, known := range w.late {
-		if known.key == fact.key && known.at.Compare(fact.at) <= 0 && known.at.Compare(best) > 0 {
-			best, value = known.at, known.value
+	for _, f := range w.late {
+		if f.key == fact.key && f.at.At <= fact.at.At {
+			look(f)
 		}
 	}
-	return value, best, err
+	return known, !covered && !bytes.Equal(before.value, fact.value), err
 }
 
 // identify makes the identities that nobody has the lead's own.
@@ -645,7 +675,7 @@ func (c *commit) identify(item *Capture, s *Subject, id string, w *working) {
 
 // addFacts adds the rows of what is new.
 func (c *commit) addFacts(item *Capture, s *Subject, id string, w *working, facts []attributeFact) {
-	version, received := w.version(), item.Received.UnixMicro()
+	version, received := w.base+1, item.Received.UnixMicro()
 	for _, f := range facts {
 		c.newAttributes.add(id, f.key, f.at.At, f.at.Source, f.at.ID, version, received, f.value)
 	}
@@ -678,13 +708,18 @@ func (c *commit) write() error {
 			l := w.known
 			changed.add(l.id, l.person, l.createdAt, l.revision, l.profile.Values(), l.profile.Places(), l.leadSource)
 		}
+		if w.repeated.Accepted != 0 {
+			w.row.Repeat(w.repeated, w.base+1, w.latest)
+		}
 		if w.captures.Accepted != 0 {
 			w.row.Capture(w.captures, w.base+1, w.latest)
-		} else if !w.touched {
-			continue
 		}
-		w.row.UpdatedAt = max(w.row.UpdatedAt, c.now.UnixMicro())
-		addPending(queue, &w.row, nil)
+		if w.touched {
+			w.row.UpdatedAt = max(w.row.UpdatedAt, c.now.UnixMicro())
+		}
+		if w.touched || w.captures.Accepted != 0 || w.repeated.Accepted != 0 {
+			addPending(queue, &w.row, nil)
+		}
 	}
 	for _, r := range []*rows{changed, queue, c.newAttributes} {
 		if _, err := r.write(c.tx); err != nil {

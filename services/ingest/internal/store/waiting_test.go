@@ -10,6 +10,14 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/store"
 )
 
+// await waits for a decision, not for ever.
+func (f *fixture) await(person string, version int64, look bool) (pending.Decision, bool) {
+	f.t.Helper()
+	ctx, cancel := context.WithTimeout(f.t.Context(), 10*time.Second)
+	defer cancel()
+	return f.Await(ctx, person, version, look)
+}
+
 func TestADecisionReachesWhoWaits(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		r := f.acts("a@x.example", act("e1", 0))
@@ -34,7 +42,7 @@ func TestADecisionReachesWhoWaits(t *testing.T) {
 				t.Errorf("%d: %s", d.Version, d.Digest)
 			}
 		}
-		if d, ok := f.Await(t.Context(), r.Person, 1, true); !ok || string(d.Digest) != "decision of 1" {
+		if d, ok := f.await(r.Person, 1, true); !ok || string(d.Digest) != "decision of 1" {
 			t.Error("what is there is not found", d, ok)
 		}
 	})
@@ -46,13 +54,16 @@ func TestAnOlderDecisionIsNotEnough(t *testing.T) {
 		c := f.claim(1)
 		r := f.acts("a@x.example", act("e2", 0))
 		f.complete(store.Decided, c...)
+		if d, ok := f.await(r.Person, 1, true); !ok || string(d.Digest) != "decision of 1" {
+			t.Errorf("the decision of what was claimed: %+v, %v", d, ok)
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		defer cancel()
 		if d, ok := f.Await(ctx, r.Person, r.Version, true); ok {
 			t.Errorf("%+v", d)
 		}
 		f.complete(store.Decided, f.claim(1)...)
-		if d, ok := f.Await(t.Context(), r.Person, r.Version, false); !ok || d.Version != 2 {
+		if d, ok := f.await(r.Person, r.Version, false); !ok || d.Version != 2 {
 			t.Errorf("%+v, %v", d, ok)
 		}
 	})
@@ -66,7 +77,7 @@ func TestADecisionSurvivesNewFacts(t *testing.T) {
 			f.acts("a@x.example", act(fmt.Sprint("x", i), 0))
 			f.complete(store.Failed, f.claim(1)...)
 		}
-		if d, ok := f.Await(t.Context(), r.Person, r.Version, true); !ok || string(d.Digest) != "decision of 1" {
+		if d, ok := f.await(r.Person, r.Version, true); !ok || string(d.Digest) != "decision of 1" {
 			t.Errorf("%+v, %v", d, ok)
 		}
 	})

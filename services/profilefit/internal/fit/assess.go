@@ -1,6 +1,7 @@
 package fit
 
 import (
+	"slices"
 	"time"
 
 	"github.com/assay-hq/assay/services/internal/condition"
@@ -149,6 +150,9 @@ func (s *sweep) instant(h History) History {
 			s.due[i] = true
 		}
 		h = h[1:]
+	}
+	if s.timeline == nil && !slices.ContainsFunc(s.profile.values, condition.Value.Known) {
+		return h // that nothing is known is no beginning
 	}
 	s.ask()
 	var r Result

@@ -137,6 +137,7 @@ func TestUnknownChoice(t *testing.T) {
 
 func TestTimeline(t *testing.T) {
 	facts := []fit.Fact{
+		known(0, "job_title", `null`), // says nothing
 		known(5, "job_title", `"Student"`),
 		known(1, "country", `"DE"`),
 		known(1, "employees", `50`),

@@ -34,6 +34,10 @@ func (n naive) assess(spec fit.Spec, facts []fit.Fact, asOf time.Time) fit.Asses
 	}
 	slices.SortFunc(instants, time.Time.Compare)
 	for _, at := range instants {
+		known := func(key string) bool { return reads(spec, key) && n.value(facts, key, at).Known() }
+		if len(a.Timeline) == 0 && !slices.ContainsFunc(keys, known) {
+			continue
+		}
 		r := n.at(spec, facts, at)
 		p := fit.Point{EffectiveTime: at, Status: r.Status, Score: r.Score, Class: r.Class}
 		if last := len(a.Timeline) - 1; last < 0 || a.Timeline[last].Score != p.Score || a.Timeline[last].Status != p.Status || a.Timeline[last].Class != p.Class {
