@@ -91,8 +91,8 @@ func (ActivityResult_State) EnumDescriptor() ([]byte, []int) {
 type Activity struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The sender's id, unique per source for as long as the activity is kept: the
-	// same id again changes nothing; with another body the first is kept and the
-	// result says `CONFLICT`. Without it the id is derived from the request's
+	// same id again changes nothing; with another body, or of another person, the
+	// first is kept and the result says `CONFLICT`. Without it the id is derived from the request's
 	// `request_id` and the position; without either, a retry is a new fact.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Dotted type, e.g. `page.viewed`. Unknown types are kept. `lifecycle.*` is
