@@ -11,6 +11,7 @@
 // What conditions may read, besides literals:
 //
 //	lead.job_title                attribute `job_title`: string, number, bool, list
+//	account.industry              the same of the account that the lead belongs to
 //	activity.type                 string; likewise activity.source, activity.campaign
 //	activity.properties.form      property `form` of the activity
 //	activity.properties["Page"]   the same for keys that are no identifiers
@@ -48,7 +49,7 @@ type Vars uint8
 
 // The variables of an environment; combine them with |.
 const (
-	// LeadVar offers `lead`: attributes by key.
+	// LeadVar offers `lead` and `account`: attributes by key.
 	LeadVar Vars = 1 << iota
 	// ActivityVar offers `activity`: type, source, campaign, properties.
 	ActivityVar
@@ -167,14 +168,16 @@ func (c *Condition) Text() string { return c.text }
 // the answer depends on it as well. The caller must not change the slice.
 func (c *Condition) Reads() []string { return c.reads }
 
-// Attributes returns the keys of the attributes the condition reads, sorted.
+// Attributes returns the keys of the attributes the condition reads, sorted: those of
+// the lead as `country`, those of its account as `account.industry`.
 func (c *Condition) Attributes() []string {
 	var keys []string
 	for _, path := range c.reads {
-		if key, ok := strings.CutPrefix(path, "lead."); ok {
+		if key, ok := attributeKey(path); ok {
 			keys = append(keys, key)
 		}
 	}
+	slices.Sort(keys)
 	return keys
 }
 

@@ -46,7 +46,7 @@ func newEnvironment(vars Vars) (*cel.Env, error) {
 		is       Vars
 		name     string
 		typeName string
-	}{{LeadVar, leadName, leadType}, {ActivityVar, activityName, activityType}, {FitVar, fitName, fitType}} {
+	}{{LeadVar, leadName, leadType}, {LeadVar, accountName, accountType}, {ActivityVar, activityName, activityType}, {FitVar, fitName, fitType}} {
 		if vars&v.is != 0 {
 			options = append(options, cel.Variable(v.name, cel.ObjectType(v.typeName)))
 		}

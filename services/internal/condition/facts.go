@@ -11,7 +11,8 @@ import (
 // Facts are what a condition is asked about. What is nil is not known. One Facts
 // belongs to one goroutine at a time.
 type Facts struct {
-	// Lead holds the attributes as they are at the instant of the question.
+	// Lead holds the attributes as they are at the instant of the question; those of the
+	// lead's account are among them, as `account.industry`.
 	Lead Attributes
 	// Activity is the activity in question.
 	Activity *Activity
@@ -75,7 +76,7 @@ var scopes = sync.Pool{New: func() any { return new(scope) }}
 // fields of variables.go know what to take from it.
 func (s *scope) ResolveName(name string) (any, bool) {
 	switch name {
-	case leadName, activityName, fitName:
+	case leadName, accountName, activityName, fitName:
 		return s, true
 	default:
 		return nil, false

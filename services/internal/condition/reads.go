@@ -144,7 +144,7 @@ func (in *inspector) read(e ast.Expr, path []string) {
 	in.reads = append(in.reads, strings.Join(path[:keep], "."))
 }
 
-var example = map[string]string{leadName: "lead.job_title", activityName: "activity.type", fitName: "fit.score"}
+var example = map[string]string{leadName: "lead.job_title", activityName: "activity.type", fitName: "fit.score", accountName: "account.industry"}
 
 func (in *inspector) pattern(e ast.Expr) {
 	pattern, ok := literal(e)
@@ -184,7 +184,7 @@ func pathOf(e ast.Expr) ([]string, bool) {
 }
 
 func isVariable(name string) bool {
-	return name == leadName || name == activityName || name == fitName
+	return name == leadName || name == accountName || name == activityName || name == fitName
 }
 
 func literal(e ast.Expr) (string, bool) {

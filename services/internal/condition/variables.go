@@ -10,23 +10,25 @@ import (
 // be written in a condition by accident.
 const (
 	leadName     = "lead"
+	accountName  = "account"
 	activityName = "activity"
 	fitName      = "fit"
 
 	leadType     = "assay.Lead"
+	accountType  = "assay.Account"
 	activityType = "assay.Activity"
 	fitType      = "assay.Fit"
 )
 
-// variables is the type provider: it knows the fields of `lead`, `activity` and
-// `fit`, so that a misspelt `activity.tpye` is found when a condition is compiled.
+// variables is the type provider: it knows the fields of `lead`, `account`, `activity`
+// and `fit`, so that a misspelt `activity.tpye` is found when a condition is compiled.
 // Any other type is CEL's own.
 type variables struct{ types.Provider }
 
 // FindStructType implements types.Provider.
 func (p variables) FindStructType(name string) (*cel.Type, bool) {
 	switch name {
-	case leadType, activityType, fitType:
+	case leadType, accountType, activityType, fitType:
 		return types.NewTypeTypeWithParam(cel.ObjectType(name)), true
 	default:
 		return p.Provider.FindStructType(name)
@@ -36,7 +38,7 @@ func (p variables) FindStructType(name string) (*cel.Type, bool) {
 // FindStructFieldNames implements types.Provider.
 func (p variables) FindStructFieldNames(name string) ([]string, bool) {
 	switch name {
-	case leadType:
+	case leadType, accountType:
 		return nil, true
 	case activityType:
 		return []string{"type", "source", "campaign", "properties"}, true
@@ -52,6 +54,8 @@ func (p variables) FindStructFieldType(name, field string) (*types.FieldType, bo
 	switch name {
 	case leadType:
 		return variable(cel.DynType, func(s *scope) ref.Val { return s.attribute(field) }), true
+	case accountType:
+		return accountField(field), true
 	case activityType:
 		return activityField(field)
 	case fitType:
