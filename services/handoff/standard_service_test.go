@@ -112,7 +112,7 @@ func TestStandardsRefuse(t *testing.T) {
 	_, err = api.CreateStandardVersion(marketing, &handoffv1.CreateStandardVersionRequest{
 		Parent: "standards/x", Spec: &handoffv1.StandardSpec{
 			Id: "x", TimeZone: "Mars", AppliesTo: "lead.country ==",
-			Qualification: &handoffv1.QualificationRules{Gates: &handoffv1.Gate{FitClass: []string{"A"}}},
+			Qualification: &handoffv1.QualificationRules{Gates: &typev1.Gate{FitClass: []string{"A"}}},
 		},
 	})
 	want(t, err, codes.InvalidArgument, "INVALID_STANDARD")

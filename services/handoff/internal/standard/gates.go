@@ -73,7 +73,7 @@ func (g *gates) needsData(path string, needs *handoffv1.NeedsData) decision.Need
 }
 
 // gate compiles one gate. While something is wrong with it the answer is of no use.
-func (g *gates) gate(path string, gate *handoffv1.Gate) decision.Gate {
+func (g *gates) gate(path string, gate *typev1.Gate) decision.Gate {
 	type kind struct {
 		field string
 		given bool
@@ -125,7 +125,7 @@ func (g *gates) gate(path string, gate *handoffv1.Gate) decision.Gate {
 	return nil
 }
 
-func (g *gates) several(path string, of []*handoffv1.Gate) []decision.Gate {
+func (g *gates) several(path string, of []*typev1.Gate) []decision.Gate {
 	compiled := make([]decision.Gate, len(of))
 	for i, gate := range of {
 		compiled[i] = g.gate(index(path, i), gate)
@@ -133,14 +133,14 @@ func (g *gates) several(path string, of []*handoffv1.Gate) []decision.Gate {
 	return compiled
 }
 
-func (g *gates) atLeast(path string, k *handoffv1.AtLeast) decision.Gate {
+func (g *gates) atLeast(path string, k *typev1.AtLeast) decision.Gate {
 	if int(k.GetCount()) > len(k.GetOf()) {
 		g.add(join(path, "count"), "at most the number of gates, %d, not %d", len(k.GetOf()), k.GetCount())
 	}
 	return decision.AtLeast(int(k.GetCount()), g.several(join(path, "of"), k.GetOf())...)
 }
 
-func (g *gates) scores(path string, r *handoffv1.Range) decision.Range {
+func (g *gates) scores(path string, r *typev1.Range) decision.Range {
 	var out decision.Range
 	if r.AtLeast == nil && r.Below == nil {
 		g.add(path, "`atLeast`, `below` or both")
@@ -173,7 +173,7 @@ func (g *gates) labels(path string, labels []string, where string, edges []*type
 	}
 }
 
-func (g *gates) activity(path string, a *handoffv1.ActivityGate) decision.Gate {
+func (g *gates) activity(path string, a *typev1.ActivityGate) decision.Gate {
 	if !g.countable[a.GetRule()] {
 		g.add(join(path, "rule"), "the id of a rule or signal of `engagement`, not %q", a.GetRule())
 	}
@@ -208,12 +208,12 @@ func gatesDepth(q *handoffv1.QualificationRules) int {
 	return depth
 }
 
-func gateDepth(g *handoffv1.Gate) int {
+func gateDepth(g *typev1.Gate) int {
 	if g == nil {
 		return 0
 	}
 	below := gateDepth(g.GetNot())
-	for _, of := range [][]*handoffv1.Gate{g.GetAll(), g.GetAny(), g.GetAtLeast().GetOf()} {
+	for _, of := range [][]*typev1.Gate{g.GetAll(), g.GetAny(), g.GetAtLeast().GetOf()} {
 		for _, sub := range of {
 			below = max(below, gateDepth(sub))
 		}

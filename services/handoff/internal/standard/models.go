@@ -74,6 +74,7 @@ func (c *compiler) engagement(path string, model *typev1.EngagementModel) {
 		for j, rule := range group.GetRules() {
 			at := index(join(at, "rules"), j)
 			c.id(ids, at, rule.GetId())
+			c.trigger(at, rule)
 			c.cap(at, rule.MaxPoints)
 			c.points(join(at, "points"), rule.GetPoints())
 			c.decay(join(at, "decay"), rule.GetDecay())
@@ -95,6 +96,14 @@ func (c *compiler) engagement(path string, model *typev1.EngagementModel) {
 	c.zone(join(path, "timeZone"), model.GetTimeZone(), "")
 	if len(model.GetCountWindowDays()) > 0 {
 		c.add(join(path, "countWindowDays"), "nothing: it is filled from `withinDays` of the gates")
+	}
+}
+
+// trigger checks that a rule says when it happens.
+func (c *compiler) trigger(path string, rule *typev1.EngagementRule) {
+	if len(rule.GetActivities()) == 0 && len(rule.GetAttributes()) == 0 && rule.GetSchedule() == nil &&
+		len(rule.GetAfter()) == 0 && rule.GetSequence() == nil && rule.GetInactivity() == nil {
+		c.add(join(path, "activities"), "at least one activity type, or `attributes`, `schedule`, `after`, `sequence` or `inactivity`")
 	}
 }
 

@@ -25,6 +25,181 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What kind of value it has.
+type AttributeWord_Kind int32
+
+const (
+	// Any.
+	AttributeWord_KIND_UNSPECIFIED AttributeWord_Kind = 0
+	// A text.
+	AttributeWord_KIND_TEXT AttributeWord_Kind = 1
+	// A number.
+	AttributeWord_KIND_NUMBER AttributeWord_Kind = 2
+	// True or false.
+	AttributeWord_KIND_BOOLEAN AttributeWord_Kind = 3
+	// A list of texts.
+	AttributeWord_KIND_TEXTS AttributeWord_Kind = 4
+	// An instant, as text in RFC 3339.
+	AttributeWord_KIND_TIME AttributeWord_Kind = 5
+)
+
+// Enum value maps for AttributeWord_Kind.
+var (
+	AttributeWord_Kind_name = map[int32]string{
+		0: "KIND_UNSPECIFIED",
+		1: "KIND_TEXT",
+		2: "KIND_NUMBER",
+		3: "KIND_BOOLEAN",
+		4: "KIND_TEXTS",
+		5: "KIND_TIME",
+	}
+	AttributeWord_Kind_value = map[string]int32{
+		"KIND_UNSPECIFIED": 0,
+		"KIND_TEXT":        1,
+		"KIND_NUMBER":      2,
+		"KIND_BOOLEAN":     3,
+		"KIND_TEXTS":       4,
+		"KIND_TIME":        5,
+	}
+)
+
+func (x AttributeWord_Kind) Enum() *AttributeWord_Kind {
+	p := new(AttributeWord_Kind)
+	*p = x
+	return p
+}
+
+func (x AttributeWord_Kind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AttributeWord_Kind) Descriptor() protoreflect.EnumDescriptor {
+	return file_assay_handoff_v1_standard_proto_enumTypes[0].Descriptor()
+}
+
+func (AttributeWord_Kind) Type() protoreflect.EnumType {
+	return &file_assay_handoff_v1_standard_proto_enumTypes[0]
+}
+
+func (x AttributeWord_Kind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AttributeWord_Kind.Descriptor instead.
+func (AttributeWord_Kind) EnumDescriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{5, 0}
+}
+
+// As of which instant facts are read.
+type Evaluation_Moment int32
+
+const (
+	// Now: every fact is decided at once.
+	Evaluation_MOMENT_UNSPECIFIED Evaluation_Moment = 0
+	// Now, said aloud.
+	Evaluation_MOMENT_EACH_FACT Evaluation_Moment = 1
+	// The latest instant of `schedule`: facts wait for the next one.
+	Evaluation_MOMENT_SCHEDULE Evaluation_Moment = 2
+	// The lead's first capture: what came later changes nothing.
+	Evaluation_MOMENT_CAPTURE Evaluation_Moment = 3
+)
+
+// Enum value maps for Evaluation_Moment.
+var (
+	Evaluation_Moment_name = map[int32]string{
+		0: "MOMENT_UNSPECIFIED",
+		1: "MOMENT_EACH_FACT",
+		2: "MOMENT_SCHEDULE",
+		3: "MOMENT_CAPTURE",
+	}
+	Evaluation_Moment_value = map[string]int32{
+		"MOMENT_UNSPECIFIED": 0,
+		"MOMENT_EACH_FACT":   1,
+		"MOMENT_SCHEDULE":    2,
+		"MOMENT_CAPTURE":     3,
+	}
+)
+
+func (x Evaluation_Moment) Enum() *Evaluation_Moment {
+	p := new(Evaluation_Moment)
+	*p = x
+	return p
+}
+
+func (x Evaluation_Moment) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Evaluation_Moment) Descriptor() protoreflect.EnumDescriptor {
+	return file_assay_handoff_v1_standard_proto_enumTypes[1].Descriptor()
+}
+
+func (Evaluation_Moment) Type() protoreflect.EnumType {
+	return &file_assay_handoff_v1_standard_proto_enumTypes[1]
+}
+
+func (x Evaluation_Moment) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Evaluation_Moment.Descriptor instead.
+func (Evaluation_Moment) EnumDescriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{9, 0}
+}
+
+// The order of a queue.
+type ReasonHandling_Order int32
+
+const (
+	// By score.
+	ReasonHandling_ORDER_UNSPECIFIED ReasonHandling_Order = 0
+	// The highest combined score first, else the highest engagement score.
+	ReasonHandling_ORDER_SCORE ReasonHandling_Order = 1
+	// The earliest request first, as for those who asked to be called.
+	ReasonHandling_ORDER_REQUEST_TIME ReasonHandling_Order = 2
+)
+
+// Enum value maps for ReasonHandling_Order.
+var (
+	ReasonHandling_Order_name = map[int32]string{
+		0: "ORDER_UNSPECIFIED",
+		1: "ORDER_SCORE",
+		2: "ORDER_REQUEST_TIME",
+	}
+	ReasonHandling_Order_value = map[string]int32{
+		"ORDER_UNSPECIFIED":  0,
+		"ORDER_SCORE":        1,
+		"ORDER_REQUEST_TIME": 2,
+	}
+)
+
+func (x ReasonHandling_Order) Enum() *ReasonHandling_Order {
+	p := new(ReasonHandling_Order)
+	*p = x
+	return p
+}
+
+func (x ReasonHandling_Order) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ReasonHandling_Order) Descriptor() protoreflect.EnumDescriptor {
+	return file_assay_handoff_v1_standard_proto_enumTypes[2].Descriptor()
+}
+
+func (ReasonHandling_Order) Type() protoreflect.EnumType {
+	return &file_assay_handoff_v1_standard_proto_enumTypes[2]
+}
+
+func (x ReasonHandling_Order) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ReasonHandling_Order.Descriptor instead.
+func (ReasonHandling_Order) EnumDescriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{13, 0}
+}
+
 // A standard: the written agreement of marketing and sales on what a qualified
 // lead is. Its content lives in immutable versions.
 type Standard struct {
@@ -224,7 +399,23 @@ type StandardSpec struct {
 	// What makes a qualified lead.
 	Qualification *QualificationRules `protobuf:"bytes,9,opt,name=qualification,proto3" json:"qualification,omitempty"`
 	// Where qualified leads go.
-	Handoff       *HandoffRules `protobuf:"bytes,10,opt,name=handoff,proto3" json:"handoff,omitempty"`
+	Handoff *HandoffRules `protobuf:"bytes,10,opt,name=handoff,proto3" json:"handoff,omitempty"`
+	// While what holds it applies to a lead, by the lead's own history, e.g. 40 days from
+	// its trial. Outside it says nothing of the lead. Default: always.
+	AppliesWhile *v1.Gate `protobuf:"bytes,11,opt,name=applies_while,json=appliesWhile,proto3" json:"applies_while,omitempty"`
+	// Segments with thresholds and edges of their own. The first that holds counts.
+	Segments []*v1.Segment `protobuf:"bytes,12,rep,name=segments,proto3" json:"segments,omitempty"`
+	// Lists that conditions read.
+	Lists []*v1.TextList `protobuf:"bytes,13,rep,name=lists,proto3" json:"lists,omitempty"`
+	// The attributes and activities there are. With it, a condition that reads another one
+	// is refused. Default: everything is allowed.
+	Vocabulary *Vocabulary `protobuf:"bytes,14,opt,name=vocabulary,proto3" json:"vocabulary,omitempty"`
+	// When another version may be published. Default: always.
+	ChangeWindow *ChangeWindow `protobuf:"bytes,15,opt,name=change_window,json=changeWindow,proto3" json:"change_window,omitempty"`
+	// Where the source of a standard is ambiguous or wrong, and how it is read here.
+	Readings []*Note `protobuf:"bytes,16,rep,name=readings,proto3" json:"readings,omitempty"`
+	// Values that nobody published and that stand here for the time being.
+	Placeholders  []*Note `protobuf:"bytes,17,rep,name=placeholders,proto3" json:"placeholders,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -329,6 +520,358 @@ func (x *StandardSpec) GetHandoff() *HandoffRules {
 	return nil
 }
 
+func (x *StandardSpec) GetAppliesWhile() *v1.Gate {
+	if x != nil {
+		return x.AppliesWhile
+	}
+	return nil
+}
+
+func (x *StandardSpec) GetSegments() []*v1.Segment {
+	if x != nil {
+		return x.Segments
+	}
+	return nil
+}
+
+func (x *StandardSpec) GetLists() []*v1.TextList {
+	if x != nil {
+		return x.Lists
+	}
+	return nil
+}
+
+func (x *StandardSpec) GetVocabulary() *Vocabulary {
+	if x != nil {
+		return x.Vocabulary
+	}
+	return nil
+}
+
+func (x *StandardSpec) GetChangeWindow() *ChangeWindow {
+	if x != nil {
+		return x.ChangeWindow
+	}
+	return nil
+}
+
+func (x *StandardSpec) GetReadings() []*Note {
+	if x != nil {
+		return x.Readings
+	}
+	return nil
+}
+
+func (x *StandardSpec) GetPlaceholders() []*Note {
+	if x != nil {
+		return x.Placeholders
+	}
+	return nil
+}
+
+// A remark about a place in the standard.
+type Note struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The place, e.g. `engagement.groups[web].rules[careers].limit`; list items by
+	// position or id.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// The remark.
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Note) Reset() {
+	*x = Note{}
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Note) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Note) ProtoMessage() {}
+
+func (x *Note) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Note.ProtoReflect.Descriptor instead.
+func (*Note) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Note) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *Note) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+// The attributes and activities there are.
+type Vocabulary struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The attributes of leads and accounts.
+	Attributes []*AttributeWord `protobuf:"bytes,1,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	// The activities.
+	Activities    []*ActivityWord `protobuf:"bytes,2,rep,name=activities,proto3" json:"activities,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Vocabulary) Reset() {
+	*x = Vocabulary{}
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Vocabulary) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Vocabulary) ProtoMessage() {}
+
+func (x *Vocabulary) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Vocabulary.ProtoReflect.Descriptor instead.
+func (*Vocabulary) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Vocabulary) GetAttributes() []*AttributeWord {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
+func (x *Vocabulary) GetActivities() []*ActivityWord {
+	if x != nil {
+		return x.Activities
+	}
+	return nil
+}
+
+// An attribute or property that conditions may read.
+type AttributeWord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its key, e.g. `job_title`, or `account.industry`.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// What it means; the question on a form.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// What kind of value it has.
+	Kind AttributeWord_Kind `protobuf:"varint,3,opt,name=kind,proto3,enum=assay.handoff.v1.AttributeWord_Kind" json:"kind,omitempty"`
+	// The answers that are allowed. Default: any.
+	Allowed       []string `protobuf:"bytes,4,rep,name=allowed,proto3" json:"allowed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AttributeWord) Reset() {
+	*x = AttributeWord{}
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AttributeWord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AttributeWord) ProtoMessage() {}
+
+func (x *AttributeWord) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AttributeWord.ProtoReflect.Descriptor instead.
+func (*AttributeWord) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *AttributeWord) GetKey() string {
+	if x != nil {
+		return x.Key
+	}
+	return ""
+}
+
+func (x *AttributeWord) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *AttributeWord) GetKind() AttributeWord_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return AttributeWord_KIND_UNSPECIFIED
+}
+
+func (x *AttributeWord) GetAllowed() []string {
+	if x != nil {
+		return x.Allowed
+	}
+	return nil
+}
+
+// An activity type that rules may be for.
+type ActivityWord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The type, e.g. `content.downloaded`.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// What it means.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Its properties.
+	Properties    []*AttributeWord `protobuf:"bytes,3,rep,name=properties,proto3" json:"properties,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ActivityWord) Reset() {
+	*x = ActivityWord{}
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ActivityWord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ActivityWord) ProtoMessage() {}
+
+func (x *ActivityWord) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ActivityWord.ProtoReflect.Descriptor instead.
+func (*ActivityWord) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ActivityWord) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *ActivityWord) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *ActivityWord) GetProperties() []*AttributeWord {
+	if x != nil {
+		return x.Properties
+	}
+	return nil
+}
+
+// The part of each year in which another version of the standard may be published.
+type ChangeWindow struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// First day, `MM-DD`, in the standard's time zone.
+	From string `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// Last day, `MM-DD`; before `from` it lies in the next year.
+	To            string `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ChangeWindow) Reset() {
+	*x = ChangeWindow{}
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ChangeWindow) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ChangeWindow) ProtoMessage() {}
+
+func (x *ChangeWindow) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ChangeWindow.ProtoReflect.Descriptor instead.
+func (*ChangeWindow) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ChangeWindow) GetFrom() string {
+	if x != nil {
+		return x.From
+	}
+	return ""
+}
+
+func (x *ChangeWindow) GetTo() string {
+	if x != nil {
+		return x.To
+	}
+	return ""
+}
+
 // What makes a qualified lead. Precedence: excluded, disqualified, fast track,
 // needs data, gates, nurture.
 type QualificationRules struct {
@@ -343,14 +886,19 @@ type QualificationRules struct {
 	// Answers to ask for before a lead that could qualify is handed off.
 	NeedsData *NeedsData `protobuf:"bytes,4,opt,name=needs_data,json=needsData,proto3" json:"needs_data,omitempty"`
 	// What must hold for QUALIFIED; otherwise NURTURE. Absent: nobody qualifies here.
-	Gates         *Gate `protobuf:"bytes,5,opt,name=gates,proto3" json:"gates,omitempty"`
+	Gates *v1.Gate `protobuf:"bytes,5,opt,name=gates,proto3" json:"gates,omitempty"`
+	// Who among the qualified is ready to buy: it raises the priority of the handoff, and
+	// the decision says so. Default: nobody.
+	SalesReady *v1.Gate `protobuf:"bytes,6,opt,name=sales_ready,json=salesReady,proto3" json:"sales_ready,omitempty"`
+	// At which instants the standard decides. Default: after every fact.
+	Evaluation    *Evaluation `protobuf:"bytes,7,opt,name=evaluation,proto3" json:"evaluation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *QualificationRules) Reset() {
 	*x = QualificationRules{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[3]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -362,7 +910,7 @@ func (x *QualificationRules) String() string {
 func (*QualificationRules) ProtoMessage() {}
 
 func (x *QualificationRules) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[3]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -375,7 +923,7 @@ func (x *QualificationRules) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QualificationRules.ProtoReflect.Descriptor instead.
 func (*QualificationRules) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{3}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *QualificationRules) GetExclude() []*NamedGate {
@@ -406,11 +954,89 @@ func (x *QualificationRules) GetNeedsData() *NeedsData {
 	return nil
 }
 
-func (x *QualificationRules) GetGates() *Gate {
+func (x *QualificationRules) GetGates() *v1.Gate {
 	if x != nil {
 		return x.Gates
 	}
 	return nil
+}
+
+func (x *QualificationRules) GetSalesReady() *v1.Gate {
+	if x != nil {
+		return x.SalesReady
+	}
+	return nil
+}
+
+func (x *QualificationRules) GetEvaluation() *Evaluation {
+	if x != nil {
+		return x.Evaluation
+	}
+	return nil
+}
+
+// At which instants a standard decides, and as of when.
+type Evaluation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As of when.
+	At Evaluation_Moment `protobuf:"varint,1,opt,name=at,proto3,enum=assay.handoff.v1.Evaluation_Moment" json:"at,omitempty"`
+	// The instants, with `SCHEDULE`.
+	Schedule *v1.Schedule `protobuf:"bytes,2,opt,name=schedule,proto3" json:"schedule,omitempty"`
+	// The first verdict stands for the rest of the cycle.
+	Once          bool `protobuf:"varint,3,opt,name=once,proto3" json:"once,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Evaluation) Reset() {
+	*x = Evaluation{}
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Evaluation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Evaluation) ProtoMessage() {}
+
+func (x *Evaluation) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Evaluation.ProtoReflect.Descriptor instead.
+func (*Evaluation) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *Evaluation) GetAt() Evaluation_Moment {
+	if x != nil {
+		return x.At
+	}
+	return Evaluation_MOMENT_UNSPECIFIED
+}
+
+func (x *Evaluation) GetSchedule() *v1.Schedule {
+	if x != nil {
+		return x.Schedule
+	}
+	return nil
+}
+
+func (x *Evaluation) GetOnce() bool {
+	if x != nil {
+		return x.Once
+	}
+	return false
 }
 
 // A gate with an id and words, so that it can be a reason.
@@ -421,14 +1047,14 @@ type NamedGate struct {
 	// The reason in words a salesperson can read.
 	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
 	// What must hold.
-	When          *Gate `protobuf:"bytes,3,opt,name=when,proto3" json:"when,omitempty"`
+	When          *v1.Gate `protobuf:"bytes,3,opt,name=when,proto3" json:"when,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NamedGate) Reset() {
 	*x = NamedGate{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[4]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -440,7 +1066,7 @@ func (x *NamedGate) String() string {
 func (*NamedGate) ProtoMessage() {}
 
 func (x *NamedGate) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[4]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -453,7 +1079,7 @@ func (x *NamedGate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NamedGate.ProtoReflect.Descriptor instead.
 func (*NamedGate) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{4}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *NamedGate) GetId() string {
@@ -470,7 +1096,7 @@ func (x *NamedGate) GetDescription() string {
 	return ""
 }
 
-func (x *NamedGate) GetWhen() *Gate {
+func (x *NamedGate) GetWhen() *v1.Gate {
 	if x != nil {
 		return x.When
 	}
@@ -483,14 +1109,14 @@ type NeedsData struct {
 	// Attributes that must be known.
 	Attributes []string `protobuf:"bytes,1,rep,name=attributes,proto3" json:"attributes,omitempty"`
 	// Who is worth asking. Default: everybody.
-	When          *Gate `protobuf:"bytes,2,opt,name=when,proto3" json:"when,omitempty"`
+	When          *v1.Gate `protobuf:"bytes,2,opt,name=when,proto3" json:"when,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NeedsData) Reset() {
 	*x = NeedsData{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[5]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -502,7 +1128,7 @@ func (x *NeedsData) String() string {
 func (*NeedsData) ProtoMessage() {}
 
 func (x *NeedsData) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[5]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -515,7 +1141,7 @@ func (x *NeedsData) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NeedsData.ProtoReflect.Descriptor instead.
 func (*NeedsData) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{5}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *NeedsData) GetAttributes() []string {
@@ -525,327 +1151,30 @@ func (x *NeedsData) GetAttributes() []string {
 	return nil
 }
 
-func (x *NeedsData) GetWhen() *Gate {
+func (x *NeedsData) GetWhen() *v1.Gate {
 	if x != nil {
 		return x.When
 	}
 	return nil
-}
-
-// A condition of qualification. Exactly one of the fields is given. What is
-// unknown does not hold, and neither does its `not`.
-type Gate struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// All of these hold.
-	All []*Gate `protobuf:"bytes,1,rep,name=all,proto3" json:"all,omitempty"`
-	// At least one of these holds.
-	Any []*Gate `protobuf:"bytes,2,rep,name=any,proto3" json:"any,omitempty"`
-	// At least so many of these hold.
-	AtLeast *AtLeast `protobuf:"bytes,3,opt,name=at_least,json=atLeast,proto3" json:"at_least,omitempty"`
-	// This does not hold.
-	Not *Gate `protobuf:"bytes,4,opt,name=not,proto3" json:"not,omitempty"`
-	// The fit score lies in the range.
-	FitScore *Range `protobuf:"bytes,5,opt,name=fit_score,json=fitScore,proto3" json:"fit_score,omitempty"`
-	// The engagement score lies in the range.
-	EngagementScore *Range `protobuf:"bytes,6,opt,name=engagement_score,json=engagementScore,proto3" json:"engagement_score,omitempty"`
-	// The fit class is one of these.
-	FitClass []string `protobuf:"bytes,7,rep,name=fit_class,json=fitClass,proto3" json:"fit_class,omitempty"`
-	// The engagement band is one of these.
-	EngagementBand []string `protobuf:"bytes,8,rep,name=engagement_band,json=engagementBand,proto3" json:"engagement_band,omitempty"`
-	// The lead did something.
-	Activity *ActivityGate `protobuf:"bytes,9,opt,name=activity,proto3" json:"activity,omitempty"`
-	// A condition in CEL over `lead` (attributes), e.g. `lead.country in ["DE"]`.
-	When          string `protobuf:"bytes,10,opt,name=when,proto3" json:"when,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Gate) Reset() {
-	*x = Gate{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[6]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Gate) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Gate) ProtoMessage() {}
-
-func (x *Gate) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[6]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Gate.ProtoReflect.Descriptor instead.
-func (*Gate) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{6}
-}
-
-func (x *Gate) GetAll() []*Gate {
-	if x != nil {
-		return x.All
-	}
-	return nil
-}
-
-func (x *Gate) GetAny() []*Gate {
-	if x != nil {
-		return x.Any
-	}
-	return nil
-}
-
-func (x *Gate) GetAtLeast() *AtLeast {
-	if x != nil {
-		return x.AtLeast
-	}
-	return nil
-}
-
-func (x *Gate) GetNot() *Gate {
-	if x != nil {
-		return x.Not
-	}
-	return nil
-}
-
-func (x *Gate) GetFitScore() *Range {
-	if x != nil {
-		return x.FitScore
-	}
-	return nil
-}
-
-func (x *Gate) GetEngagementScore() *Range {
-	if x != nil {
-		return x.EngagementScore
-	}
-	return nil
-}
-
-func (x *Gate) GetFitClass() []string {
-	if x != nil {
-		return x.FitClass
-	}
-	return nil
-}
-
-func (x *Gate) GetEngagementBand() []string {
-	if x != nil {
-		return x.EngagementBand
-	}
-	return nil
-}
-
-func (x *Gate) GetActivity() *ActivityGate {
-	if x != nil {
-		return x.Activity
-	}
-	return nil
-}
-
-func (x *Gate) GetWhen() string {
-	if x != nil {
-		return x.When
-	}
-	return ""
-}
-
-// At least `count` of the gates hold.
-type AtLeast struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// How many.
-	Count int32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
-	// Of these.
-	Of            []*Gate `protobuf:"bytes,2,rep,name=of,proto3" json:"of,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *AtLeast) Reset() {
-	*x = AtLeast{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[7]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *AtLeast) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*AtLeast) ProtoMessage() {}
-
-func (x *AtLeast) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[7]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use AtLeast.ProtoReflect.Descriptor instead.
-func (*AtLeast) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{7}
-}
-
-func (x *AtLeast) GetCount() int32 {
-	if x != nil {
-		return x.Count
-	}
-	return 0
-}
-
-func (x *AtLeast) GetOf() []*Gate {
-	if x != nil {
-		return x.Of
-	}
-	return nil
-}
-
-// A range of a score: at least `at_least` and below `below`.
-type Range struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Lowest score, inclusive. Default: no limit.
-	AtLeast *float64 `protobuf:"fixed64,1,opt,name=at_least,json=atLeast,proto3,oneof" json:"at_least,omitempty"`
-	// Highest score, exclusive. Default: no limit.
-	Below         *float64 `protobuf:"fixed64,2,opt,name=below,proto3,oneof" json:"below,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *Range) Reset() {
-	*x = Range{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[8]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *Range) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*Range) ProtoMessage() {}
-
-func (x *Range) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[8]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use Range.ProtoReflect.Descriptor instead.
-func (*Range) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{8}
-}
-
-func (x *Range) GetAtLeast() float64 {
-	if x != nil && x.AtLeast != nil {
-		return *x.AtLeast
-	}
-	return 0
-}
-
-func (x *Range) GetBelow() float64 {
-	if x != nil && x.Below != nil {
-		return *x.Below
-	}
-	return 0
-}
-
-// A rule or signal of the engagement part matched often enough.
-type ActivityGate struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Id of a rule or signal of the same standard.
-	Rule string `protobuf:"bytes,1,opt,name=rule,proto3" json:"rule,omitempty"`
-	// How often, repeat limits aside. Default 1.
-	AtLeast int32 `protobuf:"varint,2,opt,name=at_least,json=atLeast,proto3" json:"at_least,omitempty"`
-	// Within the last so many days. Default: ever.
-	WithinDays    int32 `protobuf:"varint,3,opt,name=within_days,json=withinDays,proto3" json:"within_days,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ActivityGate) Reset() {
-	*x = ActivityGate{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[9]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ActivityGate) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ActivityGate) ProtoMessage() {}
-
-func (x *ActivityGate) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[9]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ActivityGate.ProtoReflect.Descriptor instead.
-func (*ActivityGate) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{9}
-}
-
-func (x *ActivityGate) GetRule() string {
-	if x != nil {
-		return x.Rule
-	}
-	return ""
-}
-
-func (x *ActivityGate) GetAtLeast() int32 {
-	if x != nil {
-		return x.AtLeast
-	}
-	return 0
-}
-
-func (x *ActivityGate) GetWithinDays() int32 {
-	if x != nil {
-		return x.WithinDays
-	}
-	return 0
 }
 
 // Where qualified leads go.
 type HandoffRules struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The queue a handoff waits in. Default: the track's name.
-	Queue         string `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Queue string `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
+	// What is done by the reason of the qualification; the first that fits.
+	ByReason []*ReasonHandling `protobuf:"bytes,2,rep,name=by_reason,json=byReason,proto3" json:"by_reason,omitempty"`
+	// How many leads that newly qualify from history, e.g. after a publish, are released
+	// to sales in an hour. Default 60.
+	ReleasePerHour int32 `protobuf:"varint,3,opt,name=release_per_hour,json=releasePerHour,proto3" json:"release_per_hour,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *HandoffRules) Reset() {
 	*x = HandoffRules{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[10]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -857,7 +1186,7 @@ func (x *HandoffRules) String() string {
 func (*HandoffRules) ProtoMessage() {}
 
 func (x *HandoffRules) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[10]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -870,7 +1199,7 @@ func (x *HandoffRules) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandoffRules.ProtoReflect.Descriptor instead.
 func (*HandoffRules) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{10}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *HandoffRules) GetQueue() string {
@@ -880,11 +1209,108 @@ func (x *HandoffRules) GetQueue() string {
 	return ""
 }
 
+func (x *HandoffRules) GetByReason() []*ReasonHandling {
+	if x != nil {
+		return x.ByReason
+	}
+	return nil
+}
+
+func (x *HandoffRules) GetReleasePerHour() int32 {
+	if x != nil {
+		return x.ReleasePerHour
+	}
+	return 0
+}
+
+// What is done with leads that qualify for a reason.
+type ReasonHandling struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Codes of reasons, e.g. `fast_track.demo_request`, `gates`; a last `*` stands for
+	// whatever follows.
+	Reasons []string `protobuf:"bytes,1,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	// The queue. Default: that of the standard.
+	Queue string `protobuf:"bytes,2,opt,name=queue,proto3" json:"queue,omitempty"`
+	// How the queue orders them.
+	Order ReasonHandling_Order `protobuf:"varint,3,opt,name=order,proto3,enum=assay.handoff.v1.ReasonHandling_Order" json:"order,omitempty"`
+	// Higher comes first, whatever the order. Default 0; sales-ready leads have 1 more.
+	Priority int32 `protobuf:"varint,4,opt,name=priority,proto3" json:"priority,omitempty"`
+	// What sales should do, in words, e.g. `Call within five minutes`.
+	Action        string `protobuf:"bytes,5,opt,name=action,proto3" json:"action,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReasonHandling) Reset() {
+	*x = ReasonHandling{}
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReasonHandling) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReasonHandling) ProtoMessage() {}
+
+func (x *ReasonHandling) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReasonHandling.ProtoReflect.Descriptor instead.
+func (*ReasonHandling) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *ReasonHandling) GetReasons() []string {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
+func (x *ReasonHandling) GetQueue() string {
+	if x != nil {
+		return x.Queue
+	}
+	return ""
+}
+
+func (x *ReasonHandling) GetOrder() ReasonHandling_Order {
+	if x != nil {
+		return x.Order
+	}
+	return ReasonHandling_ORDER_UNSPECIFIED
+}
+
+func (x *ReasonHandling) GetPriority() int32 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
+func (x *ReasonHandling) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
 var File_assay_handoff_v1_standard_proto protoreflect.FileDescriptor
 
 const file_assay_handoff_v1_standard_proto_rawDesc = "" +
 	"\n" +
-	"\x1fassay/handoff/v1/standard.proto\x12\x10assay.handoff.v1\x1a$assay/type/v1/engagement_model.proto\x1a\x1dassay/type/v1/fit_model.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x02\n" +
+	"\x1fassay/handoff/v1/standard.proto\x12\x10assay.handoff.v1\x1a$assay/type/v1/engagement_model.proto\x1a\x1dassay/type/v1/fit_model.proto\x1a\x18assay/type/v1/gate.proto\x1a\x18assay/type/v1/list.proto\x1a\x1cassay/type/v1/schedule.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x02\n" +
 	"\bStandard\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12*\n" +
@@ -902,7 +1328,7 @@ const file_assay_handoff_v1_standard_proto_rawDesc = "" +
 	"\acreator\x18\x04 \x01(\tB\x03\xe0A\x03R\acreator\x12B\n" +
 	"\fpublish_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\vpublishTime\x12!\n" +
 	"\tpublisher\x18\x06 \x01(\tB\x03\xe0A\x03R\tpublisher:j\xeaAg\n" +
-	"\x19assay.dev/StandardVersion\x12'standards/{standard}/versions/{version}*\x10standardVersions2\x0fstandardVersion\"\x91\x04\n" +
+	"\x19assay.dev/StandardVersion\x12'standards/{standard}/versions/{version}*\x10standardVersions2\x0fstandardVersion\"\xcc\a\n" +
 	"\fStandardSpec\x120\n" +
 	"\x02id\x18\x01 \x01(\tB \xe0A\x02\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x02id\x12+\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\vdisplayName\x12*\n" +
@@ -917,7 +1343,51 @@ const file_assay_handoff_v1_standard_proto_rawDesc = "" +
 	"engagement\x12J\n" +
 	"\rqualification\x18\t \x01(\v2$.assay.handoff.v1.QualificationRulesR\rqualification\x128\n" +
 	"\ahandoff\x18\n" +
-	" \x01(\v2\x1e.assay.handoff.v1.HandoffRulesR\ahandoff\"\xcf\x02\n" +
+	" \x01(\v2\x1e.assay.handoff.v1.HandoffRulesR\ahandoff\x128\n" +
+	"\rapplies_while\x18\v \x01(\v2\x13.assay.type.v1.GateR\fappliesWhile\x12<\n" +
+	"\bsegments\x18\f \x03(\v2\x16.assay.type.v1.SegmentB\b\xbaH\x05\x92\x01\x02\x102R\bsegments\x128\n" +
+	"\x05lists\x18\r \x03(\v2\x17.assay.type.v1.TextListB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x05lists\x12<\n" +
+	"\n" +
+	"vocabulary\x18\x0e \x01(\v2\x1c.assay.handoff.v1.VocabularyR\n" +
+	"vocabulary\x12C\n" +
+	"\rchange_window\x18\x0f \x01(\v2\x1e.assay.handoff.v1.ChangeWindowR\fchangeWindow\x12=\n" +
+	"\breadings\x18\x10 \x03(\v2\x16.assay.handoff.v1.NoteB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\breadings\x12E\n" +
+	"\fplaceholders\x18\x11 \x03(\v2\x16.assay.handoff.v1.NoteB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\fplaceholders\"F\n" +
+	"\x04Note\x12\x1e\n" +
+	"\x04path\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x04path\x12\x1e\n" +
+	"\x04text\x18\x02 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xd0\x0fR\x04text\"\xa3\x01\n" +
+	"\n" +
+	"Vocabulary\x12J\n" +
+	"\n" +
+	"attributes\x18\x01 \x03(\v2\x1f.assay.handoff.v1.AttributeWordB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\n" +
+	"attributes\x12I\n" +
+	"\n" +
+	"activities\x18\x02 \x03(\v2\x1e.assay.handoff.v1.ActivityWordB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\n" +
+	"activities\"\xb0\x02\n" +
+	"\rAttributeWord\x12\x1b\n" +
+	"\x03key\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x03key\x12*\n" +
+	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12B\n" +
+	"\x04kind\x18\x03 \x01(\x0e2$.assay.handoff.v1.AttributeWord.KindB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04kind\x12#\n" +
+	"\aallowed\x18\x04 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\aallowed\"m\n" +
+	"\x04Kind\x12\x14\n" +
+	"\x10KIND_UNSPECIFIED\x10\x00\x12\r\n" +
+	"\tKIND_TEXT\x10\x01\x12\x0f\n" +
+	"\vKIND_NUMBER\x10\x02\x12\x10\n" +
+	"\fKIND_BOOLEAN\x10\x03\x12\x0e\n" +
+	"\n" +
+	"KIND_TEXTS\x10\x04\x12\r\n" +
+	"\tKIND_TIME\x10\x05\"\xa4\x01\n" +
+	"\fActivityWord\x12\x1d\n" +
+	"\x04type\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18dR\x04type\x12*\n" +
+	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12I\n" +
+	"\n" +
+	"properties\x18\x03 \x03(\v2\x1f.assay.handoff.v1.AttributeWordB\b\xbaH\x05\x92\x01\x02\x10dR\n" +
+	"properties\"\x98\x01\n" +
+	"\fChangeWindow\x12E\n" +
+	"\x04from\x18\x01 \x01(\tB1\xbaH.r,2*^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$R\x04from\x12A\n" +
+	"\x02to\x18\x02 \x01(\tB1\xbaH.r,2*^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$R\x02to\"\xc0\x03\n" +
 	"\x12QualificationRules\x12@\n" +
 	"\aexclude\x18\x01 \x03(\v2\x1b.assay.handoff.v1.NamedGateB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\aexclude\x12F\n" +
 	"\n" +
@@ -926,46 +1396,47 @@ const file_assay_handoff_v1_standard_proto_rawDesc = "" +
 	"\n" +
 	"fast_track\x18\x03 \x03(\v2\x1b.assay.handoff.v1.NamedGateB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\tfastTrack\x12:\n" +
 	"\n" +
-	"needs_data\x18\x04 \x01(\v2\x1b.assay.handoff.v1.NeedsDataR\tneedsData\x12,\n" +
-	"\x05gates\x18\x05 \x01(\v2\x16.assay.handoff.v1.GateR\x05gates\"\x9a\x01\n" +
+	"needs_data\x18\x04 \x01(\v2\x1b.assay.handoff.v1.NeedsDataR\tneedsData\x12)\n" +
+	"\x05gates\x18\x05 \x01(\v2\x13.assay.type.v1.GateR\x05gates\x124\n" +
+	"\vsales_ready\x18\x06 \x01(\v2\x13.assay.type.v1.GateR\n" +
+	"salesReady\x12<\n" +
+	"\n" +
+	"evaluation\x18\a \x01(\v2\x1c.assay.handoff.v1.EvaluationR\n" +
+	"evaluation\"\xf5\x01\n" +
+	"\n" +
+	"Evaluation\x12=\n" +
+	"\x02at\x18\x01 \x01(\x0e2#.assay.handoff.v1.Evaluation.MomentB\b\xbaH\x05\x82\x01\x02\x10\x01R\x02at\x123\n" +
+	"\bschedule\x18\x02 \x01(\v2\x17.assay.type.v1.ScheduleR\bschedule\x12\x12\n" +
+	"\x04once\x18\x03 \x01(\bR\x04once\"_\n" +
+	"\x06Moment\x12\x16\n" +
+	"\x12MOMENT_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10MOMENT_EACH_FACT\x10\x01\x12\x13\n" +
+	"\x0fMOMENT_SCHEDULE\x10\x02\x12\x12\n" +
+	"\x0eMOMENT_CAPTURE\x10\x03\"\x97\x01\n" +
 	"\tNamedGate\x12-\n" +
 	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
-	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x122\n" +
-	"\x04when\x18\x03 \x01(\v2\x16.assay.handoff.v1.GateB\x06\xbaH\x03\xc8\x01\x01R\x04when\"}\n" +
+	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12/\n" +
+	"\x04when\x18\x03 \x01(\v2\x13.assay.type.v1.GateB\x06\xbaH\x03\xc8\x01\x01R\x04when\"z\n" +
 	"\tNeedsData\x12D\n" +
 	"\n" +
 	"attributes\x18\x01 \x03(\tB$\xbaH!\x92\x01\x1e\x102\"\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\n" +
-	"attributes\x12*\n" +
-	"\x04when\x18\x02 \x01(\v2\x16.assay.handoff.v1.GateR\x04when\"\xfc\x03\n" +
-	"\x04Gate\x122\n" +
-	"\x03all\x18\x01 \x03(\v2\x16.assay.handoff.v1.GateB\b\xbaH\x05\x92\x01\x02\x10dR\x03all\x122\n" +
-	"\x03any\x18\x02 \x03(\v2\x16.assay.handoff.v1.GateB\b\xbaH\x05\x92\x01\x02\x10dR\x03any\x124\n" +
-	"\bat_least\x18\x03 \x01(\v2\x19.assay.handoff.v1.AtLeastR\aatLeast\x12(\n" +
-	"\x03not\x18\x04 \x01(\v2\x16.assay.handoff.v1.GateR\x03not\x124\n" +
-	"\tfit_score\x18\x05 \x01(\v2\x17.assay.handoff.v1.RangeR\bfitScore\x12B\n" +
-	"\x10engagement_score\x18\x06 \x01(\v2\x17.assay.handoff.v1.RangeR\x0fengagementScore\x12%\n" +
-	"\tfit_class\x18\a \x03(\tB\b\xbaH\x05\x92\x01\x02\x102R\bfitClass\x121\n" +
-	"\x0fengagement_band\x18\b \x03(\tB\b\xbaH\x05\x92\x01\x02\x102R\x0eengagementBand\x12:\n" +
-	"\bactivity\x18\t \x01(\v2\x1e.assay.handoff.v1.ActivityGateR\bactivity\x12\x1c\n" +
-	"\x04when\x18\n" +
-	" \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x04when\"\\\n" +
-	"\aAtLeast\x12\x1d\n" +
-	"\x05count\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\x05count\x122\n" +
-	"\x02of\x18\x02 \x03(\v2\x16.assay.handoff.v1.GateB\n" +
-	"\xbaH\a\x92\x01\x04\b\x01\x10dR\x02of\"Y\n" +
-	"\x05Range\x12\x1e\n" +
-	"\bat_least\x18\x01 \x01(\x01H\x00R\aatLeast\x88\x01\x01\x12\x19\n" +
-	"\x05below\x18\x02 \x01(\x01H\x01R\x05below\x88\x01\x01B\v\n" +
-	"\t_at_leastB\b\n" +
-	"\x06_below\"|\n" +
-	"\fActivityGate\x12\x1b\n" +
-	"\x04rule\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x04rule\x12\"\n" +
-	"\bat_least\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\aatLeast\x12+\n" +
-	"\vwithin_days\x18\x03 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xc2\x1c(\x00R\n" +
-	"withinDays\"F\n" +
+	"attributes\x12'\n" +
+	"\x04when\x18\x02 \x01(\v2\x13.assay.type.v1.GateR\x04when\"\xc6\x01\n" +
 	"\fHandoffRules\x126\n" +
-	"\x05queue\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x05queueB=Z;github.com/assay-hq/assay/gen/go/assay/handoff/v1;handoffv1b\x06proto3"
+	"\x05queue\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x05queue\x12G\n" +
+	"\tby_reason\x18\x02 \x03(\v2 .assay.handoff.v1.ReasonHandlingB\b\xbaH\x05\x92\x01\x02\x10dR\bbyReason\x125\n" +
+	"\x10release_per_hour\x18\x03 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x00R\x0ereleasePerHour\"\xd1\x02\n" +
+	"\x0eReasonHandling\x12$\n" +
+	"\areasons\x18\x01 \x03(\tB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10dR\areasons\x126\n" +
+	"\x05queue\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x05queue\x12F\n" +
+	"\x05order\x18\x03 \x01(\x0e2&.assay.handoff.v1.ReasonHandling.OrderB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05order\x12.\n" +
+	"\bpriority\x18\x04 \x01(\x05B\x12\xbaH\x0f\x1a\r\x18d(\x9c\xff\xff\xff\xff\xff\xff\xff\xff\x01R\bpriority\x12 \n" +
+	"\x06action\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06action\"G\n" +
+	"\x05Order\x12\x15\n" +
+	"\x11ORDER_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vORDER_SCORE\x10\x01\x12\x16\n" +
+	"\x12ORDER_REQUEST_TIME\x10\x02B=Z;github.com/assay-hq/assay/gen/go/assay/handoff/v1;handoffv1b\x06proto3"
 
 var (
 	file_assay_handoff_v1_standard_proto_rawDescOnce sync.Once
@@ -979,53 +1450,73 @@ func file_assay_handoff_v1_standard_proto_rawDescGZIP() []byte {
 	return file_assay_handoff_v1_standard_proto_rawDescData
 }
 
-var file_assay_handoff_v1_standard_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_assay_handoff_v1_standard_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_assay_handoff_v1_standard_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_assay_handoff_v1_standard_proto_goTypes = []any{
-	(*Standard)(nil),              // 0: assay.handoff.v1.Standard
-	(*StandardVersion)(nil),       // 1: assay.handoff.v1.StandardVersion
-	(*StandardSpec)(nil),          // 2: assay.handoff.v1.StandardSpec
-	(*QualificationRules)(nil),    // 3: assay.handoff.v1.QualificationRules
-	(*NamedGate)(nil),             // 4: assay.handoff.v1.NamedGate
-	(*NeedsData)(nil),             // 5: assay.handoff.v1.NeedsData
-	(*Gate)(nil),                  // 6: assay.handoff.v1.Gate
-	(*AtLeast)(nil),               // 7: assay.handoff.v1.AtLeast
-	(*Range)(nil),                 // 8: assay.handoff.v1.Range
-	(*ActivityGate)(nil),          // 9: assay.handoff.v1.ActivityGate
-	(*HandoffRules)(nil),          // 10: assay.handoff.v1.HandoffRules
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
-	(*v1.FitModel)(nil),           // 12: assay.type.v1.FitModel
-	(*v1.EngagementModel)(nil),    // 13: assay.type.v1.EngagementModel
+	(AttributeWord_Kind)(0),       // 0: assay.handoff.v1.AttributeWord.Kind
+	(Evaluation_Moment)(0),        // 1: assay.handoff.v1.Evaluation.Moment
+	(ReasonHandling_Order)(0),     // 2: assay.handoff.v1.ReasonHandling.Order
+	(*Standard)(nil),              // 3: assay.handoff.v1.Standard
+	(*StandardVersion)(nil),       // 4: assay.handoff.v1.StandardVersion
+	(*StandardSpec)(nil),          // 5: assay.handoff.v1.StandardSpec
+	(*Note)(nil),                  // 6: assay.handoff.v1.Note
+	(*Vocabulary)(nil),            // 7: assay.handoff.v1.Vocabulary
+	(*AttributeWord)(nil),         // 8: assay.handoff.v1.AttributeWord
+	(*ActivityWord)(nil),          // 9: assay.handoff.v1.ActivityWord
+	(*ChangeWindow)(nil),          // 10: assay.handoff.v1.ChangeWindow
+	(*QualificationRules)(nil),    // 11: assay.handoff.v1.QualificationRules
+	(*Evaluation)(nil),            // 12: assay.handoff.v1.Evaluation
+	(*NamedGate)(nil),             // 13: assay.handoff.v1.NamedGate
+	(*NeedsData)(nil),             // 14: assay.handoff.v1.NeedsData
+	(*HandoffRules)(nil),          // 15: assay.handoff.v1.HandoffRules
+	(*ReasonHandling)(nil),        // 16: assay.handoff.v1.ReasonHandling
+	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(*v1.FitModel)(nil),           // 18: assay.type.v1.FitModel
+	(*v1.EngagementModel)(nil),    // 19: assay.type.v1.EngagementModel
+	(*v1.Gate)(nil),               // 20: assay.type.v1.Gate
+	(*v1.Segment)(nil),            // 21: assay.type.v1.Segment
+	(*v1.TextList)(nil),           // 22: assay.type.v1.TextList
+	(*v1.Schedule)(nil),           // 23: assay.type.v1.Schedule
 }
 var file_assay_handoff_v1_standard_proto_depIdxs = []int32{
-	11, // 0: assay.handoff.v1.Standard.create_time:type_name -> google.protobuf.Timestamp
-	11, // 1: assay.handoff.v1.Standard.update_time:type_name -> google.protobuf.Timestamp
-	2,  // 2: assay.handoff.v1.StandardVersion.spec:type_name -> assay.handoff.v1.StandardSpec
-	11, // 3: assay.handoff.v1.StandardVersion.create_time:type_name -> google.protobuf.Timestamp
-	11, // 4: assay.handoff.v1.StandardVersion.publish_time:type_name -> google.protobuf.Timestamp
-	12, // 5: assay.handoff.v1.StandardSpec.fit:type_name -> assay.type.v1.FitModel
-	13, // 6: assay.handoff.v1.StandardSpec.engagement:type_name -> assay.type.v1.EngagementModel
-	3,  // 7: assay.handoff.v1.StandardSpec.qualification:type_name -> assay.handoff.v1.QualificationRules
-	10, // 8: assay.handoff.v1.StandardSpec.handoff:type_name -> assay.handoff.v1.HandoffRules
-	4,  // 9: assay.handoff.v1.QualificationRules.exclude:type_name -> assay.handoff.v1.NamedGate
-	4,  // 10: assay.handoff.v1.QualificationRules.disqualify:type_name -> assay.handoff.v1.NamedGate
-	4,  // 11: assay.handoff.v1.QualificationRules.fast_track:type_name -> assay.handoff.v1.NamedGate
-	5,  // 12: assay.handoff.v1.QualificationRules.needs_data:type_name -> assay.handoff.v1.NeedsData
-	6,  // 13: assay.handoff.v1.QualificationRules.gates:type_name -> assay.handoff.v1.Gate
-	6,  // 14: assay.handoff.v1.NamedGate.when:type_name -> assay.handoff.v1.Gate
-	6,  // 15: assay.handoff.v1.NeedsData.when:type_name -> assay.handoff.v1.Gate
-	6,  // 16: assay.handoff.v1.Gate.all:type_name -> assay.handoff.v1.Gate
-	6,  // 17: assay.handoff.v1.Gate.any:type_name -> assay.handoff.v1.Gate
-	7,  // 18: assay.handoff.v1.Gate.at_least:type_name -> assay.handoff.v1.AtLeast
-	6,  // 19: assay.handoff.v1.Gate.not:type_name -> assay.handoff.v1.Gate
-	8,  // 20: assay.handoff.v1.Gate.fit_score:type_name -> assay.handoff.v1.Range
-	8,  // 21: assay.handoff.v1.Gate.engagement_score:type_name -> assay.handoff.v1.Range
-	9,  // 22: assay.handoff.v1.Gate.activity:type_name -> assay.handoff.v1.ActivityGate
-	6,  // 23: assay.handoff.v1.AtLeast.of:type_name -> assay.handoff.v1.Gate
-	24, // [24:24] is the sub-list for method output_type
-	24, // [24:24] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	17, // 0: assay.handoff.v1.Standard.create_time:type_name -> google.protobuf.Timestamp
+	17, // 1: assay.handoff.v1.Standard.update_time:type_name -> google.protobuf.Timestamp
+	5,  // 2: assay.handoff.v1.StandardVersion.spec:type_name -> assay.handoff.v1.StandardSpec
+	17, // 3: assay.handoff.v1.StandardVersion.create_time:type_name -> google.protobuf.Timestamp
+	17, // 4: assay.handoff.v1.StandardVersion.publish_time:type_name -> google.protobuf.Timestamp
+	18, // 5: assay.handoff.v1.StandardSpec.fit:type_name -> assay.type.v1.FitModel
+	19, // 6: assay.handoff.v1.StandardSpec.engagement:type_name -> assay.type.v1.EngagementModel
+	11, // 7: assay.handoff.v1.StandardSpec.qualification:type_name -> assay.handoff.v1.QualificationRules
+	15, // 8: assay.handoff.v1.StandardSpec.handoff:type_name -> assay.handoff.v1.HandoffRules
+	20, // 9: assay.handoff.v1.StandardSpec.applies_while:type_name -> assay.type.v1.Gate
+	21, // 10: assay.handoff.v1.StandardSpec.segments:type_name -> assay.type.v1.Segment
+	22, // 11: assay.handoff.v1.StandardSpec.lists:type_name -> assay.type.v1.TextList
+	7,  // 12: assay.handoff.v1.StandardSpec.vocabulary:type_name -> assay.handoff.v1.Vocabulary
+	10, // 13: assay.handoff.v1.StandardSpec.change_window:type_name -> assay.handoff.v1.ChangeWindow
+	6,  // 14: assay.handoff.v1.StandardSpec.readings:type_name -> assay.handoff.v1.Note
+	6,  // 15: assay.handoff.v1.StandardSpec.placeholders:type_name -> assay.handoff.v1.Note
+	8,  // 16: assay.handoff.v1.Vocabulary.attributes:type_name -> assay.handoff.v1.AttributeWord
+	9,  // 17: assay.handoff.v1.Vocabulary.activities:type_name -> assay.handoff.v1.ActivityWord
+	0,  // 18: assay.handoff.v1.AttributeWord.kind:type_name -> assay.handoff.v1.AttributeWord.Kind
+	8,  // 19: assay.handoff.v1.ActivityWord.properties:type_name -> assay.handoff.v1.AttributeWord
+	13, // 20: assay.handoff.v1.QualificationRules.exclude:type_name -> assay.handoff.v1.NamedGate
+	13, // 21: assay.handoff.v1.QualificationRules.disqualify:type_name -> assay.handoff.v1.NamedGate
+	13, // 22: assay.handoff.v1.QualificationRules.fast_track:type_name -> assay.handoff.v1.NamedGate
+	14, // 23: assay.handoff.v1.QualificationRules.needs_data:type_name -> assay.handoff.v1.NeedsData
+	20, // 24: assay.handoff.v1.QualificationRules.gates:type_name -> assay.type.v1.Gate
+	20, // 25: assay.handoff.v1.QualificationRules.sales_ready:type_name -> assay.type.v1.Gate
+	12, // 26: assay.handoff.v1.QualificationRules.evaluation:type_name -> assay.handoff.v1.Evaluation
+	1,  // 27: assay.handoff.v1.Evaluation.at:type_name -> assay.handoff.v1.Evaluation.Moment
+	23, // 28: assay.handoff.v1.Evaluation.schedule:type_name -> assay.type.v1.Schedule
+	20, // 29: assay.handoff.v1.NamedGate.when:type_name -> assay.type.v1.Gate
+	20, // 30: assay.handoff.v1.NeedsData.when:type_name -> assay.type.v1.Gate
+	16, // 31: assay.handoff.v1.HandoffRules.by_reason:type_name -> assay.handoff.v1.ReasonHandling
+	2,  // 32: assay.handoff.v1.ReasonHandling.order:type_name -> assay.handoff.v1.ReasonHandling.Order
+	33, // [33:33] is the sub-list for method output_type
+	33, // [33:33] is the sub-list for method input_type
+	33, // [33:33] is the sub-list for extension type_name
+	33, // [33:33] is the sub-list for extension extendee
+	0,  // [0:33] is the sub-list for field type_name
 }
 
 func init() { file_assay_handoff_v1_standard_proto_init() }
@@ -1033,19 +1524,19 @@ func file_assay_handoff_v1_standard_proto_init() {
 	if File_assay_handoff_v1_standard_proto != nil {
 		return
 	}
-	file_assay_handoff_v1_standard_proto_msgTypes[8].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_handoff_v1_standard_proto_rawDesc), len(file_assay_handoff_v1_standard_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   11,
+			NumEnums:      3,
+			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_assay_handoff_v1_standard_proto_goTypes,
 		DependencyIndexes: file_assay_handoff_v1_standard_proto_depIdxs,
+		EnumInfos:         file_assay_handoff_v1_standard_proto_enumTypes,
 		MessageInfos:      file_assay_handoff_v1_standard_proto_msgTypes,
 	}.Build()
 	File_assay_handoff_v1_standard_proto = out.File

@@ -78,6 +78,61 @@ func (x *ClassEdge) GetAtLeast() float64 {
 	return 0
 }
 
+// Edges for the leads of one segment, in place of the model's.
+type SegmentEdges struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id of the segment.
+	Segment string `protobuf:"bytes,1,opt,name=segment,proto3" json:"segment,omitempty"`
+	// The edges, highest first.
+	Edges         []*ClassEdge `protobuf:"bytes,2,rep,name=edges,proto3" json:"edges,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SegmentEdges) Reset() {
+	*x = SegmentEdges{}
+	mi := &file_assay_type_v1_class_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SegmentEdges) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SegmentEdges) ProtoMessage() {}
+
+func (x *SegmentEdges) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_class_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SegmentEdges.ProtoReflect.Descriptor instead.
+func (*SegmentEdges) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_class_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *SegmentEdges) GetSegment() string {
+	if x != nil {
+		return x.Segment
+	}
+	return ""
+}
+
+func (x *SegmentEdges) GetEdges() []*ClassEdge {
+	if x != nil {
+		return x.Edges
+	}
+	return nil
+}
+
 var File_assay_type_v1_class_proto protoreflect.FileDescriptor
 
 const file_assay_type_v1_class_proto_rawDesc = "" +
@@ -85,7 +140,11 @@ const file_assay_type_v1_class_proto_rawDesc = "" +
 	"\x19assay/type/v1/class.proto\x12\rassay.type.v1\x1a\x1bbuf/validate/validate.proto\"G\n" +
 	"\tClassEdge\x12\x1f\n" +
 	"\x05label\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(R\x05label\x12\x19\n" +
-	"\bat_least\x18\x02 \x01(\x01R\aatLeastB7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
+	"\bat_least\x18\x02 \x01(\x01R\aatLeast\"m\n" +
+	"\fSegmentEdges\x12!\n" +
+	"\asegment\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\asegment\x12:\n" +
+	"\x05edges\x18\x02 \x03(\v2\x18.assay.type.v1.ClassEdgeB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x102R\x05edgesB7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
 
 var (
 	file_assay_type_v1_class_proto_rawDescOnce sync.Once
@@ -99,16 +158,18 @@ func file_assay_type_v1_class_proto_rawDescGZIP() []byte {
 	return file_assay_type_v1_class_proto_rawDescData
 }
 
-var file_assay_type_v1_class_proto_msgTypes = make([]protoimpl.MessageInfo, 1)
+var file_assay_type_v1_class_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_assay_type_v1_class_proto_goTypes = []any{
-	(*ClassEdge)(nil), // 0: assay.type.v1.ClassEdge
+	(*ClassEdge)(nil),    // 0: assay.type.v1.ClassEdge
+	(*SegmentEdges)(nil), // 1: assay.type.v1.SegmentEdges
 }
 var file_assay_type_v1_class_proto_depIdxs = []int32{
-	0, // [0:0] is the sub-list for method output_type
-	0, // [0:0] is the sub-list for method input_type
-	0, // [0:0] is the sub-list for extension type_name
-	0, // [0:0] is the sub-list for extension extendee
-	0, // [0:0] is the sub-list for field type_name
+	0, // 0: assay.type.v1.SegmentEdges.edges:type_name -> assay.type.v1.ClassEdge
+	1, // [1:1] is the sub-list for method output_type
+	1, // [1:1] is the sub-list for method input_type
+	1, // [1:1] is the sub-list for extension type_name
+	1, // [1:1] is the sub-list for extension extendee
+	0, // [0:1] is the sub-list for field type_name
 }
 
 func init() { file_assay_type_v1_class_proto_init() }
@@ -122,7 +183,7 @@ func file_assay_type_v1_class_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_type_v1_class_proto_rawDesc), len(file_assay_type_v1_class_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   1,
+			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

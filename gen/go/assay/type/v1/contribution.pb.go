@@ -39,17 +39,39 @@ const (
 	Contribution_KIND_DECAY Contribution_Kind = 4
 	// Withheld by the cap of the rule, the group or the total.
 	Contribution_KIND_CAP Contribution_Kind = 5
+	// Withheld because a stop rule halted the group at that instant.
+	Contribution_KIND_STOP Contribution_Kind = 6
+	// Withheld because scoring was suspended at that instant.
+	Contribution_KIND_SUSPENDED Contribution_Kind = 7
+	// Taken away by a reset, in whole or by its share.
+	Contribution_KIND_RESET Contribution_Kind = 8
+	// Given back as it was remembered.
+	Contribution_KIND_RESTORED Contribution_Kind = 9
+	// Lifted to a floor.
+	Contribution_KIND_FLOOR Contribution_Kind = 10
+	// Withheld because only the highest or lowest of the group's lines counts.
+	Contribution_KIND_COMBINE Contribution_Kind = 11
+	// What makes the shown score another than the one underneath: an override, a
+	// frozen score, a display limit. Scoring goes on underneath.
+	Contribution_KIND_SHOWN Contribution_Kind = 12
 )
 
 // Enum value maps for Contribution_Kind.
 var (
 	Contribution_Kind_name = map[int32]string{
-		0: "KIND_UNSPECIFIED",
-		1: "KIND_GIVEN",
-		2: "KIND_UNKNOWN",
-		3: "KIND_LIMIT",
-		4: "KIND_DECAY",
-		5: "KIND_CAP",
+		0:  "KIND_UNSPECIFIED",
+		1:  "KIND_GIVEN",
+		2:  "KIND_UNKNOWN",
+		3:  "KIND_LIMIT",
+		4:  "KIND_DECAY",
+		5:  "KIND_CAP",
+		6:  "KIND_STOP",
+		7:  "KIND_SUSPENDED",
+		8:  "KIND_RESET",
+		9:  "KIND_RESTORED",
+		10: "KIND_FLOOR",
+		11: "KIND_COMBINE",
+		12: "KIND_SHOWN",
 	}
 	Contribution_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
@@ -58,6 +80,13 @@ var (
 		"KIND_LIMIT":       3,
 		"KIND_DECAY":       4,
 		"KIND_CAP":         5,
+		"KIND_STOP":        6,
+		"KIND_SUSPENDED":   7,
+		"KIND_RESET":       8,
+		"KIND_RESTORED":    9,
+		"KIND_FLOOR":       10,
+		"KIND_COMBINE":     11,
+		"KIND_SHOWN":       12,
 	}
 )
 
@@ -195,7 +224,7 @@ var File_assay_type_v1_contribution_proto protoreflect.FileDescriptor
 
 const file_assay_type_v1_contribution_proto_rawDesc = "" +
 	"\n" +
-	" assay/type/v1/contribution.proto\x12\rassay.type.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe5\x02\n" +
+	" assay/type/v1/contribution.proto\x12\rassay.type.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xde\x03\n" +
 	"\fContribution\x12\x12\n" +
 	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\tR\x05group\x124\n" +
@@ -203,7 +232,7 @@ const file_assay_type_v1_contribution_proto_rawDesc = "" +
 	"\x06points\x18\x04 \x01(\x01R\x06points\x12\x14\n" +
 	"\x05count\x18\x05 \x01(\x05R\x05count\x127\n" +
 	"\tlast_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\blastTime\x12 \n" +
-	"\vdescription\x18\a \x01(\tR\vdescription\"l\n" +
+	"\vdescription\x18\a \x01(\tR\vdescription\"\xe4\x01\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -213,7 +242,18 @@ const file_assay_type_v1_contribution_proto_rawDesc = "" +
 	"KIND_LIMIT\x10\x03\x12\x0e\n" +
 	"\n" +
 	"KIND_DECAY\x10\x04\x12\f\n" +
-	"\bKIND_CAP\x10\x05B7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
+	"\bKIND_CAP\x10\x05\x12\r\n" +
+	"\tKIND_STOP\x10\x06\x12\x12\n" +
+	"\x0eKIND_SUSPENDED\x10\a\x12\x0e\n" +
+	"\n" +
+	"KIND_RESET\x10\b\x12\x11\n" +
+	"\rKIND_RESTORED\x10\t\x12\x0e\n" +
+	"\n" +
+	"KIND_FLOOR\x10\n" +
+	"\x12\x10\n" +
+	"\fKIND_COMBINE\x10\v\x12\x0e\n" +
+	"\n" +
+	"KIND_SHOWN\x10\fB7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
 
 var (
 	file_assay_type_v1_contribution_proto_rawDescOnce sync.Once

@@ -95,6 +95,10 @@ const (
 	RepeatLimit_PER_WEEK RepeatLimit_Per = 4
 	// A calendar month.
 	RepeatLimit_PER_MONTH RepeatLimit_Per = 5
+	// A calendar year.
+	RepeatLimit_PER_YEAR RepeatLimit_Per = 6
+	// A visit: matches without a pause of the rule's `visitMinutes`.
+	RepeatLimit_PER_VISIT RepeatLimit_Per = 7
 )
 
 // Enum value maps for RepeatLimit_Per.
@@ -106,6 +110,8 @@ var (
 		3: "PER_DAY",
 		4: "PER_WEEK",
 		5: "PER_MONTH",
+		6: "PER_YEAR",
+		7: "PER_VISIT",
 	}
 	RepeatLimit_Per_value = map[string]int32{
 		"PER_UNSPECIFIED": 0,
@@ -114,6 +120,8 @@ var (
 		"PER_DAY":         3,
 		"PER_WEEK":        4,
 		"PER_MONTH":       5,
+		"PER_YEAR":        6,
+		"PER_VISIT":       7,
 	}
 )
 
@@ -141,30 +149,123 @@ func (x RepeatLimit_Per) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RepeatLimit_Per.Descriptor instead.
 func (RepeatLimit_Per) EnumDescriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{4, 0}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{10, 0}
+}
+
+// What is set.
+type EngagementOverride_Score int32
+
+const (
+	// The engagement score.
+	EngagementOverride_SCORE_UNSPECIFIED EngagementOverride_Score = 0
+	// The engagement score, said aloud.
+	EngagementOverride_SCORE_ENGAGEMENT EngagementOverride_Score = 1
+	// The combined score.
+	EngagementOverride_SCORE_COMBINED EngagementOverride_Score = 2
+)
+
+// Enum value maps for EngagementOverride_Score.
+var (
+	EngagementOverride_Score_name = map[int32]string{
+		0: "SCORE_UNSPECIFIED",
+		1: "SCORE_ENGAGEMENT",
+		2: "SCORE_COMBINED",
+	}
+	EngagementOverride_Score_value = map[string]int32{
+		"SCORE_UNSPECIFIED": 0,
+		"SCORE_ENGAGEMENT":  1,
+		"SCORE_COMBINED":    2,
+	}
+)
+
+func (x EngagementOverride_Score) Enum() *EngagementOverride_Score {
+	p := new(EngagementOverride_Score)
+	*p = x
+	return p
+}
+
+func (x EngagementOverride_Score) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (EngagementOverride_Score) Descriptor() protoreflect.EnumDescriptor {
+	return file_assay_type_v1_engagement_model_proto_enumTypes[2].Descriptor()
+}
+
+func (EngagementOverride_Score) Type() protoreflect.EnumType {
+	return &file_assay_type_v1_engagement_model_proto_enumTypes[2]
+}
+
+func (x EngagementOverride_Score) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use EngagementOverride_Score.Descriptor instead.
+func (EngagementOverride_Score) EnumDescriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{19, 0}
 }
 
 // How interested a lead is, and how recently. The engagement score at an instant
-// is the sum of the groups, each rule and group held under its cap, held under
-// the cap of the total.
+// is the sum of the groups, each rule and group held between its floor and cap, held
+// between those of the total.
+//
+// Facts fold in the order of their effective time. Of one fact it is done in this
+// order: suspensions begin and end, memories remember, resets take away, signals are
+// counted, rules give in the order of the model, rules `after` others give, overrides
+// are set. What happens by itself at an instant (schedules, inactivity) happens before
+// the facts of that instant.
 type EngagementModel struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Groups of rules, in the order they are explained.
 	Groups []*EngagementGroup `protobuf:"bytes,1,rep,name=groups,proto3" json:"groups,omitempty"`
 	// Cap of the total. Default: none.
 	MaxPoints *float64 `protobuf:"fixed64,2,opt,name=max_points,json=maxPoints,proto3,oneof" json:"max_points,omitempty"`
-	// Bands by edges, highest edge first, e.g. 1 at 80, 2 at 50. Empty: no band.
+	// Bands by edges, highest edge first, e.g. 1 at 80, 2 at 50. Empty: no band. Give
+	// `bands` or `ladders`.
 	Bands []*ClassEdge `protobuf:"bytes,3,rep,name=bands,proto3" json:"bands,omitempty"`
 	// Activities that give no points but that gates ask for.
 	Signals []*Signal `protobuf:"bytes,4,rep,name=signals,proto3" json:"signals,omitempty"`
-	// Time zone in which days, weeks and months of repeat limits begin, as an IANA
-	// name. Default: the standard's, else `UTC`. Weeks begin on Monday.
+	// Time zone in which days, weeks and months begin, as an IANA name. Default: the
+	// standard's, else `UTC`. Weeks begin on Monday.
 	TimeZone string `protobuf:"bytes,5,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
 	// Windows in days for which matches of each rule and signal are counted, in
 	// ascending order. Filled from the gates of the standard when it is compiled.
 	CountWindowDays []int32 `protobuf:"varint,6,rep,packed,name=count_window_days,json=countWindowDays,proto3" json:"count_window_days,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Floor of the total that is only shown: scoring goes on underneath. Default: none.
+	MinPoints *float64 `protobuf:"fixed64,7,opt,name=min_points,json=minPoints,proto3,oneof" json:"min_points,omitempty"`
+	// Floor of the total that lifts: what is missing is given. Default: none.
+	Floor *Floor `protobuf:"bytes,8,opt,name=floor,proto3" json:"floor,omitempty"`
+	// Bands for the leads of a segment, in place of `bands`.
+	BandsBySegment []*SegmentEdges `protobuf:"bytes,9,rep,name=bands_by_segment,json=bandsBySegment,proto3" json:"bands_by_segment,omitempty"`
+	// Band by conditions instead of points. Of several ladders the best label counts.
+	Ladders []*Ladder `protobuf:"bytes,10,rep,name=ladders,proto3" json:"ladders,omitempty"`
+	// Labels of the ladders from the best to the worst. Required with more than one.
+	LadderLabels []string `protobuf:"bytes,11,rep,name=ladder_labels,json=ladderLabels,proto3" json:"ladder_labels,omitempty"`
+	// Limits that several rules share.
+	SharedLimits []*SharedLimit `protobuf:"bytes,12,rep,name=shared_limits,json=sharedLimits,proto3" json:"shared_limits,omitempty"`
+	// What takes points away that were given before.
+	Resets []*Reset `protobuf:"bytes,13,rep,name=resets,proto3" json:"resets,omitempty"`
+	// Values to come back to.
+	Memories []*Memory `protobuf:"bytes,14,rep,name=memories,proto3" json:"memories,omitempty"`
+	// Times in which nothing is given.
+	Suspensions []*Suspension `protobuf:"bytes,15,rep,name=suspensions,proto3" json:"suspensions,omitempty"`
+	// What sets the shown score; scoring goes on underneath. The first that holds.
+	Overrides []*EngagementOverride `protobuf:"bytes,16,rep,name=overrides,proto3" json:"overrides,omitempty"`
+	// Fit and engagement as one score. Absent: there is none.
+	Combined *CombinedModel `protobuf:"bytes,17,opt,name=combined,proto3" json:"combined,omitempty"`
+	// Flags, which change no points.
+	Flags []*EngagementFlag `protobuf:"bytes,18,rep,name=flags,proto3" json:"flags,omitempty"`
+	// What gates of the standard ask. Filled in when it is compiled.
+	Watch *Watch `protobuf:"bytes,19,opt,name=watch,proto3" json:"watch,omitempty"`
+	// Segments of the standard, filled in when it is compiled.
+	Segments []*Segment `protobuf:"bytes,20,rep,name=segments,proto3" json:"segments,omitempty"`
+	// Lists that conditions read, filled in when the standard is compiled.
+	Lists []*TextList `protobuf:"bytes,21,rep,name=lists,proto3" json:"lists,omitempty"`
+	// Dictionaries that conditions read, each as `name@version`, filled in when the
+	// standard is compiled: a change of one is another model.
+	Dictionaries  []string `protobuf:"bytes,22,rep,name=dictionaries,proto3" json:"dictionaries,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *EngagementModel) Reset() {
@@ -239,6 +340,118 @@ func (x *EngagementModel) GetCountWindowDays() []int32 {
 	return nil
 }
 
+func (x *EngagementModel) GetMinPoints() float64 {
+	if x != nil && x.MinPoints != nil {
+		return *x.MinPoints
+	}
+	return 0
+}
+
+func (x *EngagementModel) GetFloor() *Floor {
+	if x != nil {
+		return x.Floor
+	}
+	return nil
+}
+
+func (x *EngagementModel) GetBandsBySegment() []*SegmentEdges {
+	if x != nil {
+		return x.BandsBySegment
+	}
+	return nil
+}
+
+func (x *EngagementModel) GetLadders() []*Ladder {
+	if x != nil {
+		return x.Ladders
+	}
+	return nil
+}
+
+func (x *EngagementModel) GetLadderLabels() []string {
+	if x != nil {
+		return x.LadderLabels
+	}
+	return nil
+}
+
+func (x *EngagementModel) GetSharedLimits() []*SharedLimit {
+	if x != nil {
+		return x.SharedLimits
+	}
+	return nil
+}
+
+func (x *EngagementModel) GetResets() []*Reset {
+	if x != nil {
+		return x.Resets
+	}
+	return nil
+}
+
+func (x *EngagementModel) GetMemories() []*Memory {
+	if x != nil {
+		return x.Memories
+	}
+	return nil
+}
+
+func (x *EngagementModel) GetSuspensions() []*Suspension {
+	if x != nil {
+		return x.Suspensions
+	}
+	return nil
+}
+
+func (x *EngagementModel) GetOverrides() []*EngagementOverride {
+	if x != nil {
+		return x.Overrides
+	}
+	return nil
+}
+
+func (x *EngagementModel) GetCombined() *CombinedModel {
+	if x != nil {
+		return x.Combined
+	}
+	return nil
+}
+
+func (x *EngagementModel) GetFlags() []*EngagementFlag {
+	if x != nil {
+		return x.Flags
+	}
+	return nil
+}
+
+func (x *EngagementModel) GetWatch() *Watch {
+	if x != nil {
+		return x.Watch
+	}
+	return nil
+}
+
+func (x *EngagementModel) GetSegments() []*Segment {
+	if x != nil {
+		return x.Segments
+	}
+	return nil
+}
+
+func (x *EngagementModel) GetLists() []*TextList {
+	if x != nil {
+		return x.Lists
+	}
+	return nil
+}
+
+func (x *EngagementModel) GetDictionaries() []string {
+	if x != nil {
+		return x.Dictionaries
+	}
+	return nil
+}
+
 // Rules that share a cap.
 type EngagementGroup struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -251,7 +464,19 @@ type EngagementGroup struct {
 	// The rules, in the order they are explained.
 	Rules []*EngagementRule `protobuf:"bytes,4,rep,name=rules,proto3" json:"rules,omitempty"`
 	// How points of its rules fade, for rules that do not say it themselves.
-	Decay         *Decay `protobuf:"bytes,5,opt,name=decay,proto3" json:"decay,omitempty"`
+	Decay *Decay `protobuf:"bytes,5,opt,name=decay,proto3" json:"decay,omitempty"`
+	// Fewest points of the group, only shown. Default: no floor.
+	MinPoints *float64 `protobuf:"fixed64,6,opt,name=min_points,json=minPoints,proto3,oneof" json:"min_points,omitempty"`
+	// Floor that lifts: what is missing is given. Default: none.
+	Floor *Floor `protobuf:"bytes,7,opt,name=floor,proto3" json:"floor,omitempty"`
+	// Groups inside it, each with its own cap; at most 5 deep.
+	Groups []*EngagementGroup `protobuf:"bytes,8,rep,name=groups,proto3" json:"groups,omitempty"`
+	// How its lines make up its points. Default: their sum.
+	Combine Combine `protobuf:"varint,9,opt,name=combine,proto3,enum=assay.type.v1.Combine" json:"combine,omitempty"`
+	// Questions about the lead as it stands at an instant, explained after the rules.
+	Criteria []*EngagementCriterion `protobuf:"bytes,10,rep,name=criteria,proto3" json:"criteria,omitempty"`
+	// Halts the group: while it holds, its rules give no more; they resume afterwards.
+	Stop          *Stop `protobuf:"bytes,11,opt,name=stop,proto3" json:"stop,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -321,7 +546,51 @@ func (x *EngagementGroup) GetDecay() *Decay {
 	return nil
 }
 
-// Points for activities of some types.
+func (x *EngagementGroup) GetMinPoints() float64 {
+	if x != nil && x.MinPoints != nil {
+		return *x.MinPoints
+	}
+	return 0
+}
+
+func (x *EngagementGroup) GetFloor() *Floor {
+	if x != nil {
+		return x.Floor
+	}
+	return nil
+}
+
+func (x *EngagementGroup) GetGroups() []*EngagementGroup {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *EngagementGroup) GetCombine() Combine {
+	if x != nil {
+		return x.Combine
+	}
+	return Combine_COMBINE_UNSPECIFIED
+}
+
+func (x *EngagementGroup) GetCriteria() []*EngagementCriterion {
+	if x != nil {
+		return x.Criteria
+	}
+	return nil
+}
+
+func (x *EngagementGroup) GetStop() *Stop {
+	if x != nil {
+		return x.Stop
+	}
+	return nil
+}
+
+// Points for something that happens. It happens by an activity, unless one of
+// `attributes`, `schedule`, `after`, `sequence` and `inactivity` says otherwise. How
+// much it gives is said by one of `points`, `choices`, `perUnit` and `repeatPoints`.
 type EngagementRule struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id, unique in the model.
@@ -329,13 +598,16 @@ type EngagementRule struct {
 	// The rule in words a salesperson can read.
 	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
 	// Activity types it is for, e.g. `content.downloaded`; a last part `*` stands
-	// for every type below it, `form.*`.
+	// for every type below it, `form.*`; `*` alone for every type that is not
+	// `lifecycle.*` or `sales.*`. With `inactivity`: the kinds that end it.
 	Activities []string `protobuf:"bytes,3,rep,name=activities,proto3" json:"activities,omitempty"`
-	// Condition in CEL over `activity` (type, source, campaign, properties), `lead`
-	// (the attributes as they were at that instant) and `fit` (score, class).
-	// Empty: always. A condition that reads something unknown does not match.
+	// Condition in CEL over `activity` (type, source, campaign, properties), `lead` and
+	// `account` (the attributes as they were at that instant), `before` (the attributes
+	// as they were before the change, with `attributes`), `fit` (score, class, persona)
+	// and `now` (that instant). Empty: always. A condition that reads something unknown
+	// does not match.
 	When string `protobuf:"bytes,4,opt,name=when,proto3" json:"when,omitempty"`
-	// Points for each activity. May be negative.
+	// Points for each match. May be negative.
 	Points float64 `protobuf:"fixed64,5,opt,name=points,proto3" json:"points,omitempty"`
 	// How often the rule counts. Default: every time.
 	Limit *RepeatLimit `protobuf:"bytes,6,opt,name=limit,proto3" json:"limit,omitempty"`
@@ -345,7 +617,37 @@ type EngagementRule struct {
 	// How its points fade. Default: the group's, else never.
 	Decay *Decay `protobuf:"bytes,8,opt,name=decay,proto3" json:"decay,omitempty"`
 	// Strength of the buying signal.
-	Intent        EngagementRule_Intent `protobuf:"varint,9,opt,name=intent,proto3,enum=assay.type.v1.EngagementRule_Intent" json:"intent,omitempty"`
+	Intent EngagementRule_Intent `protobuf:"varint,9,opt,name=intent,proto3,enum=assay.type.v1.EngagementRule_Intent" json:"intent,omitempty"`
+	// It happens when one of these attributes gets another value, the first one included.
+	Attributes []string `protobuf:"bytes,10,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	// It happens at these instants, from the lead's first fact on.
+	Schedule *Schedule `protobuf:"bytes,11,opt,name=schedule,proto3" json:"schedule,omitempty"`
+	// It happens when one of these rules, or a rule of these groups, has just given more
+	// than 0 points.
+	After []string `protobuf:"bytes,12,rep,name=after,proto3" json:"after,omitempty"`
+	// It happens when the last of these comes after the others.
+	Sequence *Sequence `protobuf:"bytes,13,opt,name=sequence,proto3" json:"sequence,omitempty"`
+	// It happens when nothing else does.
+	Inactivity *Inactivity `protobuf:"bytes,14,opt,name=inactivity,proto3" json:"inactivity,omitempty"`
+	// What must have happened before, or stand at that instant. Matches of the fact
+	// itself are counted for signals and for rules above this one.
+	OnlyIf *Gate `protobuf:"bytes,15,opt,name=only_if,json=onlyIf,proto3" json:"only_if,omitempty"`
+	// Points by conditions: the first that holds.
+	Choices []*RuleChoice `protobuf:"bytes,16,rep,name=choices,proto3" json:"choices,omitempty"`
+	// Points by an amount.
+	PerUnit *PerUnit `protobuf:"bytes,17,opt,name=per_unit,json=perUnit,proto3" json:"per_unit,omitempty"`
+	// Points that shrink with repetition: of the first match, the second, … ; the last
+	// stands for all further ones. Counted over the period of `limit`, else ever.
+	RepeatPoints []float64 `protobuf:"fixed64,18,rep,packed,name=repeat_points,json=repeatPoints,proto3" json:"repeat_points,omitempty"`
+	// Ids of rules that score the same activity on purpose: the linter is silent.
+	Beside []string `protobuf:"bytes,19,rep,name=beside,proto3" json:"beside,omitempty"`
+	// Number of each match for the measure `SUM`: CEL, e.g. `activity.properties.minutes`.
+	Value string `protobuf:"bytes,20,opt,name=value,proto3" json:"value,omitempty"`
+	// Value of each match for the measure `DISTINCT`: CEL. At most 1,000 different
+	// values are told apart.
+	Distinct string `protobuf:"bytes,21,opt,name=distinct,proto3" json:"distinct,omitempty"`
+	// Pause in minutes between two matches after which another visit begins. Default 30.
+	VisitMinutes  int32 `protobuf:"varint,22,opt,name=visit_minutes,json=visitMinutes,proto3" json:"visit_minutes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -443,6 +745,512 @@ func (x *EngagementRule) GetIntent() EngagementRule_Intent {
 	return EngagementRule_INTENT_UNSPECIFIED
 }
 
+func (x *EngagementRule) GetAttributes() []string {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
+func (x *EngagementRule) GetSchedule() *Schedule {
+	if x != nil {
+		return x.Schedule
+	}
+	return nil
+}
+
+func (x *EngagementRule) GetAfter() []string {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *EngagementRule) GetSequence() *Sequence {
+	if x != nil {
+		return x.Sequence
+	}
+	return nil
+}
+
+func (x *EngagementRule) GetInactivity() *Inactivity {
+	if x != nil {
+		return x.Inactivity
+	}
+	return nil
+}
+
+func (x *EngagementRule) GetOnlyIf() *Gate {
+	if x != nil {
+		return x.OnlyIf
+	}
+	return nil
+}
+
+func (x *EngagementRule) GetChoices() []*RuleChoice {
+	if x != nil {
+		return x.Choices
+	}
+	return nil
+}
+
+func (x *EngagementRule) GetPerUnit() *PerUnit {
+	if x != nil {
+		return x.PerUnit
+	}
+	return nil
+}
+
+func (x *EngagementRule) GetRepeatPoints() []float64 {
+	if x != nil {
+		return x.RepeatPoints
+	}
+	return nil
+}
+
+func (x *EngagementRule) GetBeside() []string {
+	if x != nil {
+		return x.Beside
+	}
+	return nil
+}
+
+func (x *EngagementRule) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *EngagementRule) GetDistinct() string {
+	if x != nil {
+		return x.Distinct
+	}
+	return ""
+}
+
+func (x *EngagementRule) GetVisitMinutes() int32 {
+	if x != nil {
+		return x.VisitMinutes
+	}
+	return 0
+}
+
+// One alternative of a rule.
+type RuleChoice struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Condition in CEL, as `when` of the rule.
+	When string `protobuf:"bytes,1,opt,name=when,proto3" json:"when,omitempty"`
+	// Points when it is the first that holds. May be negative.
+	Points float64 `protobuf:"fixed64,2,opt,name=points,proto3" json:"points,omitempty"`
+	// The alternative in words.
+	Description   string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RuleChoice) Reset() {
+	*x = RuleChoice{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RuleChoice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RuleChoice) ProtoMessage() {}
+
+func (x *RuleChoice) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RuleChoice.ProtoReflect.Descriptor instead.
+func (*RuleChoice) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *RuleChoice) GetWhen() string {
+	if x != nil {
+		return x.When
+	}
+	return ""
+}
+
+func (x *RuleChoice) GetPoints() float64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+func (x *RuleChoice) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+// Points by an amount: for each whole unit, or in proportion.
+type PerUnit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The amount: CEL, e.g. `activity.properties.minutes`. Unknown or no number: no match.
+	Value string `protobuf:"bytes,1,opt,name=value,proto3" json:"value,omitempty"`
+	// Points for one unit. Default 1: the amount is the points, as with points that a
+	// person sets.
+	Points *float64 `protobuf:"fixed64,2,opt,name=points,proto3,oneof" json:"points,omitempty"`
+	// Size of a unit. Default 1.
+	Unit *float64 `protobuf:"fixed64,3,opt,name=unit,proto3,oneof" json:"unit,omitempty"`
+	// Only whole units count, e.g. every full 10 minutes.
+	Whole bool `protobuf:"varint,4,opt,name=whole,proto3" json:"whole,omitempty"`
+	// Fewest points of one match. Default: no limit.
+	Min *float64 `protobuf:"fixed64,5,opt,name=min,proto3,oneof" json:"min,omitempty"`
+	// Most points of one match. Default: no limit.
+	Max           *float64 `protobuf:"fixed64,6,opt,name=max,proto3,oneof" json:"max,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PerUnit) Reset() {
+	*x = PerUnit{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PerUnit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PerUnit) ProtoMessage() {}
+
+func (x *PerUnit) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PerUnit.ProtoReflect.Descriptor instead.
+func (*PerUnit) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *PerUnit) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *PerUnit) GetPoints() float64 {
+	if x != nil && x.Points != nil {
+		return *x.Points
+	}
+	return 0
+}
+
+func (x *PerUnit) GetUnit() float64 {
+	if x != nil && x.Unit != nil {
+		return *x.Unit
+	}
+	return 0
+}
+
+func (x *PerUnit) GetWhole() bool {
+	if x != nil {
+		return x.Whole
+	}
+	return false
+}
+
+func (x *PerUnit) GetMin() float64 {
+	if x != nil && x.Min != nil {
+		return *x.Min
+	}
+	return 0
+}
+
+func (x *PerUnit) GetMax() float64 {
+	if x != nil && x.Max != nil {
+		return *x.Max
+	}
+	return 0
+}
+
+// Matches of rules or signals one after the other.
+type Sequence struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Ids of rules or signals, in order. Others may come between them.
+	Steps []string `protobuf:"bytes,1,rep,name=steps,proto3" json:"steps,omitempty"`
+	// From the first to the last within so many days of 24 hours. Default: no limit.
+	WithinDays    float64 `protobuf:"fixed64,2,opt,name=within_days,json=withinDays,proto3" json:"within_days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Sequence) Reset() {
+	*x = Sequence{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Sequence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Sequence) ProtoMessage() {}
+
+func (x *Sequence) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Sequence.ProtoReflect.Descriptor instead.
+func (*Sequence) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Sequence) GetSteps() []string {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *Sequence) GetWithinDays() float64 {
+	if x != nil {
+		return x.WithinDays
+	}
+	return 0
+}
+
+// Nothing happened for so long: no activity of the rule's `activities`. Counted from
+// the latest of them, or from the lead's first fact.
+type Inactivity struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Days of 24 hours without an activity.
+	Days float64 `protobuf:"fixed64,1,opt,name=days,proto3" json:"days,omitempty"`
+	// Again every so many days while it goes on. Default 0: once, until an activity.
+	RepeatDays float64 `protobuf:"fixed64,2,opt,name=repeat_days,json=repeatDays,proto3" json:"repeat_days,omitempty"`
+	// Not within so many days of the lead's first fact. Default 0: always.
+	NotBeforeDays float64 `protobuf:"fixed64,3,opt,name=not_before_days,json=notBeforeDays,proto3" json:"not_before_days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Inactivity) Reset() {
+	*x = Inactivity{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Inactivity) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Inactivity) ProtoMessage() {}
+
+func (x *Inactivity) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Inactivity.ProtoReflect.Descriptor instead.
+func (*Inactivity) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Inactivity) GetDays() float64 {
+	if x != nil {
+		return x.Days
+	}
+	return 0
+}
+
+func (x *Inactivity) GetRepeatDays() float64 {
+	if x != nil {
+		return x.RepeatDays
+	}
+	return 0
+}
+
+func (x *Inactivity) GetNotBeforeDays() float64 {
+	if x != nil {
+		return x.NotBeforeDays
+	}
+	return 0
+}
+
+// A question about the lead as it stands at an instant: what it did so far, and who it
+// is. The first choice that holds gives its points; a choice that is unknown is passed
+// over. Nothing of it fades: it is asked anew at each instant.
+type EngagementCriterion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the model.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The question in words.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// The choices.
+	Choices []*GateChoice `protobuf:"bytes,3,rep,name=choices,proto3" json:"choices,omitempty"`
+	// Weight of its points in percent. Default 100.
+	WeightPercent *float64 `protobuf:"fixed64,4,opt,name=weight_percent,json=weightPercent,proto3,oneof" json:"weight_percent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EngagementCriterion) Reset() {
+	*x = EngagementCriterion{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EngagementCriterion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EngagementCriterion) ProtoMessage() {}
+
+func (x *EngagementCriterion) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EngagementCriterion.ProtoReflect.Descriptor instead.
+func (*EngagementCriterion) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *EngagementCriterion) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *EngagementCriterion) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *EngagementCriterion) GetChoices() []*GateChoice {
+	if x != nil {
+		return x.Choices
+	}
+	return nil
+}
+
+func (x *EngagementCriterion) GetWeightPercent() float64 {
+	if x != nil && x.WeightPercent != nil {
+		return *x.WeightPercent
+	}
+	return 0
+}
+
+// One choice of an engagement criterion.
+type GateChoice struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What must hold.
+	If *Gate `protobuf:"bytes,1,opt,name=if,proto3" json:"if,omitempty"`
+	// Points when it is the first that holds.
+	Points float64 `protobuf:"fixed64,2,opt,name=points,proto3" json:"points,omitempty"`
+	// The choice in words.
+	Description   string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GateChoice) Reset() {
+	*x = GateChoice{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GateChoice) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GateChoice) ProtoMessage() {}
+
+func (x *GateChoice) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GateChoice.ProtoReflect.Descriptor instead.
+func (*GateChoice) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *GateChoice) GetIf() *Gate {
+	if x != nil {
+		return x.If
+	}
+	return nil
+}
+
+func (x *GateChoice) GetPoints() float64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+func (x *GateChoice) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
 // Activities counted for gates, without points.
 type Signal struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -453,14 +1261,22 @@ type Signal struct {
 	// As in a rule.
 	Activities []string `protobuf:"bytes,3,rep,name=activities,proto3" json:"activities,omitempty"`
 	// As in a rule.
-	When          string `protobuf:"bytes,4,opt,name=when,proto3" json:"when,omitempty"`
+	When string `protobuf:"bytes,4,opt,name=when,proto3" json:"when,omitempty"`
+	// As in a rule: it is counted when one of these attributes gets another value.
+	Attributes []string `protobuf:"bytes,5,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	// As in a rule.
+	Value string `protobuf:"bytes,6,opt,name=value,proto3" json:"value,omitempty"`
+	// As in a rule.
+	Distinct string `protobuf:"bytes,7,opt,name=distinct,proto3" json:"distinct,omitempty"`
+	// As in a rule.
+	VisitMinutes  int32 `protobuf:"varint,8,opt,name=visit_minutes,json=visitMinutes,proto3" json:"visit_minutes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Signal) Reset() {
 	*x = Signal{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[3]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -472,7 +1288,7 @@ func (x *Signal) String() string {
 func (*Signal) ProtoMessage() {}
 
 func (x *Signal) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[3]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -485,7 +1301,7 @@ func (x *Signal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Signal.ProtoReflect.Descriptor instead.
 func (*Signal) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{3}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Signal) GetId() string {
@@ -516,6 +1332,34 @@ func (x *Signal) GetWhen() string {
 	return ""
 }
 
+func (x *Signal) GetAttributes() []string {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
+func (x *Signal) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *Signal) GetDistinct() string {
+	if x != nil {
+		return x.Distinct
+	}
+	return ""
+}
+
+func (x *Signal) GetVisitMinutes() int32 {
+	if x != nil {
+		return x.VisitMinutes
+	}
+	return 0
+}
+
 // Of the activities that match, the first `count` in each period count, in the
 // order of their effective time.
 type RepeatLimit struct {
@@ -525,14 +1369,25 @@ type RepeatLimit struct {
 	// The period. Default: the whole history.
 	Per RepeatLimit_Per `protobuf:"varint,2,opt,name=per,proto3,enum=assay.type.v1.RepeatLimit_Per" json:"per,omitempty"`
 	// Length of the period in units of `per`. Default 1.
-	Every         int32 `protobuf:"varint,3,opt,name=every,proto3" json:"every,omitempty"`
+	Every int32 `protobuf:"varint,3,opt,name=every,proto3" json:"every,omitempty"`
+	// The period rolls: a match counts if fewer than `count` that counted lie within the
+	// last period before it (an hour of 60 minutes, a day of 24 hours, a week of 7 days; a
+	// month or year back on the calendar). `count` is then at most 1,000. Default: the
+	// period is one of the calendar.
+	Rolling bool `protobuf:"varint,4,opt,name=rolling,proto3" json:"rolling,omitempty"`
+	// Most points, without sign, that count in a period; the match that goes over it counts
+	// in part. Default: no such limit. With it `count` is without limit unless given.
+	Points *float64 `protobuf:"fixed64,5,opt,name=points,proto3,oneof" json:"points,omitempty"`
+	// Counted apart for each value of this: CEL over `activity`, e.g.
+	// `activity.properties.asset`. The 1,000 values met latest are told apart.
+	PerValue      string `protobuf:"bytes,6,opt,name=per_value,json=perValue,proto3" json:"per_value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RepeatLimit) Reset() {
 	*x = RepeatLimit{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[4]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -544,7 +1399,7 @@ func (x *RepeatLimit) String() string {
 func (*RepeatLimit) ProtoMessage() {}
 
 func (x *RepeatLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[4]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -557,7 +1412,7 @@ func (x *RepeatLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RepeatLimit.ProtoReflect.Descriptor instead.
 func (*RepeatLimit) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{4}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RepeatLimit) GetCount() int32 {
@@ -581,22 +1436,124 @@ func (x *RepeatLimit) GetEvery() int32 {
 	return 0
 }
 
-// How points fade with the age of the activity, in whole days of 24 hours of the
-// UTC calendar. At most one of the fields is given; none means no decay.
+func (x *RepeatLimit) GetRolling() bool {
+	if x != nil {
+		return x.Rolling
+	}
+	return false
+}
+
+func (x *RepeatLimit) GetPoints() float64 {
+	if x != nil && x.Points != nil {
+		return *x.Points
+	}
+	return 0
+}
+
+func (x *RepeatLimit) GetPerValue() string {
+	if x != nil {
+		return x.PerValue
+	}
+	return ""
+}
+
+// One limit over several rules.
+type SharedLimit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the model.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The limit in words.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Ids of the rules or groups.
+	Rules []string `protobuf:"bytes,3,rep,name=rules,proto3" json:"rules,omitempty"`
+	// The limit, beside those of the rules.
+	Limit         *RepeatLimit `protobuf:"bytes,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SharedLimit) Reset() {
+	*x = SharedLimit{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SharedLimit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SharedLimit) ProtoMessage() {}
+
+func (x *SharedLimit) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SharedLimit.ProtoReflect.Descriptor instead.
+func (*SharedLimit) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SharedLimit) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SharedLimit) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *SharedLimit) GetRules() []string {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *SharedLimit) GetLimit() *RepeatLimit {
+	if x != nil {
+		return x.Limit
+	}
+	return nil
+}
+
+// How points fade with the age of the match, in whole days of the model's calendar.
+// At most one of `halfLifeDays`, `windowDays`, `linearDays` and `steps` is given; none
+// means no decay.
 type Decay struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Points halve every so many days. After 20 times that nothing is left.
 	HalfLifeDays float64 `protobuf:"fixed64,1,opt,name=half_life_days,json=halfLifeDays,proto3" json:"half_life_days,omitempty"`
 	// Points count in full while their age in days is less than this, and then not at
 	// all.
-	WindowDays    int32 `protobuf:"varint,2,opt,name=window_days,json=windowDays,proto3" json:"window_days,omitempty"`
+	WindowDays int32 `protobuf:"varint,2,opt,name=window_days,json=windowDays,proto3" json:"window_days,omitempty"`
+	// Points shrink by the same amount every day, to nothing at this age in days.
+	LinearDays int32 `protobuf:"varint,3,opt,name=linear_days,json=linearDays,proto3" json:"linear_days,omitempty"`
+	// Points keep a share from an age on, by steps in ascending order of age.
+	Steps []*DecayStep `protobuf:"bytes,4,rep,name=steps,proto3" json:"steps,omitempty"`
+	// Days of age during which points stay in full; the other numbers count from then
+	// on. Not with `steps`. Default 0.
+	AfterDays     int32 `protobuf:"varint,5,opt,name=after_days,json=afterDays,proto3" json:"after_days,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Decay) Reset() {
 	*x = Decay{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[5]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -608,7 +1565,7 @@ func (x *Decay) String() string {
 func (*Decay) ProtoMessage() {}
 
 func (x *Decay) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[5]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -621,7 +1578,7 @@ func (x *Decay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decay.ProtoReflect.Descriptor instead.
 func (*Decay) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{5}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Decay) GetHalfLifeDays() float64 {
@@ -638,11 +1595,1040 @@ func (x *Decay) GetWindowDays() int32 {
 	return 0
 }
 
+func (x *Decay) GetLinearDays() int32 {
+	if x != nil {
+		return x.LinearDays
+	}
+	return 0
+}
+
+func (x *Decay) GetSteps() []*DecayStep {
+	if x != nil {
+		return x.Steps
+	}
+	return nil
+}
+
+func (x *Decay) GetAfterDays() int32 {
+	if x != nil {
+		return x.AfterDays
+	}
+	return 0
+}
+
+// From an age on a share is left.
+type DecayStep struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The age in days.
+	AfterDays int32 `protobuf:"varint,1,opt,name=after_days,json=afterDays,proto3" json:"after_days,omitempty"`
+	// The share of the points that is left, in percent.
+	Percent       float64 `protobuf:"fixed64,2,opt,name=percent,proto3" json:"percent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DecayStep) Reset() {
+	*x = DecayStep{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DecayStep) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DecayStep) ProtoMessage() {}
+
+func (x *DecayStep) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DecayStep.ProtoReflect.Descriptor instead.
+func (*DecayStep) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *DecayStep) GetAfterDays() int32 {
+	if x != nil {
+		return x.AfterDays
+	}
+	return 0
+}
+
+func (x *DecayStep) GetPercent() float64 {
+	if x != nil {
+		return x.Percent
+	}
+	return 0
+}
+
+// A floor that lifts: when the points fall below, what is missing is given as a line of
+// its own, and later points count from there.
+type Floor struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The floor.
+	Points float64 `protobuf:"fixed64,1,opt,name=points,proto3" json:"points,omitempty"`
+	// When it is looked at, e.g. every night. Default: after every fact and deduction.
+	Schedule      *Schedule `protobuf:"bytes,2,opt,name=schedule,proto3" json:"schedule,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Floor) Reset() {
+	*x = Floor{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Floor) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Floor) ProtoMessage() {}
+
+func (x *Floor) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Floor.ProtoReflect.Descriptor instead.
+func (*Floor) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *Floor) GetPoints() float64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+func (x *Floor) GetSchedule() *Schedule {
+	if x != nil {
+		return x.Schedule
+	}
+	return nil
+}
+
+// Halts a group while a score is high enough. Exactly one is given.
+type Stop struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The engagement score is at least this.
+	EngagementAtLeast *float64 `protobuf:"fixed64,1,opt,name=engagement_at_least,json=engagementAtLeast,proto3,oneof" json:"engagement_at_least,omitempty"`
+	// The combined score is at least this.
+	CombinedAtLeast *float64 `protobuf:"fixed64,2,opt,name=combined_at_least,json=combinedAtLeast,proto3,oneof" json:"combined_at_least,omitempty"`
+	// The group's own points are at least this.
+	GroupAtLeast  *float64 `protobuf:"fixed64,3,opt,name=group_at_least,json=groupAtLeast,proto3,oneof" json:"group_at_least,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Stop) Reset() {
+	*x = Stop{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Stop) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Stop) ProtoMessage() {}
+
+func (x *Stop) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Stop.ProtoReflect.Descriptor instead.
+func (*Stop) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Stop) GetEngagementAtLeast() float64 {
+	if x != nil && x.EngagementAtLeast != nil {
+		return *x.EngagementAtLeast
+	}
+	return 0
+}
+
+func (x *Stop) GetCombinedAtLeast() float64 {
+	if x != nil && x.CombinedAtLeast != nil {
+		return *x.CombinedAtLeast
+	}
+	return 0
+}
+
+func (x *Stop) GetGroupAtLeast() float64 {
+	if x != nil && x.GroupAtLeast != nil {
+		return *x.GroupAtLeast
+	}
+	return 0
+}
+
+// Takes points away that were given before. It happens by an activity, unless one of
+// `attributes`, `schedule` and `inactivity` says otherwise.
+type Reset struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the model.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The reset in words.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// As in a rule.
+	Activities []string `protobuf:"bytes,3,rep,name=activities,proto3" json:"activities,omitempty"`
+	// As in a rule.
+	When string `protobuf:"bytes,4,opt,name=when,proto3" json:"when,omitempty"`
+	// As in a rule.
+	Attributes []string `protobuf:"bytes,5,rep,name=attributes,proto3" json:"attributes,omitempty"`
+	// As in a rule.
+	Schedule *Schedule `protobuf:"bytes,6,opt,name=schedule,proto3" json:"schedule,omitempty"`
+	// As in a rule.
+	Inactivity *Inactivity `protobuf:"bytes,7,opt,name=inactivity,proto3" json:"inactivity,omitempty"`
+	// As in a rule.
+	OnlyIf *Gate `protobuf:"bytes,8,opt,name=only_if,json=onlyIf,proto3" json:"only_if,omitempty"`
+	// Ids of the rules or groups whose points it takes. Default: all.
+	Of []string `protobuf:"bytes,9,rep,name=of,proto3" json:"of,omitempty"`
+	// Share of the points that is kept, in percent. Default 0: nothing.
+	KeepPercent float64 `protobuf:"fixed64,10,opt,name=keep_percent,json=keepPercent,proto3" json:"keep_percent,omitempty"`
+	// Id of a memory: the points become what was remembered. Nothing remembered: 0.
+	Restore string `protobuf:"bytes,11,opt,name=restore,proto3" json:"restore,omitempty"`
+	// Repeat limits and counts of those rules begin anew as well. Default: they go on.
+	Forget bool `protobuf:"varint,12,opt,name=forget,proto3" json:"forget,omitempty"`
+	// How often it happens. Default: every time.
+	Limit         *RepeatLimit `protobuf:"bytes,13,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reset) Reset() {
+	*x = Reset{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reset) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reset) ProtoMessage() {}
+
+func (x *Reset) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reset.ProtoReflect.Descriptor instead.
+func (*Reset) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *Reset) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Reset) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Reset) GetActivities() []string {
+	if x != nil {
+		return x.Activities
+	}
+	return nil
+}
+
+func (x *Reset) GetWhen() string {
+	if x != nil {
+		return x.When
+	}
+	return ""
+}
+
+func (x *Reset) GetAttributes() []string {
+	if x != nil {
+		return x.Attributes
+	}
+	return nil
+}
+
+func (x *Reset) GetSchedule() *Schedule {
+	if x != nil {
+		return x.Schedule
+	}
+	return nil
+}
+
+func (x *Reset) GetInactivity() *Inactivity {
+	if x != nil {
+		return x.Inactivity
+	}
+	return nil
+}
+
+func (x *Reset) GetOnlyIf() *Gate {
+	if x != nil {
+		return x.OnlyIf
+	}
+	return nil
+}
+
+func (x *Reset) GetOf() []string {
+	if x != nil {
+		return x.Of
+	}
+	return nil
+}
+
+func (x *Reset) GetKeepPercent() float64 {
+	if x != nil {
+		return x.KeepPercent
+	}
+	return 0
+}
+
+func (x *Reset) GetRestore() string {
+	if x != nil {
+		return x.Restore
+	}
+	return ""
+}
+
+func (x *Reset) GetForget() bool {
+	if x != nil {
+		return x.Forget
+	}
+	return false
+}
+
+func (x *Reset) GetLimit() *RepeatLimit {
+	if x != nil {
+		return x.Limit
+	}
+	return nil
+}
+
+// Remembers the points of rules as they are at an instant, faded as they are then.
+type Memory struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the model.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The memory in words.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// As in a rule: when to remember. The latest counts.
+	Activities []string `protobuf:"bytes,3,rep,name=activities,proto3" json:"activities,omitempty"`
+	// As in a rule.
+	When string `protobuf:"bytes,4,opt,name=when,proto3" json:"when,omitempty"`
+	// As in a rule.
+	OnlyIf *Gate `protobuf:"bytes,5,opt,name=only_if,json=onlyIf,proto3" json:"only_if,omitempty"`
+	// The first counts instead of the latest.
+	First         bool `protobuf:"varint,6,opt,name=first,proto3" json:"first,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Memory) Reset() {
+	*x = Memory{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Memory) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Memory) ProtoMessage() {}
+
+func (x *Memory) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Memory.ProtoReflect.Descriptor instead.
+func (*Memory) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Memory) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Memory) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Memory) GetActivities() []string {
+	if x != nil {
+		return x.Activities
+	}
+	return nil
+}
+
+func (x *Memory) GetWhen() string {
+	if x != nil {
+		return x.When
+	}
+	return ""
+}
+
+func (x *Memory) GetOnlyIf() *Gate {
+	if x != nil {
+		return x.OnlyIf
+	}
+	return nil
+}
+
+func (x *Memory) GetFirst() bool {
+	if x != nil {
+		return x.First
+	}
+	return false
+}
+
+// A time in which rules give nothing: from one activity until another.
+type Suspension struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the model.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The suspension in words.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Activity types that begin it; the activity itself gives nothing any more.
+	From []string `protobuf:"bytes,3,rep,name=from,proto3" json:"from,omitempty"`
+	// Condition on the activity that begins it, as in a rule.
+	FromWhen string `protobuf:"bytes,4,opt,name=from_when,json=fromWhen,proto3" json:"from_when,omitempty"`
+	// Activity types that end it; the activity itself gives again.
+	Until []string `protobuf:"bytes,5,rep,name=until,proto3" json:"until,omitempty"`
+	// Condition on the activity that ends it, as in a rule.
+	UntilWhen string `protobuf:"bytes,6,opt,name=until_when,json=untilWhen,proto3" json:"until_when,omitempty"`
+	// Ids of the rules or groups that give nothing. Default: all with points above 0;
+	// deductions go on.
+	Of []string `protobuf:"bytes,7,rep,name=of,proto3" json:"of,omitempty"`
+	// The score that is shown stands still as it was when it began; underneath, fading
+	// and deductions go on.
+	Freeze        bool `protobuf:"varint,8,opt,name=freeze,proto3" json:"freeze,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Suspension) Reset() {
+	*x = Suspension{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Suspension) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Suspension) ProtoMessage() {}
+
+func (x *Suspension) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Suspension.ProtoReflect.Descriptor instead.
+func (*Suspension) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *Suspension) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Suspension) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Suspension) GetFrom() []string {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *Suspension) GetFromWhen() string {
+	if x != nil {
+		return x.FromWhen
+	}
+	return ""
+}
+
+func (x *Suspension) GetUntil() []string {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *Suspension) GetUntilWhen() string {
+	if x != nil {
+		return x.UntilWhen
+	}
+	return ""
+}
+
+func (x *Suspension) GetOf() []string {
+	if x != nil {
+		return x.Of
+	}
+	return nil
+}
+
+func (x *Suspension) GetFreeze() bool {
+	if x != nil {
+		return x.Freeze
+	}
+	return false
+}
+
+// Sets the shown score: by an activity until another, or while a gate holds. Scoring
+// goes on underneath.
+type EngagementOverride struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the model.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The reason in words.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Activity types that set it, e.g. `score.set`. Exactly one of these and `if`.
+	Activities []string `protobuf:"bytes,3,rep,name=activities,proto3" json:"activities,omitempty"`
+	// Condition on that activity.
+	When string `protobuf:"bytes,4,opt,name=when,proto3" json:"when,omitempty"`
+	// The score is set while this holds.
+	If *Gate `protobuf:"bytes,5,opt,name=if,proto3" json:"if,omitempty"`
+	// The score to show.
+	Points float64 `protobuf:"fixed64,6,opt,name=points,proto3" json:"points,omitempty"`
+	// The score to show, from the activity: CEL, e.g. `activity.properties.points`.
+	PerUnit *PerUnit `protobuf:"bytes,7,opt,name=per_unit,json=perUnit,proto3" json:"per_unit,omitempty"`
+	// Activity types that end it.
+	Until []string `protobuf:"bytes,8,rep,name=until,proto3" json:"until,omitempty"`
+	// Which score.
+	Score         EngagementOverride_Score `protobuf:"varint,9,opt,name=score,proto3,enum=assay.type.v1.EngagementOverride_Score" json:"score,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EngagementOverride) Reset() {
+	*x = EngagementOverride{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EngagementOverride) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EngagementOverride) ProtoMessage() {}
+
+func (x *EngagementOverride) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EngagementOverride.ProtoReflect.Descriptor instead.
+func (*EngagementOverride) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *EngagementOverride) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *EngagementOverride) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *EngagementOverride) GetActivities() []string {
+	if x != nil {
+		return x.Activities
+	}
+	return nil
+}
+
+func (x *EngagementOverride) GetWhen() string {
+	if x != nil {
+		return x.When
+	}
+	return ""
+}
+
+func (x *EngagementOverride) GetIf() *Gate {
+	if x != nil {
+		return x.If
+	}
+	return nil
+}
+
+func (x *EngagementOverride) GetPoints() float64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+func (x *EngagementOverride) GetPerUnit() *PerUnit {
+	if x != nil {
+		return x.PerUnit
+	}
+	return nil
+}
+
+func (x *EngagementOverride) GetUntil() []string {
+	if x != nil {
+		return x.Until
+	}
+	return nil
+}
+
+func (x *EngagementOverride) GetScore() EngagementOverride_Score {
+	if x != nil {
+		return x.Score
+	}
+	return EngagementOverride_SCORE_UNSPECIFIED
+}
+
+// Fit and engagement as one score: their sum, held between floor and cap.
+type CombinedModel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Cap. Default: none.
+	MaxPoints *float64 `protobuf:"fixed64,1,opt,name=max_points,json=maxPoints,proto3,oneof" json:"max_points,omitempty"`
+	// Floor, only shown. Default: none.
+	MinPoints *float64 `protobuf:"fixed64,2,opt,name=min_points,json=minPoints,proto3,oneof" json:"min_points,omitempty"`
+	// Floor that lifts. Default: none.
+	Floor *Floor `protobuf:"bytes,3,opt,name=floor,proto3" json:"floor,omitempty"`
+	// Bands by edges, highest first.
+	Bands []*ClassEdge `protobuf:"bytes,4,rep,name=bands,proto3" json:"bands,omitempty"`
+	// Bands for the leads of a segment.
+	BandsBySegment []*SegmentEdges `protobuf:"bytes,5,rep,name=bands_by_segment,json=bandsBySegment,proto3" json:"bands_by_segment,omitempty"`
+	// Most of the fit score that counts here. Default: all of it.
+	FitMaxPoints *float64 `protobuf:"fixed64,6,opt,name=fit_max_points,json=fitMaxPoints,proto3,oneof" json:"fit_max_points,omitempty"`
+	// A fit without a score counts as 0 here, so that there always is a combined score.
+	UnknownFitIsZero bool `protobuf:"varint,7,opt,name=unknown_fit_is_zero,json=unknownFitIsZero,proto3" json:"unknown_fit_is_zero,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *CombinedModel) Reset() {
+	*x = CombinedModel{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CombinedModel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CombinedModel) ProtoMessage() {}
+
+func (x *CombinedModel) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CombinedModel.ProtoReflect.Descriptor instead.
+func (*CombinedModel) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *CombinedModel) GetMaxPoints() float64 {
+	if x != nil && x.MaxPoints != nil {
+		return *x.MaxPoints
+	}
+	return 0
+}
+
+func (x *CombinedModel) GetMinPoints() float64 {
+	if x != nil && x.MinPoints != nil {
+		return *x.MinPoints
+	}
+	return 0
+}
+
+func (x *CombinedModel) GetFloor() *Floor {
+	if x != nil {
+		return x.Floor
+	}
+	return nil
+}
+
+func (x *CombinedModel) GetBands() []*ClassEdge {
+	if x != nil {
+		return x.Bands
+	}
+	return nil
+}
+
+func (x *CombinedModel) GetBandsBySegment() []*SegmentEdges {
+	if x != nil {
+		return x.BandsBySegment
+	}
+	return nil
+}
+
+func (x *CombinedModel) GetFitMaxPoints() float64 {
+	if x != nil && x.FitMaxPoints != nil {
+		return *x.FitMaxPoints
+	}
+	return 0
+}
+
+func (x *CombinedModel) GetUnknownFitIsZero() bool {
+	if x != nil {
+		return x.UnknownFitIsZero
+	}
+	return false
+}
+
+// Band by conditions: the first row that holds.
+type Ladder struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the model.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The ladder in words.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// The rows.
+	Rows          []*Rung `protobuf:"bytes,3,rep,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Ladder) Reset() {
+	*x = Ladder{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Ladder) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Ladder) ProtoMessage() {}
+
+func (x *Ladder) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Ladder.ProtoReflect.Descriptor instead.
+func (*Ladder) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *Ladder) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Ladder) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Ladder) GetRows() []*Rung {
+	if x != nil {
+		return x.Rows
+	}
+	return nil
+}
+
+// One row of a ladder.
+type Rung struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The label.
+	Label string `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
+	// What must hold. Absent: always, for the last row.
+	If *Gate `protobuf:"bytes,2,opt,name=if,proto3" json:"if,omitempty"`
+	// The row in words.
+	Description   string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rung) Reset() {
+	*x = Rung{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rung) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rung) ProtoMessage() {}
+
+func (x *Rung) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rung.ProtoReflect.Descriptor instead.
+func (*Rung) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Rung) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *Rung) GetIf() *Gate {
+	if x != nil {
+		return x.If
+	}
+	return nil
+}
+
+func (x *Rung) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+// A flag of the engagement part.
+type EngagementFlag struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the standard.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The flag in words.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// When it is raised.
+	If            *Gate `protobuf:"bytes,3,opt,name=if,proto3" json:"if,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EngagementFlag) Reset() {
+	*x = EngagementFlag{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EngagementFlag) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EngagementFlag) ProtoMessage() {}
+
+func (x *EngagementFlag) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EngagementFlag.ProtoReflect.Descriptor instead.
+func (*EngagementFlag) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *EngagementFlag) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *EngagementFlag) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *EngagementFlag) GetIf() *Gate {
+	if x != nil {
+		return x.If
+	}
+	return nil
+}
+
+// What the gates of a standard ask of the engagement part.
+type Watch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Their activity gates.
+	Activities []*ActivityGate `protobuf:"bytes,1,rep,name=activities,proto3" json:"activities,omitempty"`
+	// Edges of their ranges of the engagement score, and of its bands.
+	EngagementLevels []float64 `protobuf:"fixed64,2,rep,packed,name=engagement_levels,json=engagementLevels,proto3" json:"engagement_levels,omitempty"`
+	// Edges of their ranges of the combined score, and of its bands.
+	CombinedLevels []float64 `protobuf:"fixed64,3,rep,packed,name=combined_levels,json=combinedLevels,proto3" json:"combined_levels,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Watch) Reset() {
+	*x = Watch{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Watch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Watch) ProtoMessage() {}
+
+func (x *Watch) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Watch.ProtoReflect.Descriptor instead.
+func (*Watch) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *Watch) GetActivities() []*ActivityGate {
+	if x != nil {
+		return x.Activities
+	}
+	return nil
+}
+
+func (x *Watch) GetEngagementLevels() []float64 {
+	if x != nil {
+		return x.EngagementLevels
+	}
+	return nil
+}
+
+func (x *Watch) GetCombinedLevels() []float64 {
+	if x != nil {
+		return x.CombinedLevels
+	}
+	return nil
+}
+
 var File_assay_type_v1_engagement_model_proto protoreflect.FileDescriptor
 
 const file_assay_type_v1_engagement_model_proto_rawDesc = "" +
 	"\n" +
-	"$assay/type/v1/engagement_model.proto\x12\rassay.type.v1\x1a\x19assay/type/v1/class.proto\x1a\x1bbuf/validate/validate.proto\"\xf3\x02\n" +
+	"$assay/type/v1/engagement_model.proto\x12\rassay.type.v1\x1a\x19assay/type/v1/class.proto\x1a\x18assay/type/v1/gate.proto\x1a\x19assay/type/v1/group.proto\x1a\x18assay/type/v1/list.proto\x1a\x1cassay/type/v1/schedule.proto\x1a\x1bbuf/validate/validate.proto\"\x8b\n" +
+	"\n" +
 	"\x0fEngagementModel\x12@\n" +
 	"\x06groups\x18\x01 \x03(\v2\x1e.assay.type.v1.EngagementGroupB\b\xbaH\x05\x92\x01\x02\x10dR\x06groups\x122\n" +
 	"\n" +
@@ -650,21 +2636,49 @@ const file_assay_type_v1_engagement_model_proto_rawDesc = "" +
 	"\x05bands\x18\x03 \x03(\v2\x18.assay.type.v1.ClassEdgeB\b\xbaH\x05\x92\x01\x02\x102R\x05bands\x12:\n" +
 	"\asignals\x18\x04 \x03(\v2\x15.assay.type.v1.SignalB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\asignals\x12$\n" +
 	"\ttime_zone\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\btimeZone\x12?\n" +
-	"\x11count_window_days\x18\x06 \x03(\x05B\x13\xbaH\x10\x92\x01\r\x10\x14\x18\x01\"\a\x1a\x05\x18\xc2\x1c(\x01R\x0fcountWindowDaysB\r\n" +
-	"\v_max_points\"\x9b\x02\n" +
+	"\x11count_window_days\x18\x06 \x03(\x05B\x13\xbaH\x10\x92\x01\r\x10\x14\x18\x01\"\a\x1a\x05\x18\xc2\x1c(\x01R\x0fcountWindowDays\x12\"\n" +
+	"\n" +
+	"min_points\x18\a \x01(\x01H\x01R\tminPoints\x88\x01\x01\x12*\n" +
+	"\x05floor\x18\b \x01(\v2\x14.assay.type.v1.FloorR\x05floor\x12O\n" +
+	"\x10bands_by_segment\x18\t \x03(\v2\x1b.assay.type.v1.SegmentEdgesB\b\xbaH\x05\x92\x01\x02\x102R\x0ebandsBySegment\x129\n" +
+	"\aladders\x18\n" +
+	" \x03(\v2\x15.assay.type.v1.LadderB\b\xbaH\x05\x92\x01\x02\x10\x14R\aladders\x12-\n" +
+	"\rladder_labels\x18\v \x03(\tB\b\xbaH\x05\x92\x01\x02\x102R\fladderLabels\x12I\n" +
+	"\rshared_limits\x18\f \x03(\v2\x1a.assay.type.v1.SharedLimitB\b\xbaH\x05\x92\x01\x02\x10dR\fsharedLimits\x126\n" +
+	"\x06resets\x18\r \x03(\v2\x14.assay.type.v1.ResetB\b\xbaH\x05\x92\x01\x02\x102R\x06resets\x12;\n" +
+	"\bmemories\x18\x0e \x03(\v2\x15.assay.type.v1.MemoryB\b\xbaH\x05\x92\x01\x02\x102R\bmemories\x12E\n" +
+	"\vsuspensions\x18\x0f \x03(\v2\x19.assay.type.v1.SuspensionB\b\xbaH\x05\x92\x01\x02\x102R\vsuspensions\x12I\n" +
+	"\toverrides\x18\x10 \x03(\v2!.assay.type.v1.EngagementOverrideB\b\xbaH\x05\x92\x01\x02\x102R\toverrides\x128\n" +
+	"\bcombined\x18\x11 \x01(\v2\x1c.assay.type.v1.CombinedModelR\bcombined\x12=\n" +
+	"\x05flags\x18\x12 \x03(\v2\x1d.assay.type.v1.EngagementFlagB\b\xbaH\x05\x92\x01\x02\x10dR\x05flags\x12*\n" +
+	"\x05watch\x18\x13 \x01(\v2\x14.assay.type.v1.WatchR\x05watch\x122\n" +
+	"\bsegments\x18\x14 \x03(\v2\x16.assay.type.v1.SegmentR\bsegments\x12-\n" +
+	"\x05lists\x18\x15 \x03(\v2\x17.assay.type.v1.TextListR\x05lists\x12\"\n" +
+	"\fdictionaries\x18\x16 \x03(\tR\fdictionariesB\r\n" +
+	"\v_max_pointsB\r\n" +
+	"\v_min_points\"\xe2\x04\n" +
 	"\x0fEngagementGroup\x12-\n" +
 	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
 	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x122\n" +
 	"\n" +
 	"max_points\x18\x03 \x01(\x01B\x0e\xbaH\v\x12\t)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\tmaxPoints\x88\x01\x01\x12>\n" +
 	"\x05rules\x18\x04 \x03(\v2\x1d.assay.type.v1.EngagementRuleB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x05rules\x12*\n" +
-	"\x05decay\x18\x05 \x01(\v2\x14.assay.type.v1.DecayR\x05decayB\r\n" +
-	"\v_max_points\"\xaf\x04\n" +
+	"\x05decay\x18\x05 \x01(\v2\x14.assay.type.v1.DecayR\x05decay\x12\"\n" +
+	"\n" +
+	"min_points\x18\x06 \x01(\x01H\x01R\tminPoints\x88\x01\x01\x12*\n" +
+	"\x05floor\x18\a \x01(\v2\x14.assay.type.v1.FloorR\x05floor\x12@\n" +
+	"\x06groups\x18\b \x03(\v2\x1e.assay.type.v1.EngagementGroupB\b\xbaH\x05\x92\x01\x02\x10dR\x06groups\x120\n" +
+	"\acombine\x18\t \x01(\x0e2\x16.assay.type.v1.CombineR\acombine\x12I\n" +
+	"\bcriteria\x18\n" +
+	" \x03(\v2\".assay.type.v1.EngagementCriterionB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\bcriteria\x12'\n" +
+	"\x04stop\x18\v \x01(\v2\x13.assay.type.v1.StopR\x04stopB\r\n" +
+	"\v_max_pointsB\r\n" +
+	"\v_min_points\"\x8b\t\n" +
 	"\x0eEngagementRule\x12-\n" +
 	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
-	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12W\n" +
+	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12Z\n" +
 	"\n" +
-	"activities\x18\x03 \x03(\tB7\xbaH4\x92\x011\b\x01\x10d\"+r)2'^[a-z][a-z0-9_]*(\\.[a-z0-9_]+)*(\\.\\*)?$R\n" +
+	"activities\x18\x03 \x03(\tB:\xbaH7\x92\x014\x10d\"0r.2,^(\\*|[a-z][a-z0-9_]*(\\.[a-z0-9_]+)*(\\.\\*)?)$R\n" +
 	"activities\x12\x1c\n" +
 	"\x04when\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x04when\x12\x16\n" +
 	"\x06points\x18\x05 \x01(\x01R\x06points\x120\n" +
@@ -672,38 +2686,227 @@ const file_assay_type_v1_engagement_model_proto_rawDesc = "" +
 	"\n" +
 	"max_points\x18\a \x01(\x01B\x0e\xbaH\v\x12\t)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\tmaxPoints\x88\x01\x01\x12*\n" +
 	"\x05decay\x18\b \x01(\v2\x14.assay.type.v1.DecayR\x05decay\x12<\n" +
-	"\x06intent\x18\t \x01(\x0e2$.assay.type.v1.EngagementRule.IntentR\x06intent\"T\n" +
+	"\x06intent\x18\t \x01(\x0e2$.assay.type.v1.EngagementRule.IntentR\x06intent\x12(\n" +
+	"\n" +
+	"attributes\x18\n" +
+	" \x03(\tB\b\xbaH\x05\x92\x01\x02\x102R\n" +
+	"attributes\x123\n" +
+	"\bschedule\x18\v \x01(\v2\x17.assay.type.v1.ScheduleR\bschedule\x12\x1f\n" +
+	"\x05after\x18\f \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x05after\x123\n" +
+	"\bsequence\x18\r \x01(\v2\x17.assay.type.v1.SequenceR\bsequence\x129\n" +
+	"\n" +
+	"inactivity\x18\x0e \x01(\v2\x19.assay.type.v1.InactivityR\n" +
+	"inactivity\x12,\n" +
+	"\aonly_if\x18\x0f \x01(\v2\x13.assay.type.v1.GateR\x06onlyIf\x12>\n" +
+	"\achoices\x18\x10 \x03(\v2\x19.assay.type.v1.RuleChoiceB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\achoices\x121\n" +
+	"\bper_unit\x18\x11 \x01(\v2\x16.assay.type.v1.PerUnitR\aperUnit\x12-\n" +
+	"\rrepeat_points\x18\x12 \x03(\x01B\b\xbaH\x05\x92\x01\x02\x10dR\frepeatPoints\x12 \n" +
+	"\x06beside\x18\x13 \x03(\tB\b\xbaH\x05\x92\x01\x02\x102R\x06beside\x12\x1e\n" +
+	"\x05value\x18\x14 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x05value\x12$\n" +
+	"\bdistinct\x18\x15 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\bdistinct\x12/\n" +
+	"\rvisit_minutes\x18\x16 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xa0\v(\x00R\fvisitMinutes\"T\n" +
 	"\x06Intent\x12\x16\n" +
 	"\x12INTENT_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"INTENT_LOW\x10\x01\x12\x11\n" +
 	"\rINTENT_MEDIUM\x10\x02\x12\x0f\n" +
 	"\vINTENT_HIGH\x10\x03B\r\n" +
-	"\v_max_points\"\xda\x01\n" +
+	"\v_max_points\"p\n" +
+	"\n" +
+	"RuleChoice\x12\x1e\n" +
+	"\x04when\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80 R\x04when\x12\x16\n" +
+	"\x06points\x18\x02 \x01(\x01R\x06points\x12*\n" +
+	"\vdescription\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\"\xd9\x01\n" +
+	"\aPerUnit\x12 \n" +
+	"\x05value\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80 R\x05value\x12\x1b\n" +
+	"\x06points\x18\x02 \x01(\x01H\x00R\x06points\x88\x01\x01\x12'\n" +
+	"\x04unit\x18\x03 \x01(\x01B\x0e\xbaH\v\x12\t!\x00\x00\x00\x00\x00\x00\x00\x00H\x01R\x04unit\x88\x01\x01\x12\x14\n" +
+	"\x05whole\x18\x04 \x01(\bR\x05whole\x12\x15\n" +
+	"\x03min\x18\x05 \x01(\x01H\x02R\x03min\x88\x01\x01\x12\x15\n" +
+	"\x03max\x18\x06 \x01(\x01H\x03R\x03max\x88\x01\x01B\t\n" +
+	"\a_pointsB\a\n" +
+	"\x05_unitB\x06\n" +
+	"\x04_minB\x06\n" +
+	"\x04_max\"f\n" +
+	"\bSequence\x12 \n" +
+	"\x05steps\x18\x01 \x03(\tB\n" +
+	"\xbaH\a\x92\x01\x04\b\x02\x10\x14R\x05steps\x128\n" +
+	"\vwithin_days\x18\x02 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x84\xac@)\x00\x00\x00\x00\x00\x00\x00\x00R\n" +
+	"withinDays\"\xb4\x01\n" +
+	"\n" +
+	"Inactivity\x12+\n" +
+	"\x04days\x18\x01 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x84\xac@!\x00\x00\x00\x00\x00\x00\x00\x00R\x04days\x128\n" +
+	"\vrepeat_days\x18\x02 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x84\xac@)\x00\x00\x00\x00\x00\x00\x00\x00R\n" +
+	"repeatDays\x12?\n" +
+	"\x0fnot_before_days\x18\x03 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x84\xac@)\x00\x00\x00\x00\x00\x00\x00\x00R\rnotBeforeDays\"\x8a\x02\n" +
+	"\x13EngagementCriterion\x12-\n" +
+	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
+	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12@\n" +
+	"\achoices\x18\x03 \x03(\v2\x19.assay.type.v1.GateChoiceB\v\xbaH\b\x92\x01\x05\b\x01\x10\xc8\x01R\achoices\x12C\n" +
+	"\x0eweight_percent\x18\x04 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\rweightPercent\x88\x01\x01B\x11\n" +
+	"\x0f_weight_percent\"}\n" +
+	"\n" +
+	"GateChoice\x12+\n" +
+	"\x02if\x18\x01 \x01(\v2\x13.assay.type.v1.GateB\x06\xbaH\x03\xc8\x01\x01R\x02if\x12\x16\n" +
+	"\x06points\x18\x02 \x01(\x01R\x06points\x12*\n" +
+	"\vdescription\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\"\xfe\x02\n" +
 	"\x06Signal\x12-\n" +
 	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
-	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12W\n" +
+	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12Z\n" +
 	"\n" +
-	"activities\x18\x03 \x03(\tB7\xbaH4\x92\x011\b\x01\x10d\"+r)2'^[a-z][a-z0-9_]*(\\.[a-z0-9_]+)*(\\.\\*)?$R\n" +
+	"activities\x18\x03 \x03(\tB:\xbaH7\x92\x014\x10d\"0r.2,^(\\*|[a-z][a-z0-9_]*(\\.[a-z0-9_]+)*(\\.\\*)?)$R\n" +
 	"activities\x12\x1c\n" +
-	"\x04when\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x04when\"\xe6\x01\n" +
+	"\x04when\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x04when\x12(\n" +
+	"\n" +
+	"attributes\x18\x05 \x03(\tB\b\xbaH\x05\x92\x01\x02\x102R\n" +
+	"attributes\x12\x1e\n" +
+	"\x05value\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x05value\x12$\n" +
+	"\bdistinct\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\bdistinct\x12/\n" +
+	"\rvisit_minutes\x18\b \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xa0\v(\x00R\fvisitMinutes\"\xfc\x02\n" +
 	"\vRepeatLimit\x12!\n" +
 	"\x05count\x18\x01 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x00R\x05count\x120\n" +
 	"\x03per\x18\x02 \x01(\x0e2\x1e.assay.type.v1.RepeatLimit.PerR\x03per\x12 \n" +
 	"\x05every\x18\x03 \x01(\x05B\n" +
-	"\xbaH\a\x1a\x05\x18\xcc\x1c(\x00R\x05every\"`\n" +
+	"\xbaH\a\x1a\x05\x18\xcc\x1c(\x00R\x05every\x12\x18\n" +
+	"\arolling\x18\x04 \x01(\bR\arolling\x12+\n" +
+	"\x06points\x18\x05 \x01(\x01B\x0e\xbaH\v\x12\t)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\x06points\x88\x01\x01\x12%\n" +
+	"\tper_value\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\bperValue\"}\n" +
 	"\x03Per\x12\x13\n" +
 	"\x0fPER_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bPER_LEAD\x10\x01\x12\f\n" +
 	"\bPER_HOUR\x10\x02\x12\v\n" +
 	"\aPER_DAY\x10\x03\x12\f\n" +
 	"\bPER_WEEK\x10\x04\x12\r\n" +
-	"\tPER_MONTH\x10\x05\"s\n" +
+	"\tPER_MONTH\x10\x05\x12\f\n" +
+	"\bPER_YEAR\x10\x06\x12\r\n" +
+	"\tPER_VISIT\x10\aB\t\n" +
+	"\a_points\"\xc5\x01\n" +
+	"\vSharedLimit\x12-\n" +
+	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
+	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12!\n" +
+	"\x05rules\x18\x03 \x03(\tB\v\xbaH\b\x92\x01\x05\b\x01\x10\xf4\x03R\x05rules\x128\n" +
+	"\x05limit\x18\x04 \x01(\v2\x1a.assay.type.v1.RepeatLimitB\x06\xbaH\x03\xc8\x01\x01R\x05limit\"\x85\x02\n" +
 	"\x05Decay\x12=\n" +
 	"\x0ehalf_life_days\x18\x01 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x84\xac@)\x00\x00\x00\x00\x00\x00\x00\x00R\fhalfLifeDays\x12+\n" +
 	"\vwindow_days\x18\x02 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xc2\x1c(\x00R\n" +
-	"windowDaysB7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
+	"windowDays\x12+\n" +
+	"\vlinear_days\x18\x03 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xc2\x1c(\x00R\n" +
+	"linearDays\x128\n" +
+	"\x05steps\x18\x04 \x03(\v2\x18.assay.type.v1.DecayStepB\b\xbaH\x05\x92\x01\x02\x10dR\x05steps\x12)\n" +
+	"\n" +
+	"after_days\x18\x05 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xc2\x1c(\x00R\tafterDays\"i\n" +
+	"\tDecayStep\x12)\n" +
+	"\n" +
+	"after_days\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xc2\x1c(\x01R\tafterDays\x121\n" +
+	"\apercent\x18\x02 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00Y@)\x00\x00\x00\x00\x00\x00\x00\x00R\apercent\"T\n" +
+	"\x05Floor\x12\x16\n" +
+	"\x06points\x18\x01 \x01(\x01R\x06points\x123\n" +
+	"\bschedule\x18\x02 \x01(\v2\x17.assay.type.v1.ScheduleR\bschedule\"\xd8\x01\n" +
+	"\x04Stop\x123\n" +
+	"\x13engagement_at_least\x18\x01 \x01(\x01H\x00R\x11engagementAtLeast\x88\x01\x01\x12/\n" +
+	"\x11combined_at_least\x18\x02 \x01(\x01H\x01R\x0fcombinedAtLeast\x88\x01\x01\x12)\n" +
+	"\x0egroup_at_least\x18\x03 \x01(\x01H\x02R\fgroupAtLeast\x88\x01\x01B\x16\n" +
+	"\x14_engagement_at_leastB\x14\n" +
+	"\x12_combined_at_leastB\x11\n" +
+	"\x0f_group_at_least\"\xe8\x04\n" +
+	"\x05Reset\x12-\n" +
+	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
+	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12Z\n" +
+	"\n" +
+	"activities\x18\x03 \x03(\tB:\xbaH7\x92\x014\x10d\"0r.2,^(\\*|[a-z][a-z0-9_]*(\\.[a-z0-9_]+)*(\\.\\*)?)$R\n" +
+	"activities\x12\x1c\n" +
+	"\x04when\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x04when\x12(\n" +
+	"\n" +
+	"attributes\x18\x05 \x03(\tB\b\xbaH\x05\x92\x01\x02\x102R\n" +
+	"attributes\x123\n" +
+	"\bschedule\x18\x06 \x01(\v2\x17.assay.type.v1.ScheduleR\bschedule\x129\n" +
+	"\n" +
+	"inactivity\x18\a \x01(\v2\x19.assay.type.v1.InactivityR\n" +
+	"inactivity\x12,\n" +
+	"\aonly_if\x18\b \x01(\v2\x13.assay.type.v1.GateR\x06onlyIf\x12\x19\n" +
+	"\x02of\x18\t \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\x02of\x12:\n" +
+	"\fkeep_percent\x18\n" +
+	" \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00Y@)\x00\x00\x00\x00\x00\x00\x00\x00R\vkeepPercent\x12!\n" +
+	"\arestore\x18\v \x01(\tB\a\xbaH\x04r\x02\x18?R\arestore\x12\x16\n" +
+	"\x06forget\x18\f \x01(\bR\x06forget\x120\n" +
+	"\x05limit\x18\r \x01(\v2\x1a.assay.type.v1.RepeatLimitR\x05limit\"\xa3\x02\n" +
+	"\x06Memory\x12-\n" +
+	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
+	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12\\\n" +
+	"\n" +
+	"activities\x18\x03 \x03(\tB<\xbaH9\x92\x016\b\x01\x10d\"0r.2,^(\\*|[a-z][a-z0-9_]*(\\.[a-z0-9_]+)*(\\.\\*)?)$R\n" +
+	"activities\x12\x1c\n" +
+	"\x04when\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x04when\x12,\n" +
+	"\aonly_if\x18\x05 \x01(\v2\x13.assay.type.v1.GateR\x06onlyIf\x12\x14\n" +
+	"\x05first\x18\x06 \x01(\bR\x05first\"\xaa\x02\n" +
+	"\n" +
+	"Suspension\x12-\n" +
+	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
+	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12\x1e\n" +
+	"\x04from\x18\x03 \x03(\tB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10dR\x04from\x12%\n" +
+	"\tfrom_when\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\bfromWhen\x12\x1e\n" +
+	"\x05until\x18\x05 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x05until\x12'\n" +
+	"\n" +
+	"until_when\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tuntilWhen\x12\x19\n" +
+	"\x02of\x18\a \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\x02of\x12\x16\n" +
+	"\x06freeze\x18\b \x01(\bR\x06freeze\"\xd0\x03\n" +
+	"\x12EngagementOverride\x12-\n" +
+	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
+	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12(\n" +
+	"\n" +
+	"activities\x18\x03 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\n" +
+	"activities\x12\x1c\n" +
+	"\x04when\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x04when\x12#\n" +
+	"\x02if\x18\x05 \x01(\v2\x13.assay.type.v1.GateR\x02if\x12\x16\n" +
+	"\x06points\x18\x06 \x01(\x01R\x06points\x121\n" +
+	"\bper_unit\x18\a \x01(\v2\x16.assay.type.v1.PerUnitR\aperUnit\x12\x1e\n" +
+	"\x05until\x18\b \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\x05until\x12=\n" +
+	"\x05score\x18\t \x01(\x0e2'.assay.type.v1.EngagementOverride.ScoreR\x05score\"H\n" +
+	"\x05Score\x12\x15\n" +
+	"\x11SCORE_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10SCORE_ENGAGEMENT\x10\x01\x12\x12\n" +
+	"\x0eSCORE_COMBINED\x10\x02\"\xb9\x03\n" +
+	"\rCombinedModel\x122\n" +
+	"\n" +
+	"max_points\x18\x01 \x01(\x01B\x0e\xbaH\v\x12\t)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\tmaxPoints\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"min_points\x18\x02 \x01(\x01H\x01R\tminPoints\x88\x01\x01\x12*\n" +
+	"\x05floor\x18\x03 \x01(\v2\x14.assay.type.v1.FloorR\x05floor\x128\n" +
+	"\x05bands\x18\x04 \x03(\v2\x18.assay.type.v1.ClassEdgeB\b\xbaH\x05\x92\x01\x02\x102R\x05bands\x12O\n" +
+	"\x10bands_by_segment\x18\x05 \x03(\v2\x1b.assay.type.v1.SegmentEdgesB\b\xbaH\x05\x92\x01\x02\x102R\x0ebandsBySegment\x129\n" +
+	"\x0efit_max_points\x18\x06 \x01(\x01B\x0e\xbaH\v\x12\t)\x00\x00\x00\x00\x00\x00\x00\x00H\x02R\ffitMaxPoints\x88\x01\x01\x12-\n" +
+	"\x13unknown_fit_is_zero\x18\a \x01(\bR\x10unknownFitIsZeroB\r\n" +
+	"\v_max_pointsB\r\n" +
+	"\v_min_pointsB\x11\n" +
+	"\x0f_fit_max_points\"\x98\x01\n" +
+	"\x06Ladder\x12-\n" +
+	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
+	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x123\n" +
+	"\x04rows\x18\x03 \x03(\v2\x13.assay.type.v1.RungB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x102R\x04rows\"x\n" +
+	"\x04Rung\x12\x1f\n" +
+	"\x05label\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(R\x05label\x12#\n" +
+	"\x02if\x18\x02 \x01(\v2\x13.assay.type.v1.GateR\x02if\x12*\n" +
+	"\vdescription\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\"\x98\x01\n" +
+	"\x0eEngagementFlag\x12-\n" +
+	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
+	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12+\n" +
+	"\x02if\x18\x03 \x01(\v2\x13.assay.type.v1.GateB\x06\xbaH\x03\xc8\x01\x01R\x02if\"\xbb\x01\n" +
+	"\x05Watch\x12F\n" +
+	"\n" +
+	"activities\x18\x01 \x03(\v2\x1b.assay.type.v1.ActivityGateB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\n" +
+	"activities\x126\n" +
+	"\x11engagement_levels\x18\x02 \x03(\x01B\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x10engagementLevels\x122\n" +
+	"\x0fcombined_levels\x18\x03 \x03(\x01B\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x0ecombinedLevelsB7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
 
 var (
 	file_assay_type_v1_engagement_model_proto_rawDescOnce sync.Once
@@ -717,34 +2920,105 @@ func file_assay_type_v1_engagement_model_proto_rawDescGZIP() []byte {
 	return file_assay_type_v1_engagement_model_proto_rawDescData
 }
 
-var file_assay_type_v1_engagement_model_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_assay_type_v1_engagement_model_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_assay_type_v1_engagement_model_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_assay_type_v1_engagement_model_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_assay_type_v1_engagement_model_proto_goTypes = []any{
-	(EngagementRule_Intent)(0), // 0: assay.type.v1.EngagementRule.Intent
-	(RepeatLimit_Per)(0),       // 1: assay.type.v1.RepeatLimit.Per
-	(*EngagementModel)(nil),    // 2: assay.type.v1.EngagementModel
-	(*EngagementGroup)(nil),    // 3: assay.type.v1.EngagementGroup
-	(*EngagementRule)(nil),     // 4: assay.type.v1.EngagementRule
-	(*Signal)(nil),             // 5: assay.type.v1.Signal
-	(*RepeatLimit)(nil),        // 6: assay.type.v1.RepeatLimit
-	(*Decay)(nil),              // 7: assay.type.v1.Decay
-	(*ClassEdge)(nil),          // 8: assay.type.v1.ClassEdge
+	(EngagementRule_Intent)(0),    // 0: assay.type.v1.EngagementRule.Intent
+	(RepeatLimit_Per)(0),          // 1: assay.type.v1.RepeatLimit.Per
+	(EngagementOverride_Score)(0), // 2: assay.type.v1.EngagementOverride.Score
+	(*EngagementModel)(nil),       // 3: assay.type.v1.EngagementModel
+	(*EngagementGroup)(nil),       // 4: assay.type.v1.EngagementGroup
+	(*EngagementRule)(nil),        // 5: assay.type.v1.EngagementRule
+	(*RuleChoice)(nil),            // 6: assay.type.v1.RuleChoice
+	(*PerUnit)(nil),               // 7: assay.type.v1.PerUnit
+	(*Sequence)(nil),              // 8: assay.type.v1.Sequence
+	(*Inactivity)(nil),            // 9: assay.type.v1.Inactivity
+	(*EngagementCriterion)(nil),   // 10: assay.type.v1.EngagementCriterion
+	(*GateChoice)(nil),            // 11: assay.type.v1.GateChoice
+	(*Signal)(nil),                // 12: assay.type.v1.Signal
+	(*RepeatLimit)(nil),           // 13: assay.type.v1.RepeatLimit
+	(*SharedLimit)(nil),           // 14: assay.type.v1.SharedLimit
+	(*Decay)(nil),                 // 15: assay.type.v1.Decay
+	(*DecayStep)(nil),             // 16: assay.type.v1.DecayStep
+	(*Floor)(nil),                 // 17: assay.type.v1.Floor
+	(*Stop)(nil),                  // 18: assay.type.v1.Stop
+	(*Reset)(nil),                 // 19: assay.type.v1.Reset
+	(*Memory)(nil),                // 20: assay.type.v1.Memory
+	(*Suspension)(nil),            // 21: assay.type.v1.Suspension
+	(*EngagementOverride)(nil),    // 22: assay.type.v1.EngagementOverride
+	(*CombinedModel)(nil),         // 23: assay.type.v1.CombinedModel
+	(*Ladder)(nil),                // 24: assay.type.v1.Ladder
+	(*Rung)(nil),                  // 25: assay.type.v1.Rung
+	(*EngagementFlag)(nil),        // 26: assay.type.v1.EngagementFlag
+	(*Watch)(nil),                 // 27: assay.type.v1.Watch
+	(*ClassEdge)(nil),             // 28: assay.type.v1.ClassEdge
+	(*SegmentEdges)(nil),          // 29: assay.type.v1.SegmentEdges
+	(*Segment)(nil),               // 30: assay.type.v1.Segment
+	(*TextList)(nil),              // 31: assay.type.v1.TextList
+	(Combine)(0),                  // 32: assay.type.v1.Combine
+	(*Schedule)(nil),              // 33: assay.type.v1.Schedule
+	(*Gate)(nil),                  // 34: assay.type.v1.Gate
+	(*ActivityGate)(nil),          // 35: assay.type.v1.ActivityGate
 }
 var file_assay_type_v1_engagement_model_proto_depIdxs = []int32{
-	3, // 0: assay.type.v1.EngagementModel.groups:type_name -> assay.type.v1.EngagementGroup
-	8, // 1: assay.type.v1.EngagementModel.bands:type_name -> assay.type.v1.ClassEdge
-	5, // 2: assay.type.v1.EngagementModel.signals:type_name -> assay.type.v1.Signal
-	4, // 3: assay.type.v1.EngagementGroup.rules:type_name -> assay.type.v1.EngagementRule
-	7, // 4: assay.type.v1.EngagementGroup.decay:type_name -> assay.type.v1.Decay
-	6, // 5: assay.type.v1.EngagementRule.limit:type_name -> assay.type.v1.RepeatLimit
-	7, // 6: assay.type.v1.EngagementRule.decay:type_name -> assay.type.v1.Decay
-	0, // 7: assay.type.v1.EngagementRule.intent:type_name -> assay.type.v1.EngagementRule.Intent
-	1, // 8: assay.type.v1.RepeatLimit.per:type_name -> assay.type.v1.RepeatLimit.Per
-	9, // [9:9] is the sub-list for method output_type
-	9, // [9:9] is the sub-list for method input_type
-	9, // [9:9] is the sub-list for extension type_name
-	9, // [9:9] is the sub-list for extension extendee
-	0, // [0:9] is the sub-list for field type_name
+	4,  // 0: assay.type.v1.EngagementModel.groups:type_name -> assay.type.v1.EngagementGroup
+	28, // 1: assay.type.v1.EngagementModel.bands:type_name -> assay.type.v1.ClassEdge
+	12, // 2: assay.type.v1.EngagementModel.signals:type_name -> assay.type.v1.Signal
+	17, // 3: assay.type.v1.EngagementModel.floor:type_name -> assay.type.v1.Floor
+	29, // 4: assay.type.v1.EngagementModel.bands_by_segment:type_name -> assay.type.v1.SegmentEdges
+	24, // 5: assay.type.v1.EngagementModel.ladders:type_name -> assay.type.v1.Ladder
+	14, // 6: assay.type.v1.EngagementModel.shared_limits:type_name -> assay.type.v1.SharedLimit
+	19, // 7: assay.type.v1.EngagementModel.resets:type_name -> assay.type.v1.Reset
+	20, // 8: assay.type.v1.EngagementModel.memories:type_name -> assay.type.v1.Memory
+	21, // 9: assay.type.v1.EngagementModel.suspensions:type_name -> assay.type.v1.Suspension
+	22, // 10: assay.type.v1.EngagementModel.overrides:type_name -> assay.type.v1.EngagementOverride
+	23, // 11: assay.type.v1.EngagementModel.combined:type_name -> assay.type.v1.CombinedModel
+	26, // 12: assay.type.v1.EngagementModel.flags:type_name -> assay.type.v1.EngagementFlag
+	27, // 13: assay.type.v1.EngagementModel.watch:type_name -> assay.type.v1.Watch
+	30, // 14: assay.type.v1.EngagementModel.segments:type_name -> assay.type.v1.Segment
+	31, // 15: assay.type.v1.EngagementModel.lists:type_name -> assay.type.v1.TextList
+	5,  // 16: assay.type.v1.EngagementGroup.rules:type_name -> assay.type.v1.EngagementRule
+	15, // 17: assay.type.v1.EngagementGroup.decay:type_name -> assay.type.v1.Decay
+	17, // 18: assay.type.v1.EngagementGroup.floor:type_name -> assay.type.v1.Floor
+	4,  // 19: assay.type.v1.EngagementGroup.groups:type_name -> assay.type.v1.EngagementGroup
+	32, // 20: assay.type.v1.EngagementGroup.combine:type_name -> assay.type.v1.Combine
+	10, // 21: assay.type.v1.EngagementGroup.criteria:type_name -> assay.type.v1.EngagementCriterion
+	18, // 22: assay.type.v1.EngagementGroup.stop:type_name -> assay.type.v1.Stop
+	13, // 23: assay.type.v1.EngagementRule.limit:type_name -> assay.type.v1.RepeatLimit
+	15, // 24: assay.type.v1.EngagementRule.decay:type_name -> assay.type.v1.Decay
+	0,  // 25: assay.type.v1.EngagementRule.intent:type_name -> assay.type.v1.EngagementRule.Intent
+	33, // 26: assay.type.v1.EngagementRule.schedule:type_name -> assay.type.v1.Schedule
+	8,  // 27: assay.type.v1.EngagementRule.sequence:type_name -> assay.type.v1.Sequence
+	9,  // 28: assay.type.v1.EngagementRule.inactivity:type_name -> assay.type.v1.Inactivity
+	34, // 29: assay.type.v1.EngagementRule.only_if:type_name -> assay.type.v1.Gate
+	6,  // 30: assay.type.v1.EngagementRule.choices:type_name -> assay.type.v1.RuleChoice
+	7,  // 31: assay.type.v1.EngagementRule.per_unit:type_name -> assay.type.v1.PerUnit
+	11, // 32: assay.type.v1.EngagementCriterion.choices:type_name -> assay.type.v1.GateChoice
+	34, // 33: assay.type.v1.GateChoice.if:type_name -> assay.type.v1.Gate
+	1,  // 34: assay.type.v1.RepeatLimit.per:type_name -> assay.type.v1.RepeatLimit.Per
+	13, // 35: assay.type.v1.SharedLimit.limit:type_name -> assay.type.v1.RepeatLimit
+	16, // 36: assay.type.v1.Decay.steps:type_name -> assay.type.v1.DecayStep
+	33, // 37: assay.type.v1.Floor.schedule:type_name -> assay.type.v1.Schedule
+	33, // 38: assay.type.v1.Reset.schedule:type_name -> assay.type.v1.Schedule
+	9,  // 39: assay.type.v1.Reset.inactivity:type_name -> assay.type.v1.Inactivity
+	34, // 40: assay.type.v1.Reset.only_if:type_name -> assay.type.v1.Gate
+	13, // 41: assay.type.v1.Reset.limit:type_name -> assay.type.v1.RepeatLimit
+	34, // 42: assay.type.v1.Memory.only_if:type_name -> assay.type.v1.Gate
+	34, // 43: assay.type.v1.EngagementOverride.if:type_name -> assay.type.v1.Gate
+	7,  // 44: assay.type.v1.EngagementOverride.per_unit:type_name -> assay.type.v1.PerUnit
+	2,  // 45: assay.type.v1.EngagementOverride.score:type_name -> assay.type.v1.EngagementOverride.Score
+	17, // 46: assay.type.v1.CombinedModel.floor:type_name -> assay.type.v1.Floor
+	28, // 47: assay.type.v1.CombinedModel.bands:type_name -> assay.type.v1.ClassEdge
+	29, // 48: assay.type.v1.CombinedModel.bands_by_segment:type_name -> assay.type.v1.SegmentEdges
+	25, // 49: assay.type.v1.Ladder.rows:type_name -> assay.type.v1.Rung
+	34, // 50: assay.type.v1.Rung.if:type_name -> assay.type.v1.Gate
+	34, // 51: assay.type.v1.EngagementFlag.if:type_name -> assay.type.v1.Gate
+	35, // 52: assay.type.v1.Watch.activities:type_name -> assay.type.v1.ActivityGate
+	53, // [53:53] is the sub-list for method output_type
+	53, // [53:53] is the sub-list for method input_type
+	53, // [53:53] is the sub-list for extension type_name
+	53, // [53:53] is the sub-list for extension extendee
+	0,  // [0:53] is the sub-list for field type_name
 }
 
 func init() { file_assay_type_v1_engagement_model_proto_init() }
@@ -753,16 +3027,25 @@ func file_assay_type_v1_engagement_model_proto_init() {
 		return
 	}
 	file_assay_type_v1_class_proto_init()
+	file_assay_type_v1_gate_proto_init()
+	file_assay_type_v1_group_proto_init()
+	file_assay_type_v1_list_proto_init()
+	file_assay_type_v1_schedule_proto_init()
 	file_assay_type_v1_engagement_model_proto_msgTypes[0].OneofWrappers = []any{}
 	file_assay_type_v1_engagement_model_proto_msgTypes[1].OneofWrappers = []any{}
 	file_assay_type_v1_engagement_model_proto_msgTypes[2].OneofWrappers = []any{}
+	file_assay_type_v1_engagement_model_proto_msgTypes[4].OneofWrappers = []any{}
+	file_assay_type_v1_engagement_model_proto_msgTypes[7].OneofWrappers = []any{}
+	file_assay_type_v1_engagement_model_proto_msgTypes[10].OneofWrappers = []any{}
+	file_assay_type_v1_engagement_model_proto_msgTypes[15].OneofWrappers = []any{}
+	file_assay_type_v1_engagement_model_proto_msgTypes[20].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_type_v1_engagement_model_proto_rawDesc), len(file_assay_type_v1_engagement_model_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   6,
+			NumEnums:      3,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

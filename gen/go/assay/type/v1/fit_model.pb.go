@@ -23,8 +23,8 @@ const (
 )
 
 // How close a lead is to the ideal customer profile and a persona. The fit score
-// is the sum of the groups, each held under its cap, held between 0 and the cap
-// of the total.
+// is the sum of the groups, each held under its cap, held between the floor and the
+// cap of the total.
 type FitModel struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Groups of criteria, in the order they are explained.
@@ -32,10 +32,42 @@ type FitModel struct {
 	// Cap of the total. Default: none.
 	MaxPoints *float64 `protobuf:"fixed64,2,opt,name=max_points,json=maxPoints,proto3,oneof" json:"max_points,omitempty"`
 	// Classes by edges, highest edge first, e.g. A at 75, B at 50. Empty: no class.
+	// Give at most one of `classes`, `ladder` and `grade`.
 	Classes []*ClassEdge `protobuf:"bytes,3,rep,name=classes,proto3" json:"classes,omitempty"`
 	// Fewest criteria that must be known for a score. Below it the fit is
 	// `INSUFFICIENT_DATA` and has no score and no class. Default 0: always a score.
-	MinKnown      int32 `protobuf:"varint,4,opt,name=min_known,json=minKnown,proto3" json:"min_known,omitempty"`
+	MinKnown int32 `protobuf:"varint,4,opt,name=min_known,json=minKnown,proto3" json:"min_known,omitempty"`
+	// Floor of the total. Default 0. A negative number lets totals be negative.
+	MinPoints *float64 `protobuf:"fixed64,5,opt,name=min_points,json=minPoints,proto3,oneof" json:"min_points,omitempty"`
+	// Classes for the leads of a segment, in place of `classes`.
+	ClassesBySegment []*SegmentEdges `protobuf:"bytes,6,rep,name=classes_by_segment,json=classesBySegment,proto3" json:"classes_by_segment,omitempty"`
+	// Class by conditions instead of points: the first row whose condition holds. A row
+	// before it that is unknown is passed over.
+	Ladder []*FitRung `protobuf:"bytes,7,rep,name=ladder,proto3" json:"ladder,omitempty"`
+	// Class by steps instead of points: it starts at a label and each criterion moves it.
+	Grade *Grade `protobuf:"bytes,8,opt,name=grade,proto3" json:"grade,omitempty"`
+	// Roles that we sell to or that influence; the first whose condition holds is the
+	// lead's.
+	Personas []*Persona `protobuf:"bytes,9,rep,name=personas,proto3" json:"personas,omitempty"`
+	// The ideal customer profile: CEL over `lead` and `account`, asked of the account.
+	Icp string `protobuf:"bytes,10,opt,name=icp,proto3" json:"icp,omitempty"`
+	// Attributes without which there is no score: `INSUFFICIENT_DATA`.
+	Required []string `protobuf:"bytes,11,rep,name=required,proto3" json:"required,omitempty"`
+	// Flags, which change no points.
+	Flags []*Flag `protobuf:"bytes,12,rep,name=flags,proto3" json:"flags,omitempty"`
+	// Conditions that set the shown score, the first that holds; scoring goes on
+	// underneath.
+	Overrides []*FitOverride `protobuf:"bytes,13,rep,name=overrides,proto3" json:"overrides,omitempty"`
+	// Segments and lists of the standard, filled in when it is compiled.
+	Segments []*Segment `protobuf:"bytes,14,rep,name=segments,proto3" json:"segments,omitempty"`
+	// Lists that conditions read, filled in when the standard is compiled.
+	Lists []*TextList `protobuf:"bytes,15,rep,name=lists,proto3" json:"lists,omitempty"`
+	// Time zone of the days that `now`, `daysSince` and `ago` count, filled in when the
+	// standard is compiled.
+	TimeZone string `protobuf:"bytes,16,opt,name=time_zone,json=timeZone,proto3" json:"time_zone,omitempty"`
+	// Dictionaries that conditions read, each as `name@version`, filled in when the
+	// standard is compiled: a change of one is another model.
+	Dictionaries  []string `protobuf:"bytes,17,rep,name=dictionaries,proto3" json:"dictionaries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -98,6 +130,97 @@ func (x *FitModel) GetMinKnown() int32 {
 	return 0
 }
 
+func (x *FitModel) GetMinPoints() float64 {
+	if x != nil && x.MinPoints != nil {
+		return *x.MinPoints
+	}
+	return 0
+}
+
+func (x *FitModel) GetClassesBySegment() []*SegmentEdges {
+	if x != nil {
+		return x.ClassesBySegment
+	}
+	return nil
+}
+
+func (x *FitModel) GetLadder() []*FitRung {
+	if x != nil {
+		return x.Ladder
+	}
+	return nil
+}
+
+func (x *FitModel) GetGrade() *Grade {
+	if x != nil {
+		return x.Grade
+	}
+	return nil
+}
+
+func (x *FitModel) GetPersonas() []*Persona {
+	if x != nil {
+		return x.Personas
+	}
+	return nil
+}
+
+func (x *FitModel) GetIcp() string {
+	if x != nil {
+		return x.Icp
+	}
+	return ""
+}
+
+func (x *FitModel) GetRequired() []string {
+	if x != nil {
+		return x.Required
+	}
+	return nil
+}
+
+func (x *FitModel) GetFlags() []*Flag {
+	if x != nil {
+		return x.Flags
+	}
+	return nil
+}
+
+func (x *FitModel) GetOverrides() []*FitOverride {
+	if x != nil {
+		return x.Overrides
+	}
+	return nil
+}
+
+func (x *FitModel) GetSegments() []*Segment {
+	if x != nil {
+		return x.Segments
+	}
+	return nil
+}
+
+func (x *FitModel) GetLists() []*TextList {
+	if x != nil {
+		return x.Lists
+	}
+	return nil
+}
+
+func (x *FitModel) GetTimeZone() string {
+	if x != nil {
+		return x.TimeZone
+	}
+	return ""
+}
+
+func (x *FitModel) GetDictionaries() []string {
+	if x != nil {
+		return x.Dictionaries
+	}
+	return nil
+}
+
 // Criteria that share a cap.
 type FitGroup struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -108,7 +231,13 @@ type FitGroup struct {
 	// Most points the group can give. Default: no cap.
 	MaxPoints *float64 `protobuf:"fixed64,3,opt,name=max_points,json=maxPoints,proto3,oneof" json:"max_points,omitempty"`
 	// The criteria, in the order they are explained.
-	Criteria      []*Criterion `protobuf:"bytes,4,rep,name=criteria,proto3" json:"criteria,omitempty"`
+	Criteria []*Criterion `protobuf:"bytes,4,rep,name=criteria,proto3" json:"criteria,omitempty"`
+	// Fewest points the group gives. Default: no floor.
+	MinPoints *float64 `protobuf:"fixed64,5,opt,name=min_points,json=minPoints,proto3,oneof" json:"min_points,omitempty"`
+	// Groups inside it, each with its own cap; at most 5 deep.
+	Groups []*FitGroup `protobuf:"bytes,6,rep,name=groups,proto3" json:"groups,omitempty"`
+	// How its criteria and groups make up its points. Default: their sum.
+	Combine       Combine `protobuf:"varint,7,opt,name=combine,proto3,enum=assay.type.v1.Combine" json:"combine,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -171,16 +300,38 @@ func (x *FitGroup) GetCriteria() []*Criterion {
 	return nil
 }
 
+func (x *FitGroup) GetMinPoints() float64 {
+	if x != nil && x.MinPoints != nil {
+		return *x.MinPoints
+	}
+	return 0
+}
+
+func (x *FitGroup) GetGroups() []*FitGroup {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *FitGroup) GetCombine() Combine {
+	if x != nil {
+		return x.Combine
+	}
+	return Combine_COMBINE_UNSPECIFIED
+}
+
 // One question about a lead's profile. The first choice whose condition holds
 // gives its points; if a condition before it is unknown, the criterion is unknown.
+// Exactly one of `when`, `choices` and `bands` is given.
 type Criterion struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Id, unique in the model.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// The criterion in words a salesperson can read.
 	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
-	// Condition in CEL over `lead`, e.g. `lead.country in ["DE", "FR"]`. Short for
-	// one choice. Exactly one of `when` and `choices` is given.
+	// Condition in CEL over `lead`, `account` and `now`, e.g.
+	// `lead.country in ["DE", "FR"]`. Short for one choice.
 	When string `protobuf:"bytes,3,opt,name=when,proto3" json:"when,omitempty"`
 	// Points when `when` holds. May be negative.
 	Points float64 `protobuf:"fixed64,4,opt,name=points,proto3" json:"points,omitempty"`
@@ -188,6 +339,22 @@ type Criterion struct {
 	Choices []*Choice `protobuf:"bytes,5,rep,name=choices,proto3" json:"choices,omitempty"`
 	// Points while the answer is unknown. Default 0.
 	UnknownPoints float64 `protobuf:"fixed64,6,opt,name=unknown_points,json=unknownPoints,proto3" json:"unknown_points,omitempty"`
+	// Number that `bands` divide: CEL, e.g. `lead.employees`.
+	Value string `protobuf:"bytes,7,opt,name=value,proto3" json:"value,omitempty"`
+	// Bands of the number. Of two that overlap the first wins, and the linter says so.
+	Bands []*Band `protobuf:"bytes,8,rep,name=bands,proto3" json:"bands,omitempty"`
+	// Weight of its points in percent; 35 makes 100 points 35. Default 100.
+	WeightPercent *float64 `protobuf:"fixed64,9,opt,name=weight_percent,json=weightPercent,proto3,oneof" json:"weight_percent,omitempty"`
+	// A choice that is unknown is passed over instead of leaving the criterion open.
+	SkipUnknown bool `protobuf:"varint,10,opt,name=skip_unknown,json=skipUnknown,proto3" json:"skip_unknown,omitempty"`
+	// Steps that the grade moves when `when` holds; negative moves down.
+	Steps int32 `protobuf:"varint,11,opt,name=steps,proto3" json:"steps,omitempty"`
+	// Steps that the grade moves when it does not hold.
+	UnmatchedSteps int32 `protobuf:"varint,12,opt,name=unmatched_steps,json=unmatchedSteps,proto3" json:"unmatched_steps,omitempty"`
+	// Id of a criterion that asks about the same on purpose: the linter is silent.
+	Beside []string `protobuf:"bytes,13,rep,name=beside,proto3" json:"beside,omitempty"`
+	// Personas that it is asked for. Default: everybody.
+	Personas      []string `protobuf:"bytes,14,rep,name=personas,proto3" json:"personas,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -264,15 +431,73 @@ func (x *Criterion) GetUnknownPoints() float64 {
 	return 0
 }
 
+func (x *Criterion) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *Criterion) GetBands() []*Band {
+	if x != nil {
+		return x.Bands
+	}
+	return nil
+}
+
+func (x *Criterion) GetWeightPercent() float64 {
+	if x != nil && x.WeightPercent != nil {
+		return *x.WeightPercent
+	}
+	return 0
+}
+
+func (x *Criterion) GetSkipUnknown() bool {
+	if x != nil {
+		return x.SkipUnknown
+	}
+	return false
+}
+
+func (x *Criterion) GetSteps() int32 {
+	if x != nil {
+		return x.Steps
+	}
+	return 0
+}
+
+func (x *Criterion) GetUnmatchedSteps() int32 {
+	if x != nil {
+		return x.UnmatchedSteps
+	}
+	return 0
+}
+
+func (x *Criterion) GetBeside() []string {
+	if x != nil {
+		return x.Beside
+	}
+	return nil
+}
+
+func (x *Criterion) GetPersonas() []string {
+	if x != nil {
+		return x.Personas
+	}
+	return nil
+}
+
 // One alternative of a criterion.
 type Choice struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Condition in CEL over `lead`.
+	// Condition in CEL over `lead`, `account` and `now`.
 	When string `protobuf:"bytes,1,opt,name=when,proto3" json:"when,omitempty"`
 	// Points when it is the first that holds. May be negative.
 	Points float64 `protobuf:"fixed64,2,opt,name=points,proto3" json:"points,omitempty"`
 	// The alternative in words, e.g. `201 to 1,000 employees`.
-	Description   string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	// Steps that the grade moves.
+	Steps         int32 `protobuf:"varint,4,opt,name=steps,proto3" json:"steps,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -328,37 +553,419 @@ func (x *Choice) GetDescription() string {
 	return ""
 }
 
+func (x *Choice) GetSteps() int32 {
+	if x != nil {
+		return x.Steps
+	}
+	return 0
+}
+
+// A band of a number.
+type Band struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The range: `atLeast` or `over`, `below` or `atMost`.
+	Range *Range `protobuf:"bytes,1,opt,name=range,proto3" json:"range,omitempty"`
+	// Points when the number lies in it.
+	Points float64 `protobuf:"fixed64,2,opt,name=points,proto3" json:"points,omitempty"`
+	// The band in words.
+	Description string `protobuf:"bytes,3,opt,name=description,proto3" json:"description,omitempty"`
+	// Steps that the grade moves.
+	Steps         int32 `protobuf:"varint,4,opt,name=steps,proto3" json:"steps,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Band) Reset() {
+	*x = Band{}
+	mi := &file_assay_type_v1_fit_model_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Band) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Band) ProtoMessage() {}
+
+func (x *Band) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_fit_model_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Band.ProtoReflect.Descriptor instead.
+func (*Band) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_fit_model_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Band) GetRange() *Range {
+	if x != nil {
+		return x.Range
+	}
+	return nil
+}
+
+func (x *Band) GetPoints() float64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
+func (x *Band) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Band) GetSteps() int32 {
+	if x != nil {
+		return x.Steps
+	}
+	return 0
+}
+
+// One row of a ladder.
+type FitRung struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The label.
+	Label string `protobuf:"bytes,1,opt,name=label,proto3" json:"label,omitempty"`
+	// What must hold: CEL over `lead`, `account` and `now`. Empty: always, for the last.
+	When          string `protobuf:"bytes,2,opt,name=when,proto3" json:"when,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FitRung) Reset() {
+	*x = FitRung{}
+	mi := &file_assay_type_v1_fit_model_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FitRung) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FitRung) ProtoMessage() {}
+
+func (x *FitRung) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_fit_model_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FitRung.ProtoReflect.Descriptor instead.
+func (*FitRung) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_fit_model_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *FitRung) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *FitRung) GetWhen() string {
+	if x != nil {
+		return x.When
+	}
+	return ""
+}
+
+// A class that moves by steps, e.g. from D, one third of a letter for a criterion.
+type Grade struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The labels from the lowest to the highest, e.g. F, D-, D, D+ … A+.
+	Labels []string `protobuf:"bytes,1,rep,name=labels,proto3" json:"labels,omitempty"`
+	// The label it starts at.
+	Start         string `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Grade) Reset() {
+	*x = Grade{}
+	mi := &file_assay_type_v1_fit_model_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Grade) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Grade) ProtoMessage() {}
+
+func (x *Grade) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_fit_model_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Grade.ProtoReflect.Descriptor instead.
+func (*Grade) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_fit_model_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Grade) GetLabels() []string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *Grade) GetStart() string {
+	if x != nil {
+		return x.Start
+	}
+	return ""
+}
+
+// A role that we sell to or that influences.
+type Persona struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the model.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The persona in words.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// Who it is: CEL over `lead` and `account`.
+	When          string `protobuf:"bytes,3,opt,name=when,proto3" json:"when,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Persona) Reset() {
+	*x = Persona{}
+	mi := &file_assay_type_v1_fit_model_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Persona) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Persona) ProtoMessage() {}
+
+func (x *Persona) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_fit_model_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Persona.ProtoReflect.Descriptor instead.
+func (*Persona) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_fit_model_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Persona) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Persona) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Persona) GetWhen() string {
+	if x != nil {
+		return x.When
+	}
+	return ""
+}
+
+// A condition that sets the shown score.
+type FitOverride struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the model: the rule of the line.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The reason in words.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// When: CEL over `lead`, `account` and `now`.
+	When string `protobuf:"bytes,3,opt,name=when,proto3" json:"when,omitempty"`
+	// The score to show.
+	Points        float64 `protobuf:"fixed64,4,opt,name=points,proto3" json:"points,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FitOverride) Reset() {
+	*x = FitOverride{}
+	mi := &file_assay_type_v1_fit_model_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FitOverride) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FitOverride) ProtoMessage() {}
+
+func (x *FitOverride) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_fit_model_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FitOverride.ProtoReflect.Descriptor instead.
+func (*FitOverride) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_fit_model_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *FitOverride) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *FitOverride) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *FitOverride) GetWhen() string {
+	if x != nil {
+		return x.When
+	}
+	return ""
+}
+
+func (x *FitOverride) GetPoints() float64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
 var File_assay_type_v1_fit_model_proto protoreflect.FileDescriptor
 
 const file_assay_type_v1_fit_model_proto_rawDesc = "" +
 	"\n" +
-	"\x1dassay/type/v1/fit_model.proto\x12\rassay.type.v1\x1a\x19assay/type/v1/class.proto\x1a\x1bbuf/validate/validate.proto\"\xec\x01\n" +
+	"\x1dassay/type/v1/fit_model.proto\x12\rassay.type.v1\x1a\x19assay/type/v1/class.proto\x1a\x18assay/type/v1/gate.proto\x1a\x19assay/type/v1/group.proto\x1a\x18assay/type/v1/list.proto\x1a\x1bbuf/validate/validate.proto\"\x82\a\n" +
 	"\bFitModel\x129\n" +
 	"\x06groups\x18\x01 \x03(\v2\x17.assay.type.v1.FitGroupB\b\xbaH\x05\x92\x01\x02\x10dR\x06groups\x122\n" +
 	"\n" +
 	"max_points\x18\x02 \x01(\x01B\x0e\xbaH\v\x12\t)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\tmaxPoints\x88\x01\x01\x12<\n" +
 	"\aclasses\x18\x03 \x03(\v2\x18.assay.type.v1.ClassEdgeB\b\xbaH\x05\x92\x01\x02\x102R\aclasses\x12$\n" +
-	"\tmin_known\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bminKnownB\r\n" +
-	"\v_max_points\"\xe9\x01\n" +
+	"\tmin_known\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bminKnown\x12\"\n" +
+	"\n" +
+	"min_points\x18\x05 \x01(\x01H\x01R\tminPoints\x88\x01\x01\x12S\n" +
+	"\x12classes_by_segment\x18\x06 \x03(\v2\x1b.assay.type.v1.SegmentEdgesB\b\xbaH\x05\x92\x01\x02\x102R\x10classesBySegment\x128\n" +
+	"\x06ladder\x18\a \x03(\v2\x16.assay.type.v1.FitRungB\b\xbaH\x05\x92\x01\x02\x102R\x06ladder\x12*\n" +
+	"\x05grade\x18\b \x01(\v2\x14.assay.type.v1.GradeR\x05grade\x12<\n" +
+	"\bpersonas\x18\t \x03(\v2\x16.assay.type.v1.PersonaB\b\xbaH\x05\x92\x01\x02\x102R\bpersonas\x12\x1a\n" +
+	"\x03icp\x18\n" +
+	" \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x03icp\x12&\n" +
+	"\brequired\x18\v \x03(\tB\n" +
+	"\xbaH\a\x92\x01\x04\x102\x18\x01R\brequired\x123\n" +
+	"\x05flags\x18\f \x03(\v2\x13.assay.type.v1.FlagB\b\xbaH\x05\x92\x01\x02\x10dR\x05flags\x12B\n" +
+	"\toverrides\x18\r \x03(\v2\x1a.assay.type.v1.FitOverrideB\b\xbaH\x05\x92\x01\x02\x102R\toverrides\x122\n" +
+	"\bsegments\x18\x0e \x03(\v2\x16.assay.type.v1.SegmentR\bsegments\x12-\n" +
+	"\x05lists\x18\x0f \x03(\v2\x17.assay.type.v1.TextListR\x05lists\x12$\n" +
+	"\ttime_zone\x18\x10 \x01(\tB\a\xbaH\x04r\x02\x18@R\btimeZone\x12\"\n" +
+	"\fdictionaries\x18\x11 \x03(\tR\fdictionariesB\r\n" +
+	"\v_max_pointsB\r\n" +
+	"\v_min_points\"\x89\x03\n" +
 	"\bFitGroup\x12-\n" +
 	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
 	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x122\n" +
 	"\n" +
 	"max_points\x18\x03 \x01(\x01B\x0e\xbaH\v\x12\t)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\tmaxPoints\x88\x01\x01\x12?\n" +
-	"\bcriteria\x18\x04 \x03(\v2\x18.assay.type.v1.CriterionB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\bcriteriaB\r\n" +
-	"\v_max_points\"\xff\x01\n" +
+	"\bcriteria\x18\x04 \x03(\v2\x18.assay.type.v1.CriterionB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\bcriteria\x12\"\n" +
+	"\n" +
+	"min_points\x18\x05 \x01(\x01H\x01R\tminPoints\x88\x01\x01\x129\n" +
+	"\x06groups\x18\x06 \x03(\v2\x17.assay.type.v1.FitGroupB\b\xbaH\x05\x92\x01\x02\x10dR\x06groups\x120\n" +
+	"\acombine\x18\a \x01(\x0e2\x16.assay.type.v1.CombineR\acombineB\r\n" +
+	"\v_max_pointsB\r\n" +
+	"\v_min_points\"\xd7\x04\n" +
 	"\tCriterion\x12-\n" +
 	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
 	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12\x1c\n" +
 	"\x04when\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x04when\x12\x16\n" +
 	"\x06points\x18\x04 \x01(\x01R\x06points\x12:\n" +
 	"\achoices\x18\x05 \x03(\v2\x15.assay.type.v1.ChoiceB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\achoices\x12%\n" +
-	"\x0eunknown_points\x18\x06 \x01(\x01R\runknownPoints\"l\n" +
+	"\x0eunknown_points\x18\x06 \x01(\x01R\runknownPoints\x12\x1e\n" +
+	"\x05value\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x05value\x124\n" +
+	"\x05bands\x18\b \x03(\v2\x13.assay.type.v1.BandB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x05bands\x12C\n" +
+	"\x0eweight_percent\x18\t \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00@\x8f@)\x00\x00\x00\x00\x00\x00\x00\x00H\x00R\rweightPercent\x88\x01\x01\x12!\n" +
+	"\fskip_unknown\x18\n" +
+	" \x01(\bR\vskipUnknown\x12\x14\n" +
+	"\x05steps\x18\v \x01(\x05R\x05steps\x12'\n" +
+	"\x0funmatched_steps\x18\f \x01(\x05R\x0eunmatchedSteps\x12 \n" +
+	"\x06beside\x18\r \x03(\tB\b\xbaH\x05\x92\x01\x02\x10\x14R\x06beside\x12$\n" +
+	"\bpersonas\x18\x0e \x03(\tB\b\xbaH\x05\x92\x01\x02\x102R\bpersonasB\x11\n" +
+	"\x0f_weight_percent\"\x82\x01\n" +
 	"\x06Choice\x12\x1e\n" +
 	"\x04when\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80 R\x04when\x12\x16\n" +
 	"\x06points\x18\x02 \x01(\x01R\x06points\x12*\n" +
-	"\vdescription\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescriptionB7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
+	"\vdescription\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12\x14\n" +
+	"\x05steps\x18\x04 \x01(\x05R\x05steps\"\x94\x01\n" +
+	"\x04Band\x122\n" +
+	"\x05range\x18\x01 \x01(\v2\x14.assay.type.v1.RangeB\x06\xbaH\x03\xc8\x01\x01R\x05range\x12\x16\n" +
+	"\x06points\x18\x02 \x01(\x01R\x06points\x12*\n" +
+	"\vdescription\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12\x14\n" +
+	"\x05steps\x18\x04 \x01(\x05R\x05steps\"H\n" +
+	"\aFitRung\x12\x1f\n" +
+	"\x05label\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18(R\x05label\x12\x1c\n" +
+	"\x04when\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x04when\"L\n" +
+	"\x05Grade\x12$\n" +
+	"\x06labels\x18\x01 \x03(\tB\f\xbaH\t\x92\x01\x06\b\x02\x102\x18\x01R\x06labels\x12\x1d\n" +
+	"\x05start\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x10\x01R\x05start\"\x84\x01\n" +
+	"\aPersona\x12-\n" +
+	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
+	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12\x1e\n" +
+	"\x04when\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80 R\x04when\"\xa0\x01\n" +
+	"\vFitOverride\x12-\n" +
+	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
+	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12\x1e\n" +
+	"\x04when\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80 R\x04when\x12\x16\n" +
+	"\x06points\x18\x04 \x01(\x01R\x06pointsB7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
 
 var (
 	file_assay_type_v1_fit_model_proto_rawDescOnce sync.Once
@@ -372,24 +979,47 @@ func file_assay_type_v1_fit_model_proto_rawDescGZIP() []byte {
 	return file_assay_type_v1_fit_model_proto_rawDescData
 }
 
-var file_assay_type_v1_fit_model_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_assay_type_v1_fit_model_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_assay_type_v1_fit_model_proto_goTypes = []any{
-	(*FitModel)(nil),  // 0: assay.type.v1.FitModel
-	(*FitGroup)(nil),  // 1: assay.type.v1.FitGroup
-	(*Criterion)(nil), // 2: assay.type.v1.Criterion
-	(*Choice)(nil),    // 3: assay.type.v1.Choice
-	(*ClassEdge)(nil), // 4: assay.type.v1.ClassEdge
+	(*FitModel)(nil),     // 0: assay.type.v1.FitModel
+	(*FitGroup)(nil),     // 1: assay.type.v1.FitGroup
+	(*Criterion)(nil),    // 2: assay.type.v1.Criterion
+	(*Choice)(nil),       // 3: assay.type.v1.Choice
+	(*Band)(nil),         // 4: assay.type.v1.Band
+	(*FitRung)(nil),      // 5: assay.type.v1.FitRung
+	(*Grade)(nil),        // 6: assay.type.v1.Grade
+	(*Persona)(nil),      // 7: assay.type.v1.Persona
+	(*FitOverride)(nil),  // 8: assay.type.v1.FitOverride
+	(*ClassEdge)(nil),    // 9: assay.type.v1.ClassEdge
+	(*SegmentEdges)(nil), // 10: assay.type.v1.SegmentEdges
+	(*Flag)(nil),         // 11: assay.type.v1.Flag
+	(*Segment)(nil),      // 12: assay.type.v1.Segment
+	(*TextList)(nil),     // 13: assay.type.v1.TextList
+	(Combine)(0),         // 14: assay.type.v1.Combine
+	(*Range)(nil),        // 15: assay.type.v1.Range
 }
 var file_assay_type_v1_fit_model_proto_depIdxs = []int32{
-	1, // 0: assay.type.v1.FitModel.groups:type_name -> assay.type.v1.FitGroup
-	4, // 1: assay.type.v1.FitModel.classes:type_name -> assay.type.v1.ClassEdge
-	2, // 2: assay.type.v1.FitGroup.criteria:type_name -> assay.type.v1.Criterion
-	3, // 3: assay.type.v1.Criterion.choices:type_name -> assay.type.v1.Choice
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	1,  // 0: assay.type.v1.FitModel.groups:type_name -> assay.type.v1.FitGroup
+	9,  // 1: assay.type.v1.FitModel.classes:type_name -> assay.type.v1.ClassEdge
+	10, // 2: assay.type.v1.FitModel.classes_by_segment:type_name -> assay.type.v1.SegmentEdges
+	5,  // 3: assay.type.v1.FitModel.ladder:type_name -> assay.type.v1.FitRung
+	6,  // 4: assay.type.v1.FitModel.grade:type_name -> assay.type.v1.Grade
+	7,  // 5: assay.type.v1.FitModel.personas:type_name -> assay.type.v1.Persona
+	11, // 6: assay.type.v1.FitModel.flags:type_name -> assay.type.v1.Flag
+	8,  // 7: assay.type.v1.FitModel.overrides:type_name -> assay.type.v1.FitOverride
+	12, // 8: assay.type.v1.FitModel.segments:type_name -> assay.type.v1.Segment
+	13, // 9: assay.type.v1.FitModel.lists:type_name -> assay.type.v1.TextList
+	2,  // 10: assay.type.v1.FitGroup.criteria:type_name -> assay.type.v1.Criterion
+	1,  // 11: assay.type.v1.FitGroup.groups:type_name -> assay.type.v1.FitGroup
+	14, // 12: assay.type.v1.FitGroup.combine:type_name -> assay.type.v1.Combine
+	3,  // 13: assay.type.v1.Criterion.choices:type_name -> assay.type.v1.Choice
+	4,  // 14: assay.type.v1.Criterion.bands:type_name -> assay.type.v1.Band
+	15, // 15: assay.type.v1.Band.range:type_name -> assay.type.v1.Range
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_assay_type_v1_fit_model_proto_init() }
@@ -398,15 +1028,19 @@ func file_assay_type_v1_fit_model_proto_init() {
 		return
 	}
 	file_assay_type_v1_class_proto_init()
+	file_assay_type_v1_gate_proto_init()
+	file_assay_type_v1_group_proto_init()
+	file_assay_type_v1_list_proto_init()
 	file_assay_type_v1_fit_model_proto_msgTypes[0].OneofWrappers = []any{}
 	file_assay_type_v1_fit_model_proto_msgTypes[1].OneofWrappers = []any{}
+	file_assay_type_v1_fit_model_proto_msgTypes[2].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_type_v1_fit_model_proto_rawDesc), len(file_assay_type_v1_fit_model_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

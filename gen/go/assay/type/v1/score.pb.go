@@ -87,9 +87,20 @@ type Fit struct {
 	// The lines of the score; their points sum to `score`.
 	Contributions []*Contribution `protobuf:"bytes,4,rep,name=contributions,proto3" json:"contributions,omitempty"`
 	// Ids of criteria whose answer is unknown.
-	Unknown       []string `protobuf:"bytes,5,rep,name=unknown,proto3" json:"unknown,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Unknown []string `protobuf:"bytes,5,rep,name=unknown,proto3" json:"unknown,omitempty"`
+	// Id of the persona; empty if none matches or it is not known.
+	Persona string `protobuf:"bytes,6,opt,name=persona,proto3" json:"persona,omitempty"`
+	// Whether the account matches the ideal customer profile; absent if the model has
+	// none or too little is known.
+	Icp *bool `protobuf:"varint,7,opt,name=icp,proto3,oneof" json:"icp,omitempty"`
+	// Ids of the flags that are raised.
+	Flags []string `protobuf:"bytes,8,rep,name=flags,proto3" json:"flags,omitempty"`
+	// Required attributes that are unknown.
+	Missing []string `protobuf:"bytes,9,rep,name=missing,proto3" json:"missing,omitempty"`
+	// The score without its lines of kind `SHOWN`. Absent where it is the same.
+	UnderlyingScore *float64 `protobuf:"fixed64,10,opt,name=underlying_score,json=underlyingScore,proto3,oneof" json:"underlying_score,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Fit) Reset() {
@@ -157,6 +168,41 @@ func (x *Fit) GetUnknown() []string {
 	return nil
 }
 
+func (x *Fit) GetPersona() string {
+	if x != nil {
+		return x.Persona
+	}
+	return ""
+}
+
+func (x *Fit) GetIcp() bool {
+	if x != nil && x.Icp != nil {
+		return *x.Icp
+	}
+	return false
+}
+
+func (x *Fit) GetFlags() []string {
+	if x != nil {
+		return x.Flags
+	}
+	return nil
+}
+
+func (x *Fit) GetMissing() []string {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
+func (x *Fit) GetUnderlyingScore() float64 {
+	if x != nil && x.UnderlyingScore != nil {
+		return *x.UnderlyingScore
+	}
+	return 0
+}
+
 // The fit of a lead from an instant until the next point: one point for each
 // instant at which the profile changed.
 type FitPoint struct {
@@ -166,7 +212,9 @@ type FitPoint struct {
 	// The score; absent with insufficient data.
 	Score *float64 `protobuf:"fixed64,2,opt,name=score,proto3,oneof" json:"score,omitempty"`
 	// The class; empty if none.
-	FitClass      string `protobuf:"bytes,3,opt,name=fit_class,json=fitClass,proto3" json:"fit_class,omitempty"`
+	FitClass string `protobuf:"bytes,3,opt,name=fit_class,json=fitClass,proto3" json:"fit_class,omitempty"`
+	// The persona; empty if none.
+	Persona       string `protobuf:"bytes,4,opt,name=persona,proto3" json:"persona,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -222,6 +270,13 @@ func (x *FitPoint) GetFitClass() string {
 	return ""
 }
 
+func (x *FitPoint) GetPersona() string {
+	if x != nil {
+		return x.Persona
+	}
+	return ""
+}
+
 // How interested a lead is, at an instant.
 type Engagement struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -235,7 +290,21 @@ type Engagement struct {
 	// left out.
 	Counts []*RuleCount `protobuf:"bytes,4,rep,name=counts,proto3" json:"counts,omitempty"`
 	// The instant of the score.
-	AsOfTime      *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=as_of_time,json=asOfTime,proto3" json:"as_of_time,omitempty"`
+	AsOfTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=as_of_time,json=asOfTime,proto3" json:"as_of_time,omitempty"`
+	// The score without its lines of kind `SHOWN`. Absent where it is the same.
+	UnderlyingScore *float64 `protobuf:"fixed64,6,opt,name=underlying_score,json=underlyingScore,proto3,oneof" json:"underlying_score,omitempty"`
+	// Fit and engagement together. Absent unless the standard has such a score.
+	Combined *Combined `protobuf:"bytes,7,opt,name=combined,proto3" json:"combined,omitempty"`
+	// Ids of the flags that are raised.
+	Flags []string `protobuf:"bytes,8,rep,name=flags,proto3" json:"flags,omitempty"`
+	// What the gates of the standard ask: one value for each activity gate of the
+	// model's `watch`, in their order.
+	Watched []float64 `protobuf:"fixed64,9,rep,packed,name=watched,proto3" json:"watched,omitempty"`
+	// The earliest instant after this one at which time alone may change what the
+	// gates ask. Absent: never.
+	ReviewTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=review_time,json=reviewTime,proto3" json:"review_time,omitempty"`
+	// Ids of the suspensions that hold.
+	Suspended     []string `protobuf:"bytes,11,rep,name=suspended,proto3" json:"suspended,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -305,6 +374,112 @@ func (x *Engagement) GetAsOfTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Engagement) GetUnderlyingScore() float64 {
+	if x != nil && x.UnderlyingScore != nil {
+		return *x.UnderlyingScore
+	}
+	return 0
+}
+
+func (x *Engagement) GetCombined() *Combined {
+	if x != nil {
+		return x.Combined
+	}
+	return nil
+}
+
+func (x *Engagement) GetFlags() []string {
+	if x != nil {
+		return x.Flags
+	}
+	return nil
+}
+
+func (x *Engagement) GetWatched() []float64 {
+	if x != nil {
+		return x.Watched
+	}
+	return nil
+}
+
+func (x *Engagement) GetReviewTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReviewTime
+	}
+	return nil
+}
+
+func (x *Engagement) GetSuspended() []string {
+	if x != nil {
+		return x.Suspended
+	}
+	return nil
+}
+
+// Fit and engagement as one score.
+type Combined struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The score: the sum of the contributions. Absent while the fit has no score.
+	Score *float64 `protobuf:"fixed64,1,opt,name=score,proto3,oneof" json:"score,omitempty"`
+	// Band of the score. Empty if the model has none.
+	Band string `protobuf:"bytes,2,opt,name=band,proto3" json:"band,omitempty"`
+	// The lines: `fit`, `engagement`, then caps and floors.
+	Contributions []*Contribution `protobuf:"bytes,3,rep,name=contributions,proto3" json:"contributions,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Combined) Reset() {
+	*x = Combined{}
+	mi := &file_assay_type_v1_score_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Combined) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Combined) ProtoMessage() {}
+
+func (x *Combined) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_score_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Combined.ProtoReflect.Descriptor instead.
+func (*Combined) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_score_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *Combined) GetScore() float64 {
+	if x != nil && x.Score != nil {
+		return *x.Score
+	}
+	return 0
+}
+
+func (x *Combined) GetBand() string {
+	if x != nil {
+		return x.Band
+	}
+	return ""
+}
+
+func (x *Combined) GetContributions() []*Contribution {
+	if x != nil {
+		return x.Contributions
+	}
+	return nil
+}
+
 // How often a rule or signal matched, repeat limits aside.
 type RuleCount struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -323,7 +498,7 @@ type RuleCount struct {
 
 func (x *RuleCount) Reset() {
 	*x = RuleCount{}
-	mi := &file_assay_type_v1_score_proto_msgTypes[3]
+	mi := &file_assay_type_v1_score_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -335,7 +510,7 @@ func (x *RuleCount) String() string {
 func (*RuleCount) ProtoMessage() {}
 
 func (x *RuleCount) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_score_proto_msgTypes[3]
+	mi := &file_assay_type_v1_score_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -348,7 +523,7 @@ func (x *RuleCount) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleCount.ProtoReflect.Descriptor instead.
 func (*RuleCount) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_score_proto_rawDescGZIP(), []int{3}
+	return file_assay_type_v1_score_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *RuleCount) GetRule() string {
@@ -383,23 +558,32 @@ var File_assay_type_v1_score_proto protoreflect.FileDescriptor
 
 const file_assay_type_v1_score_proto_rawDesc = "" +
 	"\n" +
-	"\x19assay/type/v1/score.proto\x12\rassay.type.v1\x1a assay/type/v1/contribution.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xaa\x02\n" +
+	"\x19assay/type/v1/score.proto\x12\rassay.type.v1\x1a assay/type/v1/contribution.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x03\n" +
 	"\x03Fit\x121\n" +
 	"\x06status\x18\x01 \x01(\x0e2\x19.assay.type.v1.Fit.StatusR\x06status\x12\x19\n" +
 	"\x05score\x18\x02 \x01(\x01H\x00R\x05score\x88\x01\x01\x12\x1b\n" +
 	"\tfit_class\x18\x03 \x01(\tR\bfitClass\x12A\n" +
 	"\rcontributions\x18\x04 \x03(\v2\x1b.assay.type.v1.ContributionR\rcontributions\x12\x18\n" +
-	"\aunknown\x18\x05 \x03(\tR\aunknown\"Q\n" +
+	"\aunknown\x18\x05 \x03(\tR\aunknown\x12\x18\n" +
+	"\apersona\x18\x06 \x01(\tR\apersona\x12\x15\n" +
+	"\x03icp\x18\a \x01(\bH\x01R\x03icp\x88\x01\x01\x12\x14\n" +
+	"\x05flags\x18\b \x03(\tR\x05flags\x12\x18\n" +
+	"\amissing\x18\t \x03(\tR\amissing\x12.\n" +
+	"\x10underlying_score\x18\n" +
+	" \x01(\x01H\x02R\x0funderlyingScore\x88\x01\x01\"Q\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rSTATUS_SCORED\x10\x01\x12\x1c\n" +
 	"\x18STATUS_INSUFFICIENT_DATA\x10\x02B\b\n" +
-	"\x06_score\"\x8f\x01\n" +
+	"\x06_scoreB\x06\n" +
+	"\x04_icpB\x13\n" +
+	"\x11_underlying_score\"\xa9\x01\n" +
 	"\bFitPoint\x12A\n" +
 	"\x0eeffective_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\reffectiveTime\x12\x19\n" +
 	"\x05score\x18\x02 \x01(\x01H\x00R\x05score\x88\x01\x01\x12\x1b\n" +
-	"\tfit_class\x18\x03 \x01(\tR\bfitClassB\b\n" +
-	"\x06_score\"\x89\x02\n" +
+	"\tfit_class\x18\x03 \x01(\tR\bfitClass\x12\x18\n" +
+	"\apersona\x18\x04 \x01(\tR\apersonaB\b\n" +
+	"\x06_score\"\x8e\x04\n" +
 	"\n" +
 	"Engagement\x12\x19\n" +
 	"\x05score\x18\x01 \x01(\x01H\x00R\x05score\x88\x01\x01\x12'\n" +
@@ -407,7 +591,21 @@ const file_assay_type_v1_score_proto_rawDesc = "" +
 	"\rcontributions\x18\x03 \x03(\v2\x1b.assay.type.v1.ContributionR\rcontributions\x120\n" +
 	"\x06counts\x18\x04 \x03(\v2\x18.assay.type.v1.RuleCountR\x06counts\x128\n" +
 	"\n" +
-	"as_of_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\basOfTimeB\b\n" +
+	"as_of_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\basOfTime\x12.\n" +
+	"\x10underlying_score\x18\x06 \x01(\x01H\x01R\x0funderlyingScore\x88\x01\x01\x123\n" +
+	"\bcombined\x18\a \x01(\v2\x17.assay.type.v1.CombinedR\bcombined\x12\x14\n" +
+	"\x05flags\x18\b \x03(\tR\x05flags\x12\x18\n" +
+	"\awatched\x18\t \x03(\x01R\awatched\x12;\n" +
+	"\vreview_time\x18\n" +
+	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"reviewTime\x12\x1c\n" +
+	"\tsuspended\x18\v \x03(\tR\tsuspendedB\b\n" +
+	"\x06_scoreB\x13\n" +
+	"\x11_underlying_score\"\x86\x01\n" +
+	"\bCombined\x12\x19\n" +
+	"\x05score\x18\x01 \x01(\x01H\x00R\x05score\x88\x01\x01\x12\x12\n" +
+	"\x04band\x18\x02 \x01(\tR\x04band\x12A\n" +
+	"\rcontributions\x18\x03 \x03(\v2\x1b.assay.type.v1.ContributionR\rcontributionsB\b\n" +
 	"\x06_score\"\x8d\x01\n" +
 	"\tRuleCount\x12\x12\n" +
 	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x14\n" +
@@ -429,29 +627,33 @@ func file_assay_type_v1_score_proto_rawDescGZIP() []byte {
 }
 
 var file_assay_type_v1_score_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_assay_type_v1_score_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_assay_type_v1_score_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_assay_type_v1_score_proto_goTypes = []any{
 	(Fit_Status)(0),               // 0: assay.type.v1.Fit.Status
 	(*Fit)(nil),                   // 1: assay.type.v1.Fit
 	(*FitPoint)(nil),              // 2: assay.type.v1.FitPoint
 	(*Engagement)(nil),            // 3: assay.type.v1.Engagement
-	(*RuleCount)(nil),             // 4: assay.type.v1.RuleCount
-	(*Contribution)(nil),          // 5: assay.type.v1.Contribution
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(*Combined)(nil),              // 4: assay.type.v1.Combined
+	(*RuleCount)(nil),             // 5: assay.type.v1.RuleCount
+	(*Contribution)(nil),          // 6: assay.type.v1.Contribution
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
 }
 var file_assay_type_v1_score_proto_depIdxs = []int32{
-	0, // 0: assay.type.v1.Fit.status:type_name -> assay.type.v1.Fit.Status
-	5, // 1: assay.type.v1.Fit.contributions:type_name -> assay.type.v1.Contribution
-	6, // 2: assay.type.v1.FitPoint.effective_time:type_name -> google.protobuf.Timestamp
-	5, // 3: assay.type.v1.Engagement.contributions:type_name -> assay.type.v1.Contribution
-	4, // 4: assay.type.v1.Engagement.counts:type_name -> assay.type.v1.RuleCount
-	6, // 5: assay.type.v1.Engagement.as_of_time:type_name -> google.protobuf.Timestamp
-	6, // 6: assay.type.v1.RuleCount.last_time:type_name -> google.protobuf.Timestamp
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	0,  // 0: assay.type.v1.Fit.status:type_name -> assay.type.v1.Fit.Status
+	6,  // 1: assay.type.v1.Fit.contributions:type_name -> assay.type.v1.Contribution
+	7,  // 2: assay.type.v1.FitPoint.effective_time:type_name -> google.protobuf.Timestamp
+	6,  // 3: assay.type.v1.Engagement.contributions:type_name -> assay.type.v1.Contribution
+	5,  // 4: assay.type.v1.Engagement.counts:type_name -> assay.type.v1.RuleCount
+	7,  // 5: assay.type.v1.Engagement.as_of_time:type_name -> google.protobuf.Timestamp
+	4,  // 6: assay.type.v1.Engagement.combined:type_name -> assay.type.v1.Combined
+	7,  // 7: assay.type.v1.Engagement.review_time:type_name -> google.protobuf.Timestamp
+	6,  // 8: assay.type.v1.Combined.contributions:type_name -> assay.type.v1.Contribution
+	7,  // 9: assay.type.v1.RuleCount.last_time:type_name -> google.protobuf.Timestamp
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_assay_type_v1_score_proto_init() }
@@ -463,13 +665,14 @@ func file_assay_type_v1_score_proto_init() {
 	file_assay_type_v1_score_proto_msgTypes[0].OneofWrappers = []any{}
 	file_assay_type_v1_score_proto_msgTypes[1].OneofWrappers = []any{}
 	file_assay_type_v1_score_proto_msgTypes[2].OneofWrappers = []any{}
+	file_assay_type_v1_score_proto_msgTypes[3].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_type_v1_score_proto_rawDesc), len(file_assay_type_v1_score_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
