@@ -27,8 +27,10 @@ var restRoutes = sync.OnceValue(func() []restRoute {
 			methods := f.Services().Get(i).Methods()
 			for j := range methods.Len() {
 				rule, _ := proto.GetExtension(methods.Get(j).Options(), annotations.E_Http).(*annotations.HttpRule)
-				if method, template := verbOf(rule); template != "" {
-					routes = append(routes, restRoute{method, templateRegexp(template)})
+				for _, rule := range append(rule.GetAdditionalBindings(), rule) {
+					if method, template := verbOf(rule); template != "" {
+						routes = append(routes, restRoute{method, templateRegexp(template)})
+					}
 				}
 			}
 		}

@@ -5,10 +5,34 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
 )
 
-// ReadStandard reads a standard from the YAML that a marketer writes and checks it
-// as a whole, without a server. The error has a line for each problem: file, line,
-// path and what was expected. The file's name is only used there.
-func ReadStandard(file string, yaml []byte) (*handoffv1.StandardSpec, error) {
-	spec, _, err := standard.Load(file, yaml)
-	return spec, err
+// StandardFile is a standard as a marketer wrote it, in YAML, that was checked as a
+// whole without a server.
+type StandardFile struct {
+	// Spec is what it says.
+	Spec *handoffv1.StandardSpec
+	// Version is the name that the content has, `standards/{standard}/versions/{version}`,
+	// whether it is stored or not.
+	Version string
+
+	file *standard.File
+}
+
+// Line is the line in the file of a path such as `fit.groups[0].maxPoints`.
+func (f *StandardFile) Line(path string) int { return f.file.Line(path) }
+
+// StandardProblem is one thing that is wrong with a file.
+type StandardProblem = standard.Problem
+
+// StandardProblems is the error of a file that was refused.
+type StandardProblems = standard.Problems
+
+// ReadStandard reads a standard and checks it. The error of a bad one is
+// StandardProblems, with a line for each problem: file, line, path and what was
+// expected. The file's name is only used there.
+func ReadStandard(file string, yaml []byte) (*StandardFile, error) {
+	f, err := standard.Open(file, yaml)
+	if err != nil {
+		return nil, err
+	}
+	return &StandardFile{Spec: f.Spec, Version: f.Compiled.Version, file: f}, nil
 }

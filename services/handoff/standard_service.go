@@ -111,7 +111,11 @@ func (s *standardServer) CreateStandardVersion(ctx context.Context, in *handoffv
 }
 
 func (s *standardServer) PublishStandardVersion(ctx context.Context, in *handoffv1.PublishStandardVersionRequest) (*handoffv1.StandardVersion, error) {
-	v, err := s.standards.Publish(ctx, id(in.GetName()), versionID(in.GetName()), actor(ctx))
+	p, err := publication(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	v, err := s.standards.Publish(ctx, id(in.GetName()), versionID(in.GetName()), p)
 	if err != nil {
 		return nil, standardError(in.GetName(), err)
 	}
@@ -128,10 +132,15 @@ func (s *standardServer) RetireStandard(ctx context.Context, in *handoffv1.Retir
 
 // standardError turns the registry's sentinels into errors of the API.
 func standardError(name string, err error) error {
-	var problems standard.Problems
+	var (
+		problems standard.Problems
+		state    *standard.StateError
+	)
 	switch {
 	case errors.Is(err, standard.ErrNotFound):
 		return apierr.NotFound(name)
+	case errors.As(err, &state):
+		return apierr.WrongState(name, state.State, state.Want)
 	case errors.As(err, &problems):
 		violations := make([]apierr.Violation, len(problems))
 		for i, p := range problems {
@@ -169,6 +178,23 @@ func versionMessage(v standard.Version) *handoffv1.StandardVersion {
 	}
 	if !v.PublishTime.IsZero() {
 		out.PublishTime = timestamppb.New(v.PublishTime)
+	}
+	for _, side := range sides {
+		if signed := side.of(&v); signed.Actor != "" {
+			out.SignOffs = append(out.SignOffs, &handoffv1.SignOff{
+				Side: side.name, Actor: signed.Actor, CreateTime: timestamppb.New(signed.CreateTime), Comment: signed.Comment,
+			})
+		}
+	}
+	switch {
+	case v.Active:
+		out.State = handoffv1.StandardVersion_STATE_PUBLISHED
+	case !v.PublishTime.IsZero():
+		out.State = handoffv1.StandardVersion_STATE_SUPERSEDED
+	case len(out.GetSignOffs()) == len(sides):
+		out.State = handoffv1.StandardVersion_STATE_SIGNED_OFF
+	default:
+		out.State = handoffv1.StandardVersion_STATE_DRAFT
 	}
 	return out
 }

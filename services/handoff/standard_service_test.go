@@ -1,6 +1,7 @@
 package handoff_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -61,6 +62,18 @@ func TestStandards(t *testing.T) {
 		t.Errorf("again: %v, %v; want the stored one", again, err)
 	}
 
+	// It takes the yes of both sides, by two people.
+	_, err = api.PublishStandardVersion(admin, &handoffv1.PublishStandardVersionRequest{Name: draft.GetName()})
+	want(t, err, codes.FailedPrecondition, "WRONG_STATE")
+	for _, who := range []context.Context{marketing, as(t, "sam", typev1.Role_ROLE_SALES)} {
+		if draft, err = api.SignOffStandardVersion(who, &handoffv1.SignOffStandardVersionRequest{Name: draft.GetName()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if draft.GetState() != handoffv1.StandardVersion_STATE_SIGNED_OFF {
+		t.Errorf("signed off: %v", draft)
+	}
+
 	// An admin publishes it; the one before it stays as it was.
 	published, err := api.PublishStandardVersion(admin, &handoffv1.PublishStandardVersionRequest{Name: draft.GetName()})
 	if err != nil || published.GetPublisher() != "root" {
@@ -96,7 +109,7 @@ func TestStandardsRefuse(t *testing.T) {
 	_, err = api.RetireStandard(admin, &handoffv1.RetireStandardRequest{Name: "standards/nothing"})
 	want(t, err, codes.NotFound, "NOT_FOUND")
 
-	_, err = api.PublishStandardVersion(marketing, &handoffv1.PublishStandardVersionRequest{Name: nothing})
+	_, err = api.PublishStandardVersion(as(t, "sam", typev1.Role_ROLE_SALES), &handoffv1.PublishStandardVersionRequest{Name: nothing})
 	want(t, err, codes.PermissionDenied, "PERMISSION_DENIED")
 	_, err = api.CreateStandardVersion(as(t, "sam", typev1.Role_ROLE_SALES), &handoffv1.CreateStandardVersionRequest{
 		Parent: "standards/x", Spec: &handoffv1.StandardSpec{Id: "x"},
@@ -184,9 +197,9 @@ func TestStandardPages(t *testing.T) {
 }
 
 func TestReadStandard(t *testing.T) {
-	spec, err := handoff.ReadStandard("default.yaml", standards.Default)
-	if err != nil || spec.GetId() != "default" {
-		t.Errorf("%v, %v", spec, err)
+	file, err := handoff.ReadStandard("default.yaml", standards.Default)
+	if err != nil || file.Spec.GetId() != "default" || !strings.HasPrefix(file.Version, "standards/default/versions/") || file.Line("fit.classes") < 20 {
+		t.Errorf("%+v, %v", file, err)
 	}
 	_, err = handoff.ReadStandard("mine.yaml", []byte("id: x\ntimeZone: Mars"))
 	if err == nil || !strings.HasPrefix(err.Error(), "mine.yaml:2: timeZone: expected an IANA time zone") {

@@ -21,6 +21,8 @@ type keyCreateCmd struct {
 	connection
 	Actor string `required:"" help:"Who uses it, e.g. web-form or jane; never an address."`
 	Role  string `required:"" help:"What it may do: ingest, sales, marketing, manager, admin or auditor."`
+
+	SecretOnly bool `help:"Print the secret and nothing else, for scripts."`
 }
 
 // Run creates a key.
@@ -35,6 +37,9 @@ func (c *keyCreateCmd) Run(ctx context.Context, t *terminal) error {
 	line, err := c.post(ctx, t, "/v1/apiKeys", &handoffv1.ApiKey{Actor: c.Actor, Role: typev1.Role(typev1.Role_value["ROLE_"+role])}, &out)
 	if err != nil {
 		return err
+	}
+	if c.SecretOnly {
+		return printLine(t.out, []byte(out.GetSecret()))
 	}
 	err = c.answer(t, line, func(tab *table) {
 		tab.row("key", out.GetName())

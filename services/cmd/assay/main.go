@@ -6,7 +6,7 @@
 // Exit codes:
 //
 //	0  done
-//	1  failed: an error of ours, on either side
+//	1  failed: an error of ours, on either side; of `standard lint`: something is wrong
 //	2  wrong use: a flag, an argument or a local file
 //	3  refused by the server: not found, wrong state, invalid
 //	4  not allowed: no key, a wrong one, or a role that may not
@@ -38,7 +38,7 @@ type cli struct {
 	Import   importCmd   `cmd:"" help:"Import files."`
 	Lead     leadCmd     `cmd:"" help:"Capture leads and see where they stand."`
 	Handoff  handoffCmd  `cmd:"" help:"Work the leads that were handed to sales."`
-	Standard standardCmd `cmd:"" help:"Read, check and publish standards."`
+	Standard standardCmd `cmd:"" help:"Read, check, agree on and publish standards."`
 	Key      keyCmd      `cmd:"" help:"Manage API keys."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }

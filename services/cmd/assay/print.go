@@ -127,11 +127,12 @@ func took(d *durationpb.Duration) string {
 	return t.Round(10 * time.Millisecond).String()
 }
 
-// version shows `standards/default/versions/0123456789abcdef` as `default@0123456789ab`.
+// version shows `standards/default/versions/0123456789abcdef` as
+// `default@0123456789abcdef`, as the commands take it.
 func version(name string) string {
 	parts := strings.Split(name, "/")
 	if len(parts) != 4 {
 		return orDash(name)
 	}
-	return parts[1] + "@" + parts[3][:min(12, len(parts[3]))]
+	return parts[1] + "@" + parts[3]
 }

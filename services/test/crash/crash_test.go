@@ -59,7 +59,7 @@ func campaign(t *testing.T, assay *process.Assay) {
 	random := rand.New(rand.NewPCG(*seed, 1))
 
 	assay.Start(t)
-	assay.Run(t, "standard", "publish", "standard.yaml")
+	assay.Publish(t, "standard.yaml")
 	assay.Run(t, "standard", "retire", "default")
 	ledger := newLedger(random)
 

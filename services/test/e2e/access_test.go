@@ -39,8 +39,8 @@ func TestEachRoleMayDoItsPart(t *testing.T) {
 		for role, may := range map[typev1.Role][]int{
 			typev1.Role_ROLE_INGEST:    {capture},
 			typev1.Role_ROLE_SALES:     {capture, read, work, standards},
-			typev1.Role_ROLE_MARKETING: {capture, read, update, batch, standards},
-			typev1.Role_ROLE_MANAGER:   {capture, read, update, work, standards},
+			typev1.Role_ROLE_MARKETING: {capture, read, update, batch, standards, publish},
+			typev1.Role_ROLE_MANAGER:   {capture, read, update, work, standards, publish},
 			typev1.Role_ROLE_ADMIN:     {capture, read, update, batch, work, standards, publish, keys},
 			typev1.Role_ROLE_AUDITOR:   {read, standards, keys},
 		} {

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -139,11 +140,27 @@ func (a *Assay) end(signal syscall.Signal) {
 // Pid returns the id of the running process.
 func (a *Assay) Pid() int { return a.cmd.Process.Pid }
 
-// Run runs a command of the CLI against the installation.
+// Publish makes a standard in a file decide: as the admin, for marketing, and as
+// somebody else for sales.
+func (a *Assay) Publish(t testing.TB, file string) {
+	t.Helper()
+	sales := strings.TrimSpace(a.Run(t, "key", "create", "--actor=sam", "--role=sales", "--secret-only"))
+	a.Run(t, "standard", "draft", file)
+	a.Run(t, "standard", "sign-off", file, "--side=marketing")
+	a.runAs(t, sales, "standard", "sign-off", file)
+	a.Run(t, "standard", "publish", file)
+}
+
+// Run runs a command of the CLI against the installation, as the admin.
 func (a *Assay) Run(t testing.TB, args ...string) string {
 	t.Helper()
+	return a.runAs(t, a.Key, args...)
+}
+
+func (a *Assay) runAs(t testing.TB, key string, args ...string) string {
+	t.Helper()
 	cmd := exec.Command(a.binary, append(args, "--server=http://"+a.HTTP)...)
-	cmd.Env = append(os.Environ(), "ASSAY_KEY="+a.Key)
+	cmd.Env = append(os.Environ(), "ASSAY_KEY="+key)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {

@@ -92,7 +92,12 @@ func (b *bench) publish(t *testing.T, yaml string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.standards.Publish(t.Context(), v.StandardID, v.ID, "tester"); err != nil {
+	for _, side := range []standard.Side{standard.Marketing, standard.Sales} {
+		if _, err := b.standards.SignOff(t.Context(), v.StandardID, v.ID, side, string(side), ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := b.standards.Publish(t.Context(), v.StandardID, v.ID, standard.Publication{Actor: "tester"}); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -39,17 +39,41 @@ func Parse(file string, text []byte) (*handoffv1.StandardSpec, error) {
 
 // Load parses and compiles a standard, so that every problem has its line.
 func Load(file string, text []byte) (*handoffv1.StandardSpec, *Compiled, error) {
-	spec, lines, err := parse(file, text)
+	f, err := Open(file, text)
 	if err != nil {
 		return nil, nil, err
+	}
+	return f.Spec, f.Compiled, nil
+}
+
+// File is a standard that was read from a file and compiles.
+type File struct {
+	Spec     *handoffv1.StandardSpec
+	Compiled *Compiled
+
+	lines lines
+}
+
+// Open reads a standard like Load, and remembers where its parts stand.
+func Open(file string, text []byte) (*File, error) {
+	spec, lines, err := parse(file, text)
+	if err != nil {
+		return nil, err
 	}
 	compiled, err := Compile(spec)
 	var problems Problems
 	if errors.As(err, &problems) {
-		return nil, nil, lines.locate(file, problems)
+		return nil, lines.locate(file, problems)
 	}
-	return spec, compiled, err
+	if err != nil {
+		return nil, err
+	}
+	return &File{Spec: spec, Compiled: compiled, lines: lines}, nil
 }
+
+// Line is the line of a path such as `fit.groups[0].maxPoints`, or of the nearest
+// path around it.
+func (f *File) Line(path string) int { return f.lines.of(path) }
 
 func parse(file string, text []byte) (*handoffv1.StandardSpec, lines, error) {
 	r := reader{lines: lines{}}

@@ -113,7 +113,8 @@ func (r *Registry) compile(ctx context.Context, id, version string) (*Compiled, 
 	return Compile(v.Spec)
 }
 
-// Bootstrap stores and publishes the standard of a new installation. Where there is
+// Bootstrap stores and publishes the standard of a new installation, signed off by
+// the Bootstrapper for both sides: nobody else is there yet. Where there is
 // a standard, also a retired one, it does nothing.
 func (r *Registry) Bootstrap(ctx context.Context, file string, yaml []byte) error {
 	standards, err := r.list(ctx, "", 1)
@@ -127,10 +128,18 @@ func (r *Registry) Bootstrap(ctx context.Context, file string, yaml []byte) erro
 	// Two processes that start at once store the same content, and the second
 	// publication changes nothing.
 	return r.change(ctx, func(tx *sqldb.Tx) error {
-		if _, err := r.insert(tx, c, spec.GetDisplayName(), Bootstrapper, r.now()); err != nil {
+		v, err := r.insert(tx, c, spec.GetDisplayName(), Bootstrapper, r.now())
+		if err != nil {
 			return err
 		}
-		return r.activate(tx, c.ID, c.content.id(), spec.GetDisplayName(), Bootstrapper, r.now())
+		for _, side := range []Side{Marketing, Sales} {
+			if err := r.sign(tx, v, side, Bootstrapper, ""); err != nil {
+				return err
+			}
+		}
+		return r.activate(tx, v.StandardID, spec.GetDisplayName(), Entry{
+			Kind: Published, Version: v.ID, Actor: Bootstrapper, CreateTime: r.now(),
+		})
 	})
 }
 
@@ -162,19 +171,48 @@ func (r *Registry) Check(ctx context.Context, spec *handoffv1.StandardSpec, crea
 	return v, err
 }
 
+// Publication says who publishes, and on whose word.
+type Publication struct {
+	// Actor is who publishes.
+	Actor string
+	// OverrideReason is why it is done although the change window is shut; empty: not
+	// then.
+	OverrideReason string
+}
+
 // Publish makes a version the one that decides and returns it. Publishing the
-// active version changes nothing.
-func (r *Registry) Publish(ctx context.Context, id, version, actor string) (Version, error) {
+// active version changes nothing. The error is a *StateError if a side has not signed
+// it off, or if the change window of the active version is shut.
+func (r *Registry) Publish(ctx context.Context, id, version string, p Publication) (Version, error) {
 	// A binary that is newer than the version may be stricter.
 	if _, err := r.compile(ctx, id, version); err != nil {
 		return Version{}, err
 	}
 	var v Version
 	err := r.change(ctx, func(tx *sqldb.Tx) (err error) {
-		if v, err = r.version(ctx, tx, id, version); err != nil {
+		// In a transaction that begins by writing, no other one publishes meanwhile.
+		if err = r.lock(tx, id); err != nil {
 			return err
 		}
-		if err = r.activate(tx, id, version, v.Spec.GetDisplayName(), actor, r.now()); err != nil {
+		if v, err = r.version(ctx, tx, id, version); err != nil || v.Active {
+			return err
+		}
+		if err = v.signedOff(); err != nil {
+			return err
+		}
+		now := r.now()
+		shut, err := r.windowShut(tx, id, now)
+		if err != nil {
+			return err
+		}
+		if shut != nil && p.OverrideReason == "" {
+			return shut
+		}
+		e := Entry{Kind: Published, Version: version, Actor: p.Actor, CreateTime: now}
+		if shut != nil {
+			e.WindowOverridden, e.Comment = true, p.OverrideReason
+		}
+		if err = r.activate(tx, id, v.Spec.GetDisplayName(), e); err != nil {
 			return err
 		}
 		v, err = r.version(ctx, tx, id, version)
@@ -191,7 +229,7 @@ func (r *Registry) Retire(ctx context.Context, id, actor string) (Standard, erro
 		if s, err = r.get(ctx, tx, id); err != nil {
 			return err
 		}
-		if err = r.activate(tx, id, "", s.DisplayName, actor, r.now()); err != nil {
+		if err = r.activate(tx, id, s.DisplayName, Entry{Kind: Retired, Actor: actor, CreateTime: r.now()}); err != nil {
 			return err
 		}
 		s, err = r.get(ctx, tx, id)

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
@@ -142,7 +144,8 @@ func TestPublishAndRetire(t *testing.T) {
 		}
 		publish := func(id, version string) standard.Version {
 			t.Helper()
-			v, err := r.Publish(ctx, id, version, "bob")
+			agree(t, r, id, version)
+			v, err := r.Publish(ctx, id, version, standard.Publication{Actor: "bob"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -178,35 +181,48 @@ func TestPublishAndRetire(t *testing.T) {
 		if v, err := r.GetVersion(ctx, "a", one.ID); err != nil || v.Publisher != "bob" {
 			t.Errorf("version of a retired standard: %+v, %v", v, err)
 		}
-		wantLog := []string{"a 1 one bob", "a 2 two bob", "a 3 one bob", "a 4  carl", "b 1 other bob"}
-		log := publications(t, db, map[string]string{one.ID: "one", two.ID: "two", other.ID: "other", "": ""})
-		if strings.Join(log, "\n") != strings.Join(wantLog, "\n") {
-			t.Errorf("log\n%s\nwant\n%s", strings.Join(log, "\n"), strings.Join(wantLog, "\n"))
+		names := map[string]string{one.ID: "one", two.ID: "two", other.ID: "other"}
+		for id, want := range map[string][]string{
+			"a": {
+				"1 created one ana", "2 created two ana",
+				"3 signed_off marketing one mia", "4 signed_off sales one sam", "5 published one bob",
+				"6 signed_off marketing two mia", "7 signed_off sales two sam", "8 published two bob",
+				"9 published one bob", "10 retired carl",
+			},
+			"b": {"1 created other ana", "2 signed_off marketing other mia", "3 signed_off sales other sam", "4 published other bob"},
+		} {
+			if diff := cmp.Diff(want, logOf(t, r, id, names)); diff != "" {
+				t.Errorf("log of %s:\n%s", id, diff)
+			}
 		}
 	})
 }
 
-func publications(t *testing.T, db *sqldb.DB, names map[string]string) []string {
+// agree signs a version off for both sides.
+func agree(t *testing.T, r *standard.Registry, id, version string) {
 	t.Helper()
-	rows, err := db.Read().QueryContext(t.Context(),
-		`SELECT standard_id, sequence, version_id, actor FROM standard_publications ORDER BY standard_id, sequence`)
+	for _, by := range []struct {
+		side standard.Side
+		who  string
+	}{{standard.Marketing, "mia"}, {standard.Sales, "sam"}} {
+		if _, err := r.SignOff(t.Context(), id, version, by.side, by.who, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// logOf is the log of a standard, a line for each entry, with versions by the names
+// given.
+func logOf(t *testing.T, r *standard.Registry, id string, names map[string]string) []string {
+	t.Helper()
+	entries, err := r.ListLog(t.Context(), id, 0, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer rows.Close()
 	var log []string
-	for rows.Next() {
-		var (
-			id, version, actor string
-			n                  int
-		)
-		if err := rows.Scan(&id, &n, &version, &actor); err != nil {
-			t.Fatal(err)
-		}
-		log = append(log, fmt.Sprintf("%s %d %s %s", id, n, names[version], actor))
-	}
-	if err := rows.Err(); err != nil {
-		t.Fatal(err)
+	for _, e := range entries {
+		line := []string{fmt.Sprint(e.Sequence), string(e.Kind), string(e.Side), names[e.Version], e.Actor, e.Comment}
+		log = append(log, strings.Join(slices.DeleteFunc(line, func(s string) bool { return s == "" }), " "))
 	}
 	return log
 }
@@ -222,7 +238,12 @@ func TestWhatIsNotThere(t *testing.T) {
 			"version of no standard":   second(r.GetVersion(ctx, "b", "0123456789abcdef")),
 			"no version of a standard": second(r.GetVersion(ctx, "a", "0123456789abcdef")),
 			"list versions":            second(r.ListVersions(ctx, "b", standard.Place{}, 10)),
-			"publish":                  second(r.Publish(ctx, "a", "0123456789abcdef", "ana")),
+			"publish":                  second(r.Publish(ctx, "a", "0123456789abcdef", standard.Publication{Actor: "ana"})),
+			"sign off":                 second(r.SignOff(ctx, "a", "0123456789abcdef", standard.Sales, "sam", "")),
+			"sign off no standard":     second(r.SignOff(ctx, "b", "0123456789abcdef", standard.Sales, "sam", "")),
+			"log":                      second(r.ListLog(ctx, "b", 0, 10)),
+			"give feedback":            second(r.GiveFeedback(ctx, "b", standard.Entry{Actor: "sam", Comment: "x"})),
+			"list feedback":            second(r.ListFeedback(ctx, "b", 0, 10)),
 			"retire":                   second(r.Retire(ctx, "b", "ana")),
 		} {
 			if !errors.Is(err, standard.ErrNotFound) {
@@ -328,8 +349,12 @@ func TestTwoThatStartAtOnceBootstrapOnce(t *testing.T) {
 			})
 		}
 		group.Wait()
-		if log := publications(t, db, nil); len(log) != 1 {
-			t.Errorf("publications: %v, want one", log)
+		log, want := logOf(t, r, "trial", nil), []string{
+			"1 created system:bootstrap", "2 signed_off marketing system:bootstrap",
+			"3 signed_off sales system:bootstrap", "4 published system:bootstrap",
+		}
+		if diff := cmp.Diff(want, log); diff != "" {
+			t.Errorf("log:\n%s", diff)
 		}
 	})
 }

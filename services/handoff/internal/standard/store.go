@@ -40,9 +40,13 @@ type Version struct {
 	CreateTime time.Time
 	Creator    string
 	// PublishTime and Publisher say when it was first published and by whom; zero
-	// while it is a draft.
+	// until then.
 	PublishTime time.Time
 	Publisher   string
+	// Active: it is the version that decides.
+	Active bool
+	// Marketing and Sales are the sides' sign-offs; zero until they signed.
+	Marketing, Sales SignOff
 }
 
 // store reads and writes the rows. Its functions that change something run in the
@@ -51,14 +55,21 @@ type store struct{ db *sqldb.DB }
 
 const standardColumns = `SELECT standard_id, display_name, active_version, create_time, update_time FROM standards`
 
-// versionColumns joins the first publication of each version.
+// versionColumns joins the sign-offs and the first publication of each version.
 const versionColumns = `
-	SELECT v.standard_id, v.version_id, v.create_time, v.creator,
-	       COALESCE(p.create_time, 0), COALESCE(p.actor, ''), %s
+	SELECT v.standard_id, v.version_id, v.create_time, v.creator, s.active_version,
+	       COALESCE(p.create_time, 0), COALESCE(p.actor, ''),
+	       COALESCE(ms.create_time, 0), COALESCE(ms.actor, ''), COALESCE(ms.comment, ''),
+	       COALESCE(ss.create_time, 0), COALESCE(ss.actor, ''), COALESCE(ss.comment, ''), %s
 	FROM standard_versions v
-	LEFT JOIN standard_publications p ON p.standard_id = v.standard_id AND p.sequence = (
-		SELECT MIN(sequence) FROM standard_publications
-		WHERE standard_id = v.standard_id AND version_id = v.version_id)`
+	JOIN standards s ON s.standard_id = v.standard_id
+	LEFT JOIN standard_log ms ON ms.standard_id = v.standard_id AND ms.version_id = v.version_id
+		AND ms.kind = 'signed_off' AND ms.side = 'marketing'
+	LEFT JOIN standard_log ss ON ss.standard_id = v.standard_id AND ss.version_id = v.version_id
+		AND ss.kind = 'signed_off' AND ss.side = 'sales'
+	LEFT JOIN standard_log p ON p.standard_id = v.standard_id AND p.sequence = (
+		SELECT MIN(sequence) FROM standard_log
+		WHERE standard_id = v.standard_id AND version_id = v.version_id AND kind = 'published')`
 
 type scanner interface{ Scan(into ...any) error }
 
@@ -75,14 +86,18 @@ func scanStandard(row scanner) (Standard, error) {
 func scanVersion(row scanner) (Version, error) {
 	var (
 		v                  Version
+		active             string
 		created, published int64
+		marketing, sales   int64
 		content            []byte
 	)
-	err := row.Scan(&v.StandardID, &v.ID, &created, &v.Creator, &published, &v.Publisher, &content)
+	err := row.Scan(&v.StandardID, &v.ID, &created, &v.Creator, &active, &published, &v.Publisher,
+		&marketing, &v.Marketing.Actor, &v.Marketing.Comment, &sales, &v.Sales.Actor, &v.Sales.Comment, &content)
 	if err != nil {
 		return Version{}, found(err)
 	}
-	v.CreateTime, v.PublishTime = sqldb.Time(created), sqldb.Time(published)
+	v.CreateTime, v.PublishTime, v.Active = sqldb.Time(created), sqldb.Time(published), active == v.ID
+	v.Marketing.CreateTime, v.Sales.CreateTime = sqldb.Time(marketing), sqldb.Time(sales)
 	if len(content) > 0 {
 		v.Spec = &handoffv1.StandardSpec{}
 		if err := protojson.Unmarshal(content, v.Spec); err != nil {
@@ -161,14 +176,20 @@ func (s store) insert(tx *sqldb.Tx, c *Compiled, displayName, creator string, no
 		c.ID, displayName, at); err != nil {
 		return Version{}, err
 	}
-	if _, err := tx.Exec(`
+	stored, err := tx.Affected(`
 		INSERT INTO standard_versions (standard_id, version_id, content, content_hash, create_time, creator)
 		VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (standard_id, version_id) DO NOTHING`,
-		c.ID, c.content.id(), c.content.json, c.content.hash[:], at, creator); err != nil {
+		c.ID, c.content.id(), c.content.json, c.content.hash[:], at, creator)
+	if err != nil {
 		return Version{}, err
 	}
+	if stored > 0 {
+		if _, err := s.record(tx, c.ID, Entry{Kind: Created, Version: c.content.id(), Actor: creator, CreateTime: now}); err != nil {
+			return Version{}, err
+		}
+	}
 	var hash []byte
-	err := tx.QueryRow(`SELECT content_hash FROM standard_versions WHERE standard_id = $1 AND version_id = $2`,
+	err = tx.QueryRow(`SELECT content_hash FROM standard_versions WHERE standard_id = $1 AND version_id = $2`,
 		c.ID, c.content.id()).Scan(&hash)
 	switch {
 	case err != nil:
@@ -179,19 +200,15 @@ func (s store) insert(tx *sqldb.Tx, c *Compiled, displayName, creator string, no
 	return s.version(tx.Context(), tx, c.ID, c.content.id())
 }
 
-// activate makes a version the one that decides (”: none), and logs who did it.
-// Nothing happens if it is already.
-func (s store) activate(tx *sqldb.Tx, id, version, displayName, actor string, now time.Time) error {
-	at := sqldb.Micros(now)
+// activate makes the version of the entry the one that decides (none if it is empty),
+// and logs the entry. Nothing happens if it is already.
+func (s store) activate(tx *sqldb.Tx, id, displayName string, e Entry) error {
 	changed, err := tx.Affected(`
 		UPDATE standards SET active_version = $2, display_name = $3, update_time = $4
-		WHERE standard_id = $1 AND active_version <> $2`, id, version, displayName, at)
+		WHERE standard_id = $1 AND active_version <> $2`, id, e.Version, displayName, sqldb.Micros(e.CreateTime))
 	if err != nil || changed == 0 {
 		return err
 	}
-	_, err = tx.Exec(`
-		INSERT INTO standard_publications (standard_id, sequence, version_id, create_time, actor)
-		SELECT $1, COALESCE(MAX(sequence), 0) + 1, $2, $3, $4 FROM standard_publications WHERE standard_id = $1`,
-		id, version, at, actor)
+	_, err = s.record(tx, id, e)
 	return err
 }

@@ -25,6 +25,68 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Where a version stands. A published version keeps its sign-offs: it can be
+// published again without new ones.
+type StandardVersion_State int32
+
+const (
+	// Not set.
+	StandardVersion_STATE_UNSPECIFIED StandardVersion_State = 0
+	// Stored; a side has not signed it off yet.
+	StandardVersion_STATE_DRAFT StandardVersion_State = 1
+	// Signed off by marketing and by sales, and never published.
+	StandardVersion_STATE_SIGNED_OFF StandardVersion_State = 2
+	// It decides.
+	StandardVersion_STATE_PUBLISHED StandardVersion_State = 3
+	// It decided once; another version does now, or none.
+	StandardVersion_STATE_SUPERSEDED StandardVersion_State = 4
+)
+
+// Enum value maps for StandardVersion_State.
+var (
+	StandardVersion_State_name = map[int32]string{
+		0: "STATE_UNSPECIFIED",
+		1: "STATE_DRAFT",
+		2: "STATE_SIGNED_OFF",
+		3: "STATE_PUBLISHED",
+		4: "STATE_SUPERSEDED",
+	}
+	StandardVersion_State_value = map[string]int32{
+		"STATE_UNSPECIFIED": 0,
+		"STATE_DRAFT":       1,
+		"STATE_SIGNED_OFF":  2,
+		"STATE_PUBLISHED":   3,
+		"STATE_SUPERSEDED":  4,
+	}
+)
+
+func (x StandardVersion_State) Enum() *StandardVersion_State {
+	p := new(StandardVersion_State)
+	*p = x
+	return p
+}
+
+func (x StandardVersion_State) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (StandardVersion_State) Descriptor() protoreflect.EnumDescriptor {
+	return file_assay_handoff_v1_standard_proto_enumTypes[0].Descriptor()
+}
+
+func (StandardVersion_State) Type() protoreflect.EnumType {
+	return &file_assay_handoff_v1_standard_proto_enumTypes[0]
+}
+
+func (x StandardVersion_State) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use StandardVersion_State.Descriptor instead.
+func (StandardVersion_State) EnumDescriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{1, 0}
+}
+
 // What kind of value it has.
 type AttributeWord_Kind int32
 
@@ -74,11 +136,11 @@ func (x AttributeWord_Kind) String() string {
 }
 
 func (AttributeWord_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_assay_handoff_v1_standard_proto_enumTypes[0].Descriptor()
+	return file_assay_handoff_v1_standard_proto_enumTypes[1].Descriptor()
 }
 
 func (AttributeWord_Kind) Type() protoreflect.EnumType {
-	return &file_assay_handoff_v1_standard_proto_enumTypes[0]
+	return &file_assay_handoff_v1_standard_proto_enumTypes[1]
 }
 
 func (x AttributeWord_Kind) Number() protoreflect.EnumNumber {
@@ -131,11 +193,11 @@ func (x Evaluation_Moment) String() string {
 }
 
 func (Evaluation_Moment) Descriptor() protoreflect.EnumDescriptor {
-	return file_assay_handoff_v1_standard_proto_enumTypes[1].Descriptor()
+	return file_assay_handoff_v1_standard_proto_enumTypes[2].Descriptor()
 }
 
 func (Evaluation_Moment) Type() protoreflect.EnumType {
-	return &file_assay_handoff_v1_standard_proto_enumTypes[1]
+	return &file_assay_handoff_v1_standard_proto_enumTypes[2]
 }
 
 func (x Evaluation_Moment) Number() protoreflect.EnumNumber {
@@ -184,11 +246,11 @@ func (x ReasonHandling_Order) String() string {
 }
 
 func (ReasonHandling_Order) Descriptor() protoreflect.EnumDescriptor {
-	return file_assay_handoff_v1_standard_proto_enumTypes[2].Descriptor()
+	return file_assay_handoff_v1_standard_proto_enumTypes[3].Descriptor()
 }
 
 func (ReasonHandling_Order) Type() protoreflect.EnumType {
-	return &file_assay_handoff_v1_standard_proto_enumTypes[2]
+	return &file_assay_handoff_v1_standard_proto_enumTypes[3]
 }
 
 func (x ReasonHandling_Order) Number() protoreflect.EnumNumber {
@@ -299,7 +361,11 @@ type StandardVersion struct {
 	// When it was first published. Absent while it is a draft.
 	PublishTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=publish_time,json=publishTime,proto3" json:"publish_time,omitempty"`
 	// Who published it; `system:bootstrap` for the default standard's first.
-	Publisher     string `protobuf:"bytes,6,opt,name=publisher,proto3" json:"publisher,omitempty"`
+	Publisher string `protobuf:"bytes,6,opt,name=publisher,proto3" json:"publisher,omitempty"`
+	// Where it stands.
+	State StandardVersion_State `protobuf:"varint,7,opt,name=state,proto3,enum=assay.handoff.v1.StandardVersion_State" json:"state,omitempty"`
+	// Who signed it off: at most one for each side, marketing first.
+	SignOffs      []*SignOff `protobuf:"bytes,8,rep,name=sign_offs,json=signOffs,proto3" json:"sign_offs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -374,6 +440,20 @@ func (x *StandardVersion) GetPublisher() string {
 		return x.Publisher
 	}
 	return ""
+}
+
+func (x *StandardVersion) GetState() StandardVersion_State {
+	if x != nil {
+		return x.State
+	}
+	return StandardVersion_STATE_UNSPECIFIED
+}
+
+func (x *StandardVersion) GetSignOffs() []*SignOff {
+	if x != nil {
+		return x.SignOffs
+	}
+	return nil
 }
 
 // What a standard says. In a YAML file these are the top-level keys, in
@@ -1310,7 +1390,7 @@ var File_assay_handoff_v1_standard_proto protoreflect.FileDescriptor
 
 const file_assay_handoff_v1_standard_proto_rawDesc = "" +
 	"\n" +
-	"\x1fassay/handoff/v1/standard.proto\x12\x10assay.handoff.v1\x1a$assay/type/v1/engagement_model.proto\x1a\x1dassay/type/v1/fit_model.proto\x1a\x18assay/type/v1/gate.proto\x1a\x18assay/type/v1/list.proto\x1a\x1cassay/type/v1/schedule.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x02\n" +
+	"\x1fassay/handoff/v1/standard.proto\x12\x10assay.handoff.v1\x1a(assay/handoff/v1/standard_sign_off.proto\x1a$assay/type/v1/engagement_model.proto\x1a\x1dassay/type/v1/fit_model.proto\x1a\x18assay/type/v1/gate.proto\x1a\x18assay/type/v1/list.proto\x1a\x1cassay/type/v1/schedule.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x02\n" +
 	"\bStandard\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12*\n" +
@@ -1319,7 +1399,7 @@ const file_assay_handoff_v1_standard_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime:B\xeaA?\n" +
-	"\x12assay.dev/Standard\x12\x14standards/{standard}*\tstandards2\bstandard\"\x92\x03\n" +
+	"\x12assay.dev/Standard\x12\x14standards/{standard}*\tstandards2\bstandard\"\x85\x05\n" +
 	"\x0fStandardVersion\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x122\n" +
 	"\x04spec\x18\x02 \x01(\v2\x1e.assay.handoff.v1.StandardSpecR\x04spec\x12@\n" +
@@ -1327,7 +1407,15 @@ const file_assay_handoff_v1_standard_proto_rawDesc = "" +
 	"createTime\x12\x1d\n" +
 	"\acreator\x18\x04 \x01(\tB\x03\xe0A\x03R\acreator\x12B\n" +
 	"\fpublish_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\vpublishTime\x12!\n" +
-	"\tpublisher\x18\x06 \x01(\tB\x03\xe0A\x03R\tpublisher:j\xeaAg\n" +
+	"\tpublisher\x18\x06 \x01(\tB\x03\xe0A\x03R\tpublisher\x12B\n" +
+	"\x05state\x18\a \x01(\x0e2'.assay.handoff.v1.StandardVersion.StateB\x03\xe0A\x03R\x05state\x12;\n" +
+	"\tsign_offs\x18\b \x03(\v2\x19.assay.handoff.v1.SignOffB\x03\xe0A\x03R\bsignOffs\"p\n" +
+	"\x05State\x12\x15\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vSTATE_DRAFT\x10\x01\x12\x14\n" +
+	"\x10STATE_SIGNED_OFF\x10\x02\x12\x13\n" +
+	"\x0fSTATE_PUBLISHED\x10\x03\x12\x14\n" +
+	"\x10STATE_SUPERSEDED\x10\x04:j\xeaAg\n" +
 	"\x19assay.dev/StandardVersion\x12'standards/{standard}/versions/{version}*\x10standardVersions2\x0fstandardVersion\"\xcc\a\n" +
 	"\fStandardSpec\x120\n" +
 	"\x02id\x18\x01 \x01(\tB \xe0A\x02\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x02id\x12+\n" +
@@ -1450,73 +1538,77 @@ func file_assay_handoff_v1_standard_proto_rawDescGZIP() []byte {
 	return file_assay_handoff_v1_standard_proto_rawDescData
 }
 
-var file_assay_handoff_v1_standard_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_assay_handoff_v1_standard_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
 var file_assay_handoff_v1_standard_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
 var file_assay_handoff_v1_standard_proto_goTypes = []any{
-	(AttributeWord_Kind)(0),       // 0: assay.handoff.v1.AttributeWord.Kind
-	(Evaluation_Moment)(0),        // 1: assay.handoff.v1.Evaluation.Moment
-	(ReasonHandling_Order)(0),     // 2: assay.handoff.v1.ReasonHandling.Order
-	(*Standard)(nil),              // 3: assay.handoff.v1.Standard
-	(*StandardVersion)(nil),       // 4: assay.handoff.v1.StandardVersion
-	(*StandardSpec)(nil),          // 5: assay.handoff.v1.StandardSpec
-	(*Note)(nil),                  // 6: assay.handoff.v1.Note
-	(*Vocabulary)(nil),            // 7: assay.handoff.v1.Vocabulary
-	(*AttributeWord)(nil),         // 8: assay.handoff.v1.AttributeWord
-	(*ActivityWord)(nil),          // 9: assay.handoff.v1.ActivityWord
-	(*ChangeWindow)(nil),          // 10: assay.handoff.v1.ChangeWindow
-	(*QualificationRules)(nil),    // 11: assay.handoff.v1.QualificationRules
-	(*Evaluation)(nil),            // 12: assay.handoff.v1.Evaluation
-	(*NamedGate)(nil),             // 13: assay.handoff.v1.NamedGate
-	(*NeedsData)(nil),             // 14: assay.handoff.v1.NeedsData
-	(*HandoffRules)(nil),          // 15: assay.handoff.v1.HandoffRules
-	(*ReasonHandling)(nil),        // 16: assay.handoff.v1.ReasonHandling
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
-	(*v1.FitModel)(nil),           // 18: assay.type.v1.FitModel
-	(*v1.EngagementModel)(nil),    // 19: assay.type.v1.EngagementModel
-	(*v1.Gate)(nil),               // 20: assay.type.v1.Gate
-	(*v1.Segment)(nil),            // 21: assay.type.v1.Segment
-	(*v1.TextList)(nil),           // 22: assay.type.v1.TextList
-	(*v1.Schedule)(nil),           // 23: assay.type.v1.Schedule
+	(StandardVersion_State)(0),    // 0: assay.handoff.v1.StandardVersion.State
+	(AttributeWord_Kind)(0),       // 1: assay.handoff.v1.AttributeWord.Kind
+	(Evaluation_Moment)(0),        // 2: assay.handoff.v1.Evaluation.Moment
+	(ReasonHandling_Order)(0),     // 3: assay.handoff.v1.ReasonHandling.Order
+	(*Standard)(nil),              // 4: assay.handoff.v1.Standard
+	(*StandardVersion)(nil),       // 5: assay.handoff.v1.StandardVersion
+	(*StandardSpec)(nil),          // 6: assay.handoff.v1.StandardSpec
+	(*Note)(nil),                  // 7: assay.handoff.v1.Note
+	(*Vocabulary)(nil),            // 8: assay.handoff.v1.Vocabulary
+	(*AttributeWord)(nil),         // 9: assay.handoff.v1.AttributeWord
+	(*ActivityWord)(nil),          // 10: assay.handoff.v1.ActivityWord
+	(*ChangeWindow)(nil),          // 11: assay.handoff.v1.ChangeWindow
+	(*QualificationRules)(nil),    // 12: assay.handoff.v1.QualificationRules
+	(*Evaluation)(nil),            // 13: assay.handoff.v1.Evaluation
+	(*NamedGate)(nil),             // 14: assay.handoff.v1.NamedGate
+	(*NeedsData)(nil),             // 15: assay.handoff.v1.NeedsData
+	(*HandoffRules)(nil),          // 16: assay.handoff.v1.HandoffRules
+	(*ReasonHandling)(nil),        // 17: assay.handoff.v1.ReasonHandling
+	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
+	(*SignOff)(nil),               // 19: assay.handoff.v1.SignOff
+	(*v1.FitModel)(nil),           // 20: assay.type.v1.FitModel
+	(*v1.EngagementModel)(nil),    // 21: assay.type.v1.EngagementModel
+	(*v1.Gate)(nil),               // 22: assay.type.v1.Gate
+	(*v1.Segment)(nil),            // 23: assay.type.v1.Segment
+	(*v1.TextList)(nil),           // 24: assay.type.v1.TextList
+	(*v1.Schedule)(nil),           // 25: assay.type.v1.Schedule
 }
 var file_assay_handoff_v1_standard_proto_depIdxs = []int32{
-	17, // 0: assay.handoff.v1.Standard.create_time:type_name -> google.protobuf.Timestamp
-	17, // 1: assay.handoff.v1.Standard.update_time:type_name -> google.protobuf.Timestamp
-	5,  // 2: assay.handoff.v1.StandardVersion.spec:type_name -> assay.handoff.v1.StandardSpec
-	17, // 3: assay.handoff.v1.StandardVersion.create_time:type_name -> google.protobuf.Timestamp
-	17, // 4: assay.handoff.v1.StandardVersion.publish_time:type_name -> google.protobuf.Timestamp
-	18, // 5: assay.handoff.v1.StandardSpec.fit:type_name -> assay.type.v1.FitModel
-	19, // 6: assay.handoff.v1.StandardSpec.engagement:type_name -> assay.type.v1.EngagementModel
-	11, // 7: assay.handoff.v1.StandardSpec.qualification:type_name -> assay.handoff.v1.QualificationRules
-	15, // 8: assay.handoff.v1.StandardSpec.handoff:type_name -> assay.handoff.v1.HandoffRules
-	20, // 9: assay.handoff.v1.StandardSpec.applies_while:type_name -> assay.type.v1.Gate
-	21, // 10: assay.handoff.v1.StandardSpec.segments:type_name -> assay.type.v1.Segment
-	22, // 11: assay.handoff.v1.StandardSpec.lists:type_name -> assay.type.v1.TextList
-	7,  // 12: assay.handoff.v1.StandardSpec.vocabulary:type_name -> assay.handoff.v1.Vocabulary
-	10, // 13: assay.handoff.v1.StandardSpec.change_window:type_name -> assay.handoff.v1.ChangeWindow
-	6,  // 14: assay.handoff.v1.StandardSpec.readings:type_name -> assay.handoff.v1.Note
-	6,  // 15: assay.handoff.v1.StandardSpec.placeholders:type_name -> assay.handoff.v1.Note
-	8,  // 16: assay.handoff.v1.Vocabulary.attributes:type_name -> assay.handoff.v1.AttributeWord
-	9,  // 17: assay.handoff.v1.Vocabulary.activities:type_name -> assay.handoff.v1.ActivityWord
-	0,  // 18: assay.handoff.v1.AttributeWord.kind:type_name -> assay.handoff.v1.AttributeWord.Kind
-	8,  // 19: assay.handoff.v1.ActivityWord.properties:type_name -> assay.handoff.v1.AttributeWord
-	13, // 20: assay.handoff.v1.QualificationRules.exclude:type_name -> assay.handoff.v1.NamedGate
-	13, // 21: assay.handoff.v1.QualificationRules.disqualify:type_name -> assay.handoff.v1.NamedGate
-	13, // 22: assay.handoff.v1.QualificationRules.fast_track:type_name -> assay.handoff.v1.NamedGate
-	14, // 23: assay.handoff.v1.QualificationRules.needs_data:type_name -> assay.handoff.v1.NeedsData
-	20, // 24: assay.handoff.v1.QualificationRules.gates:type_name -> assay.type.v1.Gate
-	20, // 25: assay.handoff.v1.QualificationRules.sales_ready:type_name -> assay.type.v1.Gate
-	12, // 26: assay.handoff.v1.QualificationRules.evaluation:type_name -> assay.handoff.v1.Evaluation
-	1,  // 27: assay.handoff.v1.Evaluation.at:type_name -> assay.handoff.v1.Evaluation.Moment
-	23, // 28: assay.handoff.v1.Evaluation.schedule:type_name -> assay.type.v1.Schedule
-	20, // 29: assay.handoff.v1.NamedGate.when:type_name -> assay.type.v1.Gate
-	20, // 30: assay.handoff.v1.NeedsData.when:type_name -> assay.type.v1.Gate
-	16, // 31: assay.handoff.v1.HandoffRules.by_reason:type_name -> assay.handoff.v1.ReasonHandling
-	2,  // 32: assay.handoff.v1.ReasonHandling.order:type_name -> assay.handoff.v1.ReasonHandling.Order
-	33, // [33:33] is the sub-list for method output_type
-	33, // [33:33] is the sub-list for method input_type
-	33, // [33:33] is the sub-list for extension type_name
-	33, // [33:33] is the sub-list for extension extendee
-	0,  // [0:33] is the sub-list for field type_name
+	18, // 0: assay.handoff.v1.Standard.create_time:type_name -> google.protobuf.Timestamp
+	18, // 1: assay.handoff.v1.Standard.update_time:type_name -> google.protobuf.Timestamp
+	6,  // 2: assay.handoff.v1.StandardVersion.spec:type_name -> assay.handoff.v1.StandardSpec
+	18, // 3: assay.handoff.v1.StandardVersion.create_time:type_name -> google.protobuf.Timestamp
+	18, // 4: assay.handoff.v1.StandardVersion.publish_time:type_name -> google.protobuf.Timestamp
+	0,  // 5: assay.handoff.v1.StandardVersion.state:type_name -> assay.handoff.v1.StandardVersion.State
+	19, // 6: assay.handoff.v1.StandardVersion.sign_offs:type_name -> assay.handoff.v1.SignOff
+	20, // 7: assay.handoff.v1.StandardSpec.fit:type_name -> assay.type.v1.FitModel
+	21, // 8: assay.handoff.v1.StandardSpec.engagement:type_name -> assay.type.v1.EngagementModel
+	12, // 9: assay.handoff.v1.StandardSpec.qualification:type_name -> assay.handoff.v1.QualificationRules
+	16, // 10: assay.handoff.v1.StandardSpec.handoff:type_name -> assay.handoff.v1.HandoffRules
+	22, // 11: assay.handoff.v1.StandardSpec.applies_while:type_name -> assay.type.v1.Gate
+	23, // 12: assay.handoff.v1.StandardSpec.segments:type_name -> assay.type.v1.Segment
+	24, // 13: assay.handoff.v1.StandardSpec.lists:type_name -> assay.type.v1.TextList
+	8,  // 14: assay.handoff.v1.StandardSpec.vocabulary:type_name -> assay.handoff.v1.Vocabulary
+	11, // 15: assay.handoff.v1.StandardSpec.change_window:type_name -> assay.handoff.v1.ChangeWindow
+	7,  // 16: assay.handoff.v1.StandardSpec.readings:type_name -> assay.handoff.v1.Note
+	7,  // 17: assay.handoff.v1.StandardSpec.placeholders:type_name -> assay.handoff.v1.Note
+	9,  // 18: assay.handoff.v1.Vocabulary.attributes:type_name -> assay.handoff.v1.AttributeWord
+	10, // 19: assay.handoff.v1.Vocabulary.activities:type_name -> assay.handoff.v1.ActivityWord
+	1,  // 20: assay.handoff.v1.AttributeWord.kind:type_name -> assay.handoff.v1.AttributeWord.Kind
+	9,  // 21: assay.handoff.v1.ActivityWord.properties:type_name -> assay.handoff.v1.AttributeWord
+	14, // 22: assay.handoff.v1.QualificationRules.exclude:type_name -> assay.handoff.v1.NamedGate
+	14, // 23: assay.handoff.v1.QualificationRules.disqualify:type_name -> assay.handoff.v1.NamedGate
+	14, // 24: assay.handoff.v1.QualificationRules.fast_track:type_name -> assay.handoff.v1.NamedGate
+	15, // 25: assay.handoff.v1.QualificationRules.needs_data:type_name -> assay.handoff.v1.NeedsData
+	22, // 26: assay.handoff.v1.QualificationRules.gates:type_name -> assay.type.v1.Gate
+	22, // 27: assay.handoff.v1.QualificationRules.sales_ready:type_name -> assay.type.v1.Gate
+	13, // 28: assay.handoff.v1.QualificationRules.evaluation:type_name -> assay.handoff.v1.Evaluation
+	2,  // 29: assay.handoff.v1.Evaluation.at:type_name -> assay.handoff.v1.Evaluation.Moment
+	25, // 30: assay.handoff.v1.Evaluation.schedule:type_name -> assay.type.v1.Schedule
+	22, // 31: assay.handoff.v1.NamedGate.when:type_name -> assay.type.v1.Gate
+	22, // 32: assay.handoff.v1.NeedsData.when:type_name -> assay.type.v1.Gate
+	17, // 33: assay.handoff.v1.HandoffRules.by_reason:type_name -> assay.handoff.v1.ReasonHandling
+	3,  // 34: assay.handoff.v1.ReasonHandling.order:type_name -> assay.handoff.v1.ReasonHandling.Order
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_assay_handoff_v1_standard_proto_init() }
@@ -1524,12 +1616,13 @@ func file_assay_handoff_v1_standard_proto_init() {
 	if File_assay_handoff_v1_standard_proto != nil {
 		return
 	}
+	file_assay_handoff_v1_standard_sign_off_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_handoff_v1_standard_proto_rawDesc), len(file_assay_handoff_v1_standard_proto_rawDesc)),
-			NumEnums:      3,
+			NumEnums:      4,
 			NumMessages:   14,
 			NumExtensions: 0,
 			NumServices:   0,

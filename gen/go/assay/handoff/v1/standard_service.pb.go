@@ -409,18 +409,86 @@ func (x *CreateStandardVersionRequest) GetValidateOnly() bool {
 	return false
 }
 
-// A version to publish.
-type PublishStandardVersionRequest struct {
+// A version that a side agrees to.
+type SignOffStandardVersionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// `standards/{standard}/versions/{version}`.
-	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The side. Default: that of the caller's role; a manager or admin must say.
+	Side SignOff_Side `protobuf:"varint,2,opt,name=side,proto3,enum=assay.handoff.v1.SignOff_Side" json:"side,omitempty"`
+	// What the signer has to say.
+	Comment       string `protobuf:"bytes,3,opt,name=comment,proto3" json:"comment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
+func (x *SignOffStandardVersionRequest) Reset() {
+	*x = SignOffStandardVersionRequest{}
+	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SignOffStandardVersionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SignOffStandardVersionRequest) ProtoMessage() {}
+
+func (x *SignOffStandardVersionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SignOffStandardVersionRequest.ProtoReflect.Descriptor instead.
+func (*SignOffStandardVersionRequest) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_service_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SignOffStandardVersionRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SignOffStandardVersionRequest) GetSide() SignOff_Side {
+	if x != nil {
+		return x.Side
+	}
+	return SignOff_SIDE_UNSPECIFIED
+}
+
+func (x *SignOffStandardVersionRequest) GetComment() string {
+	if x != nil {
+		return x.Comment
+	}
+	return ""
+}
+
+// A version to publish.
+type PublishStandardVersionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `standards/{standard}/versions/{version}`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Publish although the change window is shut; managers and admins only.
+	OverrideChangeWindow bool `protobuf:"varint,2,opt,name=override_change_window,json=overrideChangeWindow,proto3" json:"override_change_window,omitempty"`
+	// Why; required with `override_change_window`, and logged.
+	OverrideReason string `protobuf:"bytes,3,opt,name=override_reason,json=overrideReason,proto3" json:"override_reason,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
 func (x *PublishStandardVersionRequest) Reset() {
 	*x = PublishStandardVersionRequest{}
-	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[7]
+	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -432,7 +500,7 @@ func (x *PublishStandardVersionRequest) String() string {
 func (*PublishStandardVersionRequest) ProtoMessage() {}
 
 func (x *PublishStandardVersionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[7]
+	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -445,12 +513,26 @@ func (x *PublishStandardVersionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishStandardVersionRequest.ProtoReflect.Descriptor instead.
 func (*PublishStandardVersionRequest) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_service_proto_rawDescGZIP(), []int{7}
+	return file_assay_handoff_v1_standard_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PublishStandardVersionRequest) GetName() string {
 	if x != nil {
 		return x.Name
+	}
+	return ""
+}
+
+func (x *PublishStandardVersionRequest) GetOverrideChangeWindow() bool {
+	if x != nil {
+		return x.OverrideChangeWindow
+	}
+	return false
+}
+
+func (x *PublishStandardVersionRequest) GetOverrideReason() string {
+	if x != nil {
+		return x.OverrideReason
 	}
 	return ""
 }
@@ -466,7 +548,7 @@ type RetireStandardRequest struct {
 
 func (x *RetireStandardRequest) Reset() {
 	*x = RetireStandardRequest{}
-	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[8]
+	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -478,7 +560,7 @@ func (x *RetireStandardRequest) String() string {
 func (*RetireStandardRequest) ProtoMessage() {}
 
 func (x *RetireStandardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[8]
+	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -491,7 +573,7 @@ func (x *RetireStandardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetireStandardRequest.ProtoReflect.Descriptor instead.
 func (*RetireStandardRequest) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_service_proto_rawDescGZIP(), []int{8}
+	return file_assay_handoff_v1_standard_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *RetireStandardRequest) GetName() string {
@@ -501,11 +583,416 @@ func (x *RetireStandardRequest) GetName() string {
 	return ""
 }
 
+// Asks for the log of a standard.
+type ListStandardLogRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `standards/{standard}`.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Most entries to return. Default 50, at most 1000.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// From the page before.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListStandardLogRequest) Reset() {
+	*x = ListStandardLogRequest{}
+	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListStandardLogRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListStandardLogRequest) ProtoMessage() {}
+
+func (x *ListStandardLogRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListStandardLogRequest.ProtoReflect.Descriptor instead.
+func (*ListStandardLogRequest) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ListStandardLogRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *ListStandardLogRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListStandardLogRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// The log of a standard.
+type ListStandardLogResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The entries, first to last.
+	Entries []*StandardLogEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	// Token of the next page; empty on the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListStandardLogResponse) Reset() {
+	*x = ListStandardLogResponse{}
+	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListStandardLogResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListStandardLogResponse) ProtoMessage() {}
+
+func (x *ListStandardLogResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListStandardLogResponse.ProtoReflect.Descriptor instead.
+func (*ListStandardLogResponse) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *ListStandardLogResponse) GetEntries() []*StandardLogEntry {
+	if x != nil {
+		return x.Entries
+	}
+	return nil
+}
+
+func (x *ListStandardLogResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// Asks what differs, from the named version to another content. Exactly one of
+// `to_version` and `to_spec` is given.
+type DiffStandardVersionRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The old one: `standards/{standard}/versions/{version}`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The new one: a version of this or another standard.
+	ToVersion string `protobuf:"bytes,2,opt,name=to_version,json=toVersion,proto3" json:"to_version,omitempty"`
+	// The new one: a standard that need not be stored. It must compile.
+	ToSpec        *StandardSpec `protobuf:"bytes,3,opt,name=to_spec,json=toSpec,proto3" json:"to_spec,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DiffStandardVersionRequest) Reset() {
+	*x = DiffStandardVersionRequest{}
+	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DiffStandardVersionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DiffStandardVersionRequest) ProtoMessage() {}
+
+func (x *DiffStandardVersionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DiffStandardVersionRequest.ProtoReflect.Descriptor instead.
+func (*DiffStandardVersionRequest) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *DiffStandardVersionRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *DiffStandardVersionRequest) GetToVersion() string {
+	if x != nil {
+		return x.ToVersion
+	}
+	return ""
+}
+
+func (x *DiffStandardVersionRequest) GetToSpec() *StandardSpec {
+	if x != nil {
+		return x.ToSpec
+	}
+	return nil
+}
+
+// Asks what a form should ask.
+type GetStandardFormRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `standards/{standard}/versions/{version}`, or `standards/{standard}` for the
+	// version that decides.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetStandardFormRequest) Reset() {
+	*x = GetStandardFormRequest{}
+	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetStandardFormRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetStandardFormRequest) ProtoMessage() {}
+
+func (x *GetStandardFormRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetStandardFormRequest.ProtoReflect.Descriptor instead.
+func (*GetStandardFormRequest) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *GetStandardFormRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// Feedback to record.
+type CreateStandardFeedbackRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `standards/{standard}`.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// The feedback.
+	Feedback      *StandardFeedback `protobuf:"bytes,2,opt,name=feedback,proto3" json:"feedback,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateStandardFeedbackRequest) Reset() {
+	*x = CreateStandardFeedbackRequest{}
+	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateStandardFeedbackRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateStandardFeedbackRequest) ProtoMessage() {}
+
+func (x *CreateStandardFeedbackRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateStandardFeedbackRequest.ProtoReflect.Descriptor instead.
+func (*CreateStandardFeedbackRequest) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *CreateStandardFeedbackRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *CreateStandardFeedbackRequest) GetFeedback() *StandardFeedback {
+	if x != nil {
+		return x.Feedback
+	}
+	return nil
+}
+
+// Asks for the feedback on a standard.
+type ListStandardFeedbackRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `standards/{standard}`.
+	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
+	// Most records to return. Default 50, at most 1000.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// From the page before.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListStandardFeedbackRequest) Reset() {
+	*x = ListStandardFeedbackRequest{}
+	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListStandardFeedbackRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListStandardFeedbackRequest) ProtoMessage() {}
+
+func (x *ListStandardFeedbackRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListStandardFeedbackRequest.ProtoReflect.Descriptor instead.
+func (*ListStandardFeedbackRequest) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListStandardFeedbackRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *ListStandardFeedbackRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListStandardFeedbackRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// The feedback on a standard.
+type ListStandardFeedbackResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The records.
+	Feedback []*StandardFeedback `protobuf:"bytes,1,rep,name=feedback,proto3" json:"feedback,omitempty"`
+	// Token of the next page; empty on the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListStandardFeedbackResponse) Reset() {
+	*x = ListStandardFeedbackResponse{}
+	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListStandardFeedbackResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListStandardFeedbackResponse) ProtoMessage() {}
+
+func (x *ListStandardFeedbackResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListStandardFeedbackResponse.ProtoReflect.Descriptor instead.
+func (*ListStandardFeedbackResponse) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ListStandardFeedbackResponse) GetFeedback() []*StandardFeedback {
+	if x != nil {
+		return x.Feedback
+	}
+	return nil
+}
+
+func (x *ListStandardFeedbackResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 var File_assay_handoff_v1_standard_service_proto protoreflect.FileDescriptor
 
 const file_assay_handoff_v1_standard_service_proto_rawDesc = "" +
 	"\n" +
-	"'assay/handoff/v1/standard_service.proto\x12\x10assay.handoff.v1\x1a\x1fassay/handoff/v1/standard.proto\x1a\x1aassay/type/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\"T\n" +
+	"'assay/handoff/v1/standard_service.proto\x12\x10assay.handoff.v1\x1a\x1fassay/handoff/v1/standard.proto\x1a$assay/handoff/v1/standard_diff.proto\x1a(assay/handoff/v1/standard_feedback.proto\x1a$assay/handoff/v1/standard_form.proto\x1a#assay/handoff/v1/standard_log.proto\x1a(assay/handoff/v1/standard_sign_off.proto\x1a\x1aassay/type/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\"T\n" +
 	"\x12GetStandardRequest\x12>\n" +
 	"\x04name\x18\x01 \x01(\tB*\xe0A\x02\xbaH$r\"2 ^standards/[a-z][a-z0-9-]{0,62}$R\x04name\"[\n" +
 	"\x14ListStandardsRequest\x12$\n" +
@@ -528,11 +1015,43 @@ const file_assay_handoff_v1_standard_service_proto_rawDesc = "" +
 	"\x1cCreateStandardVersionRequest\x12B\n" +
 	"\x06parent\x18\x01 \x01(\tB*\xe0A\x02\xbaH$r\"2 ^standards/[a-z][a-z0-9-]{0,62}$R\x06parent\x12=\n" +
 	"\x04spec\x18\x02 \x01(\v2\x1e.assay.handoff.v1.StandardSpecB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x04spec\x12#\n" +
-	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"x\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"\xda\x01\n" +
+	"\x1dSignOffStandardVersionRequest\x12W\n" +
+	"\x04name\x18\x01 \x01(\tBC\xe0A\x02\xbaH=r;29^standards/[a-z][a-z0-9-]{0,62}/versions/[0-9a-f]{12,64}$R\x04name\x12<\n" +
+	"\x04side\x18\x02 \x01(\x0e2\x1e.assay.handoff.v1.SignOff.SideB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04side\x12\"\n" +
+	"\acomment\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\acomment\"\xe1\x01\n" +
 	"\x1dPublishStandardVersionRequest\x12W\n" +
-	"\x04name\x18\x01 \x01(\tBC\xe0A\x02\xbaH=r;29^standards/[a-z][a-z0-9-]{0,62}/versions/[0-9a-f]{12,64}$R\x04name\"W\n" +
+	"\x04name\x18\x01 \x01(\tBC\xe0A\x02\xbaH=r;29^standards/[a-z][a-z0-9-]{0,62}/versions/[0-9a-f]{12,64}$R\x04name\x124\n" +
+	"\x16override_change_window\x18\x02 \x01(\bR\x14overrideChangeWindow\x121\n" +
+	"\x0foverride_reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xe8\aR\x0eoverrideReason\"W\n" +
 	"\x15RetireStandardRequest\x12>\n" +
-	"\x04name\x18\x01 \x01(\tB*\xe0A\x02\xbaH$r\"2 ^standards/[a-z][a-z0-9-]{0,62}$R\x04name2\xb9\b\n" +
+	"\x04name\x18\x01 \x01(\tB*\xe0A\x02\xbaH$r\"2 ^standards/[a-z][a-z0-9-]{0,62}$R\x04name\"\xa1\x01\n" +
+	"\x16ListStandardLogRequest\x12B\n" +
+	"\x06parent\x18\x01 \x01(\tB*\xe0A\x02\xbaH$r\"2 ^standards/[a-z][a-z0-9-]{0,62}$R\x06parent\x12$\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\"\x7f\n" +
+	"\x17ListStandardLogResponse\x12<\n" +
+	"\aentries\x18\x01 \x03(\v2\".assay.handoff.v1.StandardLogEntryR\aentries\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x92\x02\n" +
+	"\x1aDiffStandardVersionRequest\x12W\n" +
+	"\x04name\x18\x01 \x01(\tBC\xe0A\x02\xbaH=r;29^standards/[a-z][a-z0-9-]{0,62}/versions/[0-9a-f]{12,64}$R\x04name\x12b\n" +
+	"\n" +
+	"to_version\x18\x02 \x01(\tBC\xbaH@r>2<^(standards/[a-z][a-z0-9-]{0,62}/versions/[0-9a-f]{12,64})?$R\ttoVersion\x127\n" +
+	"\ato_spec\x18\x03 \x01(\v2\x1e.assay.handoff.v1.StandardSpecR\x06toSpec\"t\n" +
+	"\x16GetStandardFormRequest\x12Z\n" +
+	"\x04name\x18\x01 \x01(\tBF\xe0A\x02\xbaH@r>2<^standards/[a-z][a-z0-9-]{0,62}(/versions/[0-9a-f]{12,64})?$R\x04name\"\xae\x01\n" +
+	"\x1dCreateStandardFeedbackRequest\x12B\n" +
+	"\x06parent\x18\x01 \x01(\tB*\xe0A\x02\xbaH$r\"2 ^standards/[a-z][a-z0-9-]{0,62}$R\x06parent\x12I\n" +
+	"\bfeedback\x18\x02 \x01(\v2\".assay.handoff.v1.StandardFeedbackB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\bfeedback\"\xa6\x01\n" +
+	"\x1bListStandardFeedbackRequest\x12B\n" +
+	"\x06parent\x18\x01 \x01(\tB*\xe0A\x02\xbaH$r\"2 ^standards/[a-z][a-z0-9-]{0,62}$R\x06parent\x12$\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tR\tpageToken\"\x86\x01\n" +
+	"\x1cListStandardFeedbackResponse\x12>\n" +
+	"\bfeedback\x18\x01 \x03(\v2\".assay.handoff.v1.StandardFeedbackR\bfeedback\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xbd\x10\n" +
 	"\x0fStandardService\x12z\n" +
 	"\vGetStandard\x12$.assay.handoff.v1.GetStandardRequest\x1a\x1a.assay.handoff.v1.Standard\")\xea\xe0\x18\a\n" +
 	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/{name=standards/*}\x12\x82\x01\n" +
@@ -543,11 +1062,23 @@ const file_assay_handoff_v1_standard_service_proto_rawDesc = "" +
 	"\x14ListStandardVersions\x12-.assay.handoff.v1.ListStandardVersionsRequest\x1a..assay.handoff.v1.ListStandardVersionsResponse\"4\xea\xe0\x18\a\n" +
 	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02#\x12!/v1/{parent=standards/*}/versions\x12\xa4\x01\n" +
 	"\x15CreateStandardVersion\x12..assay.handoff.v1.CreateStandardVersionRequest\x1a!.assay.handoff.v1.StandardVersion\"8\xea\xe0\x18\x05\n" +
-	"\x03\x03\x04\x05\x82\xd3\xe4\x93\x02):\x04spec\"!/v1/{parent=standards/*}/versions\x12\xa9\x01\n" +
-	"\x16PublishStandardVersion\x12/.assay.handoff.v1.PublishStandardVersionRequest\x1a!.assay.handoff.v1.StandardVersion\";\xea\xe0\x18\x03\n" +
-	"\x01\x05\x82\xd3\xe4\x93\x02.:\x01*\")/v1/{name=standards/*/versions/*}:publish\x12\x86\x01\n" +
+	"\x03\x03\x04\x05\x82\xd3\xe4\x93\x02):\x04spec\"!/v1/{parent=standards/*}/versions\x12\xac\x01\n" +
+	"\x16SignOffStandardVersion\x12/.assay.handoff.v1.SignOffStandardVersionRequest\x1a!.assay.handoff.v1.StandardVersion\">\xea\xe0\x18\x06\n" +
+	"\x04\x02\x03\x04\x05\x82\xd3\xe4\x93\x02.:\x01*\")/v1/{name=standards/*/versions/*}:signOff\x12\xab\x01\n" +
+	"\x16PublishStandardVersion\x12/.assay.handoff.v1.PublishStandardVersionRequest\x1a!.assay.handoff.v1.StandardVersion\"=\xea\xe0\x18\x05\n" +
+	"\x03\x03\x04\x05\x82\xd3\xe4\x93\x02.:\x01*\")/v1/{name=standards/*/versions/*}:publish\x12\x86\x01\n" +
 	"\x0eRetireStandard\x12'.assay.handoff.v1.RetireStandardRequest\x1a\x1a.assay.handoff.v1.Standard\"/\xea\xe0\x18\x03\n" +
-	"\x01\x05\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=standards/*}:retireB=Z;github.com/assay-hq/assay/gen/go/assay/handoff/v1;handoffv1b\x06proto3"
+	"\x01\x05\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=standards/*}:retire\x12\x97\x01\n" +
+	"\x0fListStandardLog\x12(.assay.handoff.v1.ListStandardLogRequest\x1a).assay.handoff.v1.ListStandardLogResponse\"/\xea\xe0\x18\a\n" +
+	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{parent=standards/*}/log\x12\xa1\x01\n" +
+	"\x13DiffStandardVersion\x12,.assay.handoff.v1.DiffStandardVersionRequest\x1a\x1e.assay.handoff.v1.StandardDiff\"<\xea\xe0\x18\a\n" +
+	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02+:\x01*\"&/v1/{name=standards/*/versions/*}:diff\x12\xb5\x01\n" +
+	"\x0fGetStandardForm\x12(.assay.handoff.v1.GetStandardFormRequest\x1a\x1e.assay.handoff.v1.StandardForm\"X\xea\xe0\x18\a\n" +
+	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02GZ\x1d\x12\x1b/v1/{name=standards/*}:form\x12&/v1/{name=standards/*/versions/*}:form\x12\xac\x01\n" +
+	"\x16CreateStandardFeedback\x12/.assay.handoff.v1.CreateStandardFeedbackRequest\x1a\".assay.handoff.v1.StandardFeedback\"=\xea\xe0\x18\x06\n" +
+	"\x04\x02\x03\x04\x05\x82\xd3\xe4\x93\x02-:\bfeedback\"!/v1/{parent=standards/*}/feedback\x12\xab\x01\n" +
+	"\x14ListStandardFeedback\x12-.assay.handoff.v1.ListStandardFeedbackRequest\x1a..assay.handoff.v1.ListStandardFeedbackResponse\"4\xea\xe0\x18\a\n" +
+	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02#\x12!/v1/{parent=standards/*}/feedbackB=Z;github.com/assay-hq/assay/gen/go/assay/handoff/v1;handoffv1b\x06proto3"
 
 var (
 	file_assay_handoff_v1_standard_service_proto_rawDescOnce sync.Once
@@ -561,7 +1092,7 @@ func file_assay_handoff_v1_standard_service_proto_rawDescGZIP() []byte {
 	return file_assay_handoff_v1_standard_service_proto_rawDescData
 }
 
-var file_assay_handoff_v1_standard_service_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_assay_handoff_v1_standard_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_assay_handoff_v1_standard_service_proto_goTypes = []any{
 	(*GetStandardRequest)(nil),            // 0: assay.handoff.v1.GetStandardRequest
 	(*ListStandardsRequest)(nil),          // 1: assay.handoff.v1.ListStandardsRequest
@@ -570,35 +1101,65 @@ var file_assay_handoff_v1_standard_service_proto_goTypes = []any{
 	(*ListStandardVersionsRequest)(nil),   // 4: assay.handoff.v1.ListStandardVersionsRequest
 	(*ListStandardVersionsResponse)(nil),  // 5: assay.handoff.v1.ListStandardVersionsResponse
 	(*CreateStandardVersionRequest)(nil),  // 6: assay.handoff.v1.CreateStandardVersionRequest
-	(*PublishStandardVersionRequest)(nil), // 7: assay.handoff.v1.PublishStandardVersionRequest
-	(*RetireStandardRequest)(nil),         // 8: assay.handoff.v1.RetireStandardRequest
-	(*Standard)(nil),                      // 9: assay.handoff.v1.Standard
-	(*StandardVersion)(nil),               // 10: assay.handoff.v1.StandardVersion
-	(*StandardSpec)(nil),                  // 11: assay.handoff.v1.StandardSpec
+	(*SignOffStandardVersionRequest)(nil), // 7: assay.handoff.v1.SignOffStandardVersionRequest
+	(*PublishStandardVersionRequest)(nil), // 8: assay.handoff.v1.PublishStandardVersionRequest
+	(*RetireStandardRequest)(nil),         // 9: assay.handoff.v1.RetireStandardRequest
+	(*ListStandardLogRequest)(nil),        // 10: assay.handoff.v1.ListStandardLogRequest
+	(*ListStandardLogResponse)(nil),       // 11: assay.handoff.v1.ListStandardLogResponse
+	(*DiffStandardVersionRequest)(nil),    // 12: assay.handoff.v1.DiffStandardVersionRequest
+	(*GetStandardFormRequest)(nil),        // 13: assay.handoff.v1.GetStandardFormRequest
+	(*CreateStandardFeedbackRequest)(nil), // 14: assay.handoff.v1.CreateStandardFeedbackRequest
+	(*ListStandardFeedbackRequest)(nil),   // 15: assay.handoff.v1.ListStandardFeedbackRequest
+	(*ListStandardFeedbackResponse)(nil),  // 16: assay.handoff.v1.ListStandardFeedbackResponse
+	(*Standard)(nil),                      // 17: assay.handoff.v1.Standard
+	(*StandardVersion)(nil),               // 18: assay.handoff.v1.StandardVersion
+	(*StandardSpec)(nil),                  // 19: assay.handoff.v1.StandardSpec
+	(SignOff_Side)(0),                     // 20: assay.handoff.v1.SignOff.Side
+	(*StandardLogEntry)(nil),              // 21: assay.handoff.v1.StandardLogEntry
+	(*StandardFeedback)(nil),              // 22: assay.handoff.v1.StandardFeedback
+	(*StandardDiff)(nil),                  // 23: assay.handoff.v1.StandardDiff
+	(*StandardForm)(nil),                  // 24: assay.handoff.v1.StandardForm
 }
 var file_assay_handoff_v1_standard_service_proto_depIdxs = []int32{
-	9,  // 0: assay.handoff.v1.ListStandardsResponse.standards:type_name -> assay.handoff.v1.Standard
-	10, // 1: assay.handoff.v1.ListStandardVersionsResponse.versions:type_name -> assay.handoff.v1.StandardVersion
-	11, // 2: assay.handoff.v1.CreateStandardVersionRequest.spec:type_name -> assay.handoff.v1.StandardSpec
-	0,  // 3: assay.handoff.v1.StandardService.GetStandard:input_type -> assay.handoff.v1.GetStandardRequest
-	1,  // 4: assay.handoff.v1.StandardService.ListStandards:input_type -> assay.handoff.v1.ListStandardsRequest
-	3,  // 5: assay.handoff.v1.StandardService.GetStandardVersion:input_type -> assay.handoff.v1.GetStandardVersionRequest
-	4,  // 6: assay.handoff.v1.StandardService.ListStandardVersions:input_type -> assay.handoff.v1.ListStandardVersionsRequest
-	6,  // 7: assay.handoff.v1.StandardService.CreateStandardVersion:input_type -> assay.handoff.v1.CreateStandardVersionRequest
-	7,  // 8: assay.handoff.v1.StandardService.PublishStandardVersion:input_type -> assay.handoff.v1.PublishStandardVersionRequest
-	8,  // 9: assay.handoff.v1.StandardService.RetireStandard:input_type -> assay.handoff.v1.RetireStandardRequest
-	9,  // 10: assay.handoff.v1.StandardService.GetStandard:output_type -> assay.handoff.v1.Standard
-	2,  // 11: assay.handoff.v1.StandardService.ListStandards:output_type -> assay.handoff.v1.ListStandardsResponse
-	10, // 12: assay.handoff.v1.StandardService.GetStandardVersion:output_type -> assay.handoff.v1.StandardVersion
-	5,  // 13: assay.handoff.v1.StandardService.ListStandardVersions:output_type -> assay.handoff.v1.ListStandardVersionsResponse
-	10, // 14: assay.handoff.v1.StandardService.CreateStandardVersion:output_type -> assay.handoff.v1.StandardVersion
-	10, // 15: assay.handoff.v1.StandardService.PublishStandardVersion:output_type -> assay.handoff.v1.StandardVersion
-	9,  // 16: assay.handoff.v1.StandardService.RetireStandard:output_type -> assay.handoff.v1.Standard
-	10, // [10:17] is the sub-list for method output_type
-	3,  // [3:10] is the sub-list for method input_type
-	3,  // [3:3] is the sub-list for extension type_name
-	3,  // [3:3] is the sub-list for extension extendee
-	0,  // [0:3] is the sub-list for field type_name
+	17, // 0: assay.handoff.v1.ListStandardsResponse.standards:type_name -> assay.handoff.v1.Standard
+	18, // 1: assay.handoff.v1.ListStandardVersionsResponse.versions:type_name -> assay.handoff.v1.StandardVersion
+	19, // 2: assay.handoff.v1.CreateStandardVersionRequest.spec:type_name -> assay.handoff.v1.StandardSpec
+	20, // 3: assay.handoff.v1.SignOffStandardVersionRequest.side:type_name -> assay.handoff.v1.SignOff.Side
+	21, // 4: assay.handoff.v1.ListStandardLogResponse.entries:type_name -> assay.handoff.v1.StandardLogEntry
+	19, // 5: assay.handoff.v1.DiffStandardVersionRequest.to_spec:type_name -> assay.handoff.v1.StandardSpec
+	22, // 6: assay.handoff.v1.CreateStandardFeedbackRequest.feedback:type_name -> assay.handoff.v1.StandardFeedback
+	22, // 7: assay.handoff.v1.ListStandardFeedbackResponse.feedback:type_name -> assay.handoff.v1.StandardFeedback
+	0,  // 8: assay.handoff.v1.StandardService.GetStandard:input_type -> assay.handoff.v1.GetStandardRequest
+	1,  // 9: assay.handoff.v1.StandardService.ListStandards:input_type -> assay.handoff.v1.ListStandardsRequest
+	3,  // 10: assay.handoff.v1.StandardService.GetStandardVersion:input_type -> assay.handoff.v1.GetStandardVersionRequest
+	4,  // 11: assay.handoff.v1.StandardService.ListStandardVersions:input_type -> assay.handoff.v1.ListStandardVersionsRequest
+	6,  // 12: assay.handoff.v1.StandardService.CreateStandardVersion:input_type -> assay.handoff.v1.CreateStandardVersionRequest
+	7,  // 13: assay.handoff.v1.StandardService.SignOffStandardVersion:input_type -> assay.handoff.v1.SignOffStandardVersionRequest
+	8,  // 14: assay.handoff.v1.StandardService.PublishStandardVersion:input_type -> assay.handoff.v1.PublishStandardVersionRequest
+	9,  // 15: assay.handoff.v1.StandardService.RetireStandard:input_type -> assay.handoff.v1.RetireStandardRequest
+	10, // 16: assay.handoff.v1.StandardService.ListStandardLog:input_type -> assay.handoff.v1.ListStandardLogRequest
+	12, // 17: assay.handoff.v1.StandardService.DiffStandardVersion:input_type -> assay.handoff.v1.DiffStandardVersionRequest
+	13, // 18: assay.handoff.v1.StandardService.GetStandardForm:input_type -> assay.handoff.v1.GetStandardFormRequest
+	14, // 19: assay.handoff.v1.StandardService.CreateStandardFeedback:input_type -> assay.handoff.v1.CreateStandardFeedbackRequest
+	15, // 20: assay.handoff.v1.StandardService.ListStandardFeedback:input_type -> assay.handoff.v1.ListStandardFeedbackRequest
+	17, // 21: assay.handoff.v1.StandardService.GetStandard:output_type -> assay.handoff.v1.Standard
+	2,  // 22: assay.handoff.v1.StandardService.ListStandards:output_type -> assay.handoff.v1.ListStandardsResponse
+	18, // 23: assay.handoff.v1.StandardService.GetStandardVersion:output_type -> assay.handoff.v1.StandardVersion
+	5,  // 24: assay.handoff.v1.StandardService.ListStandardVersions:output_type -> assay.handoff.v1.ListStandardVersionsResponse
+	18, // 25: assay.handoff.v1.StandardService.CreateStandardVersion:output_type -> assay.handoff.v1.StandardVersion
+	18, // 26: assay.handoff.v1.StandardService.SignOffStandardVersion:output_type -> assay.handoff.v1.StandardVersion
+	18, // 27: assay.handoff.v1.StandardService.PublishStandardVersion:output_type -> assay.handoff.v1.StandardVersion
+	17, // 28: assay.handoff.v1.StandardService.RetireStandard:output_type -> assay.handoff.v1.Standard
+	11, // 29: assay.handoff.v1.StandardService.ListStandardLog:output_type -> assay.handoff.v1.ListStandardLogResponse
+	23, // 30: assay.handoff.v1.StandardService.DiffStandardVersion:output_type -> assay.handoff.v1.StandardDiff
+	24, // 31: assay.handoff.v1.StandardService.GetStandardForm:output_type -> assay.handoff.v1.StandardForm
+	22, // 32: assay.handoff.v1.StandardService.CreateStandardFeedback:output_type -> assay.handoff.v1.StandardFeedback
+	16, // 33: assay.handoff.v1.StandardService.ListStandardFeedback:output_type -> assay.handoff.v1.ListStandardFeedbackResponse
+	21, // [21:34] is the sub-list for method output_type
+	8,  // [8:21] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_assay_handoff_v1_standard_service_proto_init() }
@@ -607,13 +1168,18 @@ func file_assay_handoff_v1_standard_service_proto_init() {
 		return
 	}
 	file_assay_handoff_v1_standard_proto_init()
+	file_assay_handoff_v1_standard_diff_proto_init()
+	file_assay_handoff_v1_standard_feedback_proto_init()
+	file_assay_handoff_v1_standard_form_proto_init()
+	file_assay_handoff_v1_standard_log_proto_init()
+	file_assay_handoff_v1_standard_sign_off_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_handoff_v1_standard_service_proto_rawDesc), len(file_assay_handoff_v1_standard_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   9,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -24,8 +24,14 @@ const (
 	StandardService_GetStandardVersion_FullMethodName     = "/assay.handoff.v1.StandardService/GetStandardVersion"
 	StandardService_ListStandardVersions_FullMethodName   = "/assay.handoff.v1.StandardService/ListStandardVersions"
 	StandardService_CreateStandardVersion_FullMethodName  = "/assay.handoff.v1.StandardService/CreateStandardVersion"
+	StandardService_SignOffStandardVersion_FullMethodName = "/assay.handoff.v1.StandardService/SignOffStandardVersion"
 	StandardService_PublishStandardVersion_FullMethodName = "/assay.handoff.v1.StandardService/PublishStandardVersion"
 	StandardService_RetireStandard_FullMethodName         = "/assay.handoff.v1.StandardService/RetireStandard"
+	StandardService_ListStandardLog_FullMethodName        = "/assay.handoff.v1.StandardService/ListStandardLog"
+	StandardService_DiffStandardVersion_FullMethodName    = "/assay.handoff.v1.StandardService/DiffStandardVersion"
+	StandardService_GetStandardForm_FullMethodName        = "/assay.handoff.v1.StandardService/GetStandardForm"
+	StandardService_CreateStandardFeedback_FullMethodName = "/assay.handoff.v1.StandardService/CreateStandardFeedback"
+	StandardService_ListStandardFeedback_FullMethodName   = "/assay.handoff.v1.StandardService/ListStandardFeedback"
 )
 
 // StandardServiceClient is the client API for StandardService service.
@@ -46,10 +52,31 @@ type StandardServiceClient interface {
 	// that does not compile is refused as a whole: INVALID_ARGUMENT names every
 	// path and what was expected.
 	CreateStandardVersion(ctx context.Context, in *CreateStandardVersionRequest, opts ...grpc.CallOption) (*StandardVersion, error)
-	// Makes a version the one that decides.
+	// Records that a side agrees to a version. Marketing signs for marketing, sales for
+	// sales, a manager or an admin for either; PERMISSION_DENIED otherwise. The sides are
+	// signed by different actors: WRONG_STATE for one who signed for the other side, and
+	// if somebody else signed for this side. Signing twice changes nothing.
+	SignOffStandardVersion(ctx context.Context, in *SignOffStandardVersionRequest, opts ...grpc.CallOption) (*StandardVersion, error)
+	// Makes a version the one that decides. WRONG_STATE if a side has not signed it off
+	// (a version that once was signed off can be published again and again), or if the
+	// active version has a change window that is shut: the error names the side, or the
+	// day it opens. Publishing the active version changes nothing.
 	PublishStandardVersion(ctx context.Context, in *PublishStandardVersionRequest, opts ...grpc.CallOption) (*StandardVersion, error)
 	// Stops a standard from deciding. Its versions, decisions and handoffs stay.
 	RetireStandard(ctx context.Context, in *RetireStandardRequest, opts ...grpc.CallOption) (*Standard, error)
+	// Lists what happened to a standard, in order: versions created, signed off and
+	// published, the standard retired, feedback given.
+	ListStandardLog(ctx context.Context, in *ListStandardLogRequest, opts ...grpc.CallOption) (*ListStandardLogResponse, error)
+	// Says what differs between a version and another one, or a standard that is not
+	// stored; in the words of the trade.
+	DiffStandardVersion(ctx context.Context, in *DiffStandardVersionRequest, opts ...grpc.CallOption) (*StandardDiff, error)
+	// Says what a form should ask leads, for a version or for the active one of a
+	// standard. NOT_FOUND if there is none.
+	GetStandardForm(ctx context.Context, in *GetStandardFormRequest, opts ...grpc.CallOption) (*StandardForm, error)
+	// Records feedback on a standard, for the day it is changed.
+	CreateStandardFeedback(ctx context.Context, in *CreateStandardFeedbackRequest, opts ...grpc.CallOption) (*StandardFeedback, error)
+	// Lists the feedback on a standard, latest first.
+	ListStandardFeedback(ctx context.Context, in *ListStandardFeedbackRequest, opts ...grpc.CallOption) (*ListStandardFeedbackResponse, error)
 }
 
 type standardServiceClient struct {
@@ -110,6 +137,16 @@ func (c *standardServiceClient) CreateStandardVersion(ctx context.Context, in *C
 	return out, nil
 }
 
+func (c *standardServiceClient) SignOffStandardVersion(ctx context.Context, in *SignOffStandardVersionRequest, opts ...grpc.CallOption) (*StandardVersion, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StandardVersion)
+	err := c.cc.Invoke(ctx, StandardService_SignOffStandardVersion_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *standardServiceClient) PublishStandardVersion(ctx context.Context, in *PublishStandardVersionRequest, opts ...grpc.CallOption) (*StandardVersion, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(StandardVersion)
@@ -124,6 +161,56 @@ func (c *standardServiceClient) RetireStandard(ctx context.Context, in *RetireSt
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Standard)
 	err := c.cc.Invoke(ctx, StandardService_RetireStandard_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *standardServiceClient) ListStandardLog(ctx context.Context, in *ListStandardLogRequest, opts ...grpc.CallOption) (*ListStandardLogResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListStandardLogResponse)
+	err := c.cc.Invoke(ctx, StandardService_ListStandardLog_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *standardServiceClient) DiffStandardVersion(ctx context.Context, in *DiffStandardVersionRequest, opts ...grpc.CallOption) (*StandardDiff, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StandardDiff)
+	err := c.cc.Invoke(ctx, StandardService_DiffStandardVersion_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *standardServiceClient) GetStandardForm(ctx context.Context, in *GetStandardFormRequest, opts ...grpc.CallOption) (*StandardForm, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StandardForm)
+	err := c.cc.Invoke(ctx, StandardService_GetStandardForm_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *standardServiceClient) CreateStandardFeedback(ctx context.Context, in *CreateStandardFeedbackRequest, opts ...grpc.CallOption) (*StandardFeedback, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StandardFeedback)
+	err := c.cc.Invoke(ctx, StandardService_CreateStandardFeedback_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *standardServiceClient) ListStandardFeedback(ctx context.Context, in *ListStandardFeedbackRequest, opts ...grpc.CallOption) (*ListStandardFeedbackResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListStandardFeedbackResponse)
+	err := c.cc.Invoke(ctx, StandardService_ListStandardFeedback_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -148,10 +235,31 @@ type StandardServiceServer interface {
 	// that does not compile is refused as a whole: INVALID_ARGUMENT names every
 	// path and what was expected.
 	CreateStandardVersion(context.Context, *CreateStandardVersionRequest) (*StandardVersion, error)
-	// Makes a version the one that decides.
+	// Records that a side agrees to a version. Marketing signs for marketing, sales for
+	// sales, a manager or an admin for either; PERMISSION_DENIED otherwise. The sides are
+	// signed by different actors: WRONG_STATE for one who signed for the other side, and
+	// if somebody else signed for this side. Signing twice changes nothing.
+	SignOffStandardVersion(context.Context, *SignOffStandardVersionRequest) (*StandardVersion, error)
+	// Makes a version the one that decides. WRONG_STATE if a side has not signed it off
+	// (a version that once was signed off can be published again and again), or if the
+	// active version has a change window that is shut: the error names the side, or the
+	// day it opens. Publishing the active version changes nothing.
 	PublishStandardVersion(context.Context, *PublishStandardVersionRequest) (*StandardVersion, error)
 	// Stops a standard from deciding. Its versions, decisions and handoffs stay.
 	RetireStandard(context.Context, *RetireStandardRequest) (*Standard, error)
+	// Lists what happened to a standard, in order: versions created, signed off and
+	// published, the standard retired, feedback given.
+	ListStandardLog(context.Context, *ListStandardLogRequest) (*ListStandardLogResponse, error)
+	// Says what differs between a version and another one, or a standard that is not
+	// stored; in the words of the trade.
+	DiffStandardVersion(context.Context, *DiffStandardVersionRequest) (*StandardDiff, error)
+	// Says what a form should ask leads, for a version or for the active one of a
+	// standard. NOT_FOUND if there is none.
+	GetStandardForm(context.Context, *GetStandardFormRequest) (*StandardForm, error)
+	// Records feedback on a standard, for the day it is changed.
+	CreateStandardFeedback(context.Context, *CreateStandardFeedbackRequest) (*StandardFeedback, error)
+	// Lists the feedback on a standard, latest first.
+	ListStandardFeedback(context.Context, *ListStandardFeedbackRequest) (*ListStandardFeedbackResponse, error)
 	mustEmbedUnimplementedStandardServiceServer()
 }
 
@@ -177,11 +285,29 @@ func (UnimplementedStandardServiceServer) ListStandardVersions(context.Context, 
 func (UnimplementedStandardServiceServer) CreateStandardVersion(context.Context, *CreateStandardVersionRequest) (*StandardVersion, error) {
 	return nil, status.Error(codes.Unimplemented, "method CreateStandardVersion not implemented")
 }
+func (UnimplementedStandardServiceServer) SignOffStandardVersion(context.Context, *SignOffStandardVersionRequest) (*StandardVersion, error) {
+	return nil, status.Error(codes.Unimplemented, "method SignOffStandardVersion not implemented")
+}
 func (UnimplementedStandardServiceServer) PublishStandardVersion(context.Context, *PublishStandardVersionRequest) (*StandardVersion, error) {
 	return nil, status.Error(codes.Unimplemented, "method PublishStandardVersion not implemented")
 }
 func (UnimplementedStandardServiceServer) RetireStandard(context.Context, *RetireStandardRequest) (*Standard, error) {
 	return nil, status.Error(codes.Unimplemented, "method RetireStandard not implemented")
+}
+func (UnimplementedStandardServiceServer) ListStandardLog(context.Context, *ListStandardLogRequest) (*ListStandardLogResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListStandardLog not implemented")
+}
+func (UnimplementedStandardServiceServer) DiffStandardVersion(context.Context, *DiffStandardVersionRequest) (*StandardDiff, error) {
+	return nil, status.Error(codes.Unimplemented, "method DiffStandardVersion not implemented")
+}
+func (UnimplementedStandardServiceServer) GetStandardForm(context.Context, *GetStandardFormRequest) (*StandardForm, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetStandardForm not implemented")
+}
+func (UnimplementedStandardServiceServer) CreateStandardFeedback(context.Context, *CreateStandardFeedbackRequest) (*StandardFeedback, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateStandardFeedback not implemented")
+}
+func (UnimplementedStandardServiceServer) ListStandardFeedback(context.Context, *ListStandardFeedbackRequest) (*ListStandardFeedbackResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListStandardFeedback not implemented")
 }
 func (UnimplementedStandardServiceServer) mustEmbedUnimplementedStandardServiceServer() {}
 func (UnimplementedStandardServiceServer) testEmbeddedByValue()                         {}
@@ -294,6 +420,24 @@ func _StandardService_CreateStandardVersion_Handler(srv interface{}, ctx context
 	return interceptor(ctx, in, info, handler)
 }
 
+func _StandardService_SignOffStandardVersion_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SignOffStandardVersionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StandardServiceServer).SignOffStandardVersion(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StandardService_SignOffStandardVersion_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StandardServiceServer).SignOffStandardVersion(ctx, req.(*SignOffStandardVersionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _StandardService_PublishStandardVersion_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(PublishStandardVersionRequest)
 	if err := dec(in); err != nil {
@@ -330,6 +474,96 @@ func _StandardService_RetireStandard_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
+func _StandardService_ListStandardLog_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListStandardLogRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StandardServiceServer).ListStandardLog(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StandardService_ListStandardLog_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StandardServiceServer).ListStandardLog(ctx, req.(*ListStandardLogRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _StandardService_DiffStandardVersion_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DiffStandardVersionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StandardServiceServer).DiffStandardVersion(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StandardService_DiffStandardVersion_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StandardServiceServer).DiffStandardVersion(ctx, req.(*DiffStandardVersionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _StandardService_GetStandardForm_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetStandardFormRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StandardServiceServer).GetStandardForm(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StandardService_GetStandardForm_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StandardServiceServer).GetStandardForm(ctx, req.(*GetStandardFormRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _StandardService_CreateStandardFeedback_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateStandardFeedbackRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StandardServiceServer).CreateStandardFeedback(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StandardService_CreateStandardFeedback_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StandardServiceServer).CreateStandardFeedback(ctx, req.(*CreateStandardFeedbackRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _StandardService_ListStandardFeedback_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListStandardFeedbackRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StandardServiceServer).ListStandardFeedback(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StandardService_ListStandardFeedback_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StandardServiceServer).ListStandardFeedback(ctx, req.(*ListStandardFeedbackRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // StandardService_ServiceDesc is the grpc.ServiceDesc for StandardService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -358,12 +592,36 @@ var StandardService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _StandardService_CreateStandardVersion_Handler,
 		},
 		{
+			MethodName: "SignOffStandardVersion",
+			Handler:    _StandardService_SignOffStandardVersion_Handler,
+		},
+		{
 			MethodName: "PublishStandardVersion",
 			Handler:    _StandardService_PublishStandardVersion_Handler,
 		},
 		{
 			MethodName: "RetireStandard",
 			Handler:    _StandardService_RetireStandard_Handler,
+		},
+		{
+			MethodName: "ListStandardLog",
+			Handler:    _StandardService_ListStandardLog_Handler,
+		},
+		{
+			MethodName: "DiffStandardVersion",
+			Handler:    _StandardService_DiffStandardVersion_Handler,
+		},
+		{
+			MethodName: "GetStandardForm",
+			Handler:    _StandardService_GetStandardForm_Handler,
+		},
+		{
+			MethodName: "CreateStandardFeedback",
+			Handler:    _StandardService_CreateStandardFeedback_Handler,
+		},
+		{
+			MethodName: "ListStandardFeedback",
+			Handler:    _StandardService_ListStandardFeedback_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

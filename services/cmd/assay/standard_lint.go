@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	"github.com/assay-hq/assay/services/cmd/assay/internal/api"
+	"github.com/assay-hq/assay/services/handoff"
+)
+
+type standardLintCmd struct {
+	connection
+	File string `arg:"" help:"The standard as YAML."`
+}
+
+// finding is one thing that lint has to say about a file.
+type finding struct {
+	// Severity: `error` for what is refused.
+	Severity string `json:"severity"`
+	File     string `json:"file"`
+	Line     int    `json:"line"`
+	Path     string `json:"path"`
+	Message  string `json:"message"`
+}
+
+// Run checks a standard: here, for the lines of what cannot be read, and then by the
+// server that will decide by it.
+func (c *standardLintCmd) Run(ctx context.Context, t *terminal) error {
+	text, err := os.ReadFile(c.File)
+	if err != nil {
+		return usageError{err}
+	}
+	file, err := handoff.ReadStandard(c.File, text)
+	var problems handoff.StandardProblems
+	if errors.As(err, &problems) {
+		return c.report(t, findings(problems))
+	}
+	if err != nil {
+		return err
+	}
+	var v handoffv1.StandardVersion
+	line, err := c.store(ctx, t, file, "?validateOnly=true", &v)
+	var refused *api.Error
+	if errors.As(err, &refused) && len(refused.FieldViolations) > 0 {
+		return c.report(t, violations(c.File, file, refused))
+	}
+	if err != nil {
+		return err
+	}
+	return c.sentence(t, line, "%s is right: %s", c.File, version(v.GetName()))
+}
+
+// findings are the problems of a file that was not even sent.
+func findings(problems handoff.StandardProblems) []finding {
+	found := make([]finding, len(problems))
+	for i, p := range problems {
+		found[i] = finding{Severity: "error", File: p.File, Line: p.Line, Path: p.Path, Message: "expected " + p.Expected}
+	}
+	return found
+}
+
+// violations are the fields that the server refused, with their lines in the file.
+func violations(name string, file *handoff.StandardFile, refused *api.Error) []finding {
+	found := make([]finding, len(refused.FieldViolations))
+	for i, v := range refused.FieldViolations {
+		path := strings.TrimPrefix(strings.TrimPrefix(v.Field, "spec"), ".")
+		found[i] = finding{Severity: "error", File: name, Line: file.Line(path), Path: path, Message: v.Description}
+	}
+	return found
+}
+
+// report prints the findings, one a line, and fails if one of them is an error.
+func (c *standardLintCmd) report(t *terminal, found []finding) error {
+	wrong := 0
+	for _, f := range found {
+		if f.Severity == "error" {
+			wrong++
+		}
+		if c.json() {
+			line, err := json.Marshal(f)
+			if err != nil {
+				return err
+			}
+			if err := printLine(t.out, line); err != nil {
+				return err
+			}
+			continue
+		}
+		at := f.File
+		if f.Line > 0 {
+			at = fmt.Sprintf("%s:%d", f.File, f.Line)
+		}
+		if f.Path != "" {
+			f.Message = f.Path + ": " + f.Message
+		}
+		fmt.Fprintf(t.out, "%s: %s: %s\n", at, f.Severity, plain(f.Message))
+	}
+	if wrong > 0 {
+		return fmt.Errorf("%s: %d found", c.File, wrong)
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package standard
+
+import (
+	"cmp"
+	"errors"
+	"time"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	"github.com/assay-hq/assay/services/internal/sqldb"
+)
+
+// window is the part of each year in which a standard may be changed: from the one
+// day to the other, both included, in the standard's time zone. It may reach over the
+// new year.
+type window struct {
+	from, to monthDay
+	zone     *time.Location
+}
+
+// monthDay is a day of any year. 02-29 is the day before 03-01, in every year.
+type monthDay struct {
+	month time.Month
+	day   int
+}
+
+func (d monthDay) before(other monthDay) bool {
+	return d.month < other.month || d.month == other.month && d.day < other.day
+}
+
+// open tells whether the window is open at an instant.
+func (w *window) open(at time.Time) bool {
+	_, month, day := at.In(w.zone).Date()
+	today := monthDay{month, day}
+	afterFrom, beforeTo := !today.before(w.from), !w.to.before(today)
+	if w.to.before(w.from) {
+		return afterFrom || beforeTo
+	}
+	return afterFrom && beforeTo
+}
+
+// opens is the day on which the window opens next, `2027-01-15`.
+func (w *window) opens(at time.Time) string {
+	year, month, day := at.In(w.zone).Date()
+	if !(monthDay{month, day}).before(w.from) {
+		year++
+	}
+	return time.Date(year, w.from.month, w.from.day, 0, 0, 0, 0, w.zone).Format(time.DateOnly)
+}
+
+// windowShut is nil if the standard may be changed now. Otherwise it says when: the
+// active version has a change window, and it is shut.
+func (r *Registry) windowShut(tx *sqldb.Tx, id string, now time.Time) (*StateError, error) {
+	s, err := r.get(tx.Context(), tx, id)
+	if err != nil || s.ActiveVersion == "" {
+		return nil, err
+	}
+	active, err := r.version(tx.Context(), tx, id, s.ActiveVersion)
+	if err != nil {
+		return nil, err
+	}
+	w, err := changeWindow(active.Spec)
+	if err != nil || w == nil || w.open(now) {
+		return nil, err
+	}
+	return &StateError{
+		State: "outside of the change window of the version that decides",
+		Want:  "to wait until it opens on " + w.opens(now) + ", or to override it with a reason",
+	}, nil
+}
+
+// parseMonthDay reads `MM-DD`.
+func parseMonthDay(text string) (monthDay, error) {
+	// A leap year, so that 02-29 is a day.
+	t, err := time.Parse(time.DateOnly, "2000-"+text)
+	if err != nil || len(text) != 5 {
+		return monthDay{}, errors.New("a day as MM-DD, e.g. 01-15")
+	}
+	return monthDay{t.Month(), t.Day()}, nil
+}
+
+// changeWindow is the change window that a standard declares, or nil.
+func changeWindow(spec *handoffv1.StandardSpec) (*window, error) {
+	// By name: the language is extended elsewhere.
+	m := spec.ProtoReflect()
+	field := m.Descriptor().Fields().ByName("change_window")
+	if field == nil || !m.Has(field) {
+		return nil, nil
+	}
+	given := m.Get(field).Message()
+	day := func(name protoreflect.Name) (monthDay, error) {
+		return parseMonthDay(given.Get(given.Descriptor().Fields().ByName(name)).String())
+	}
+	zone, err := time.LoadLocation(cmp.Or(spec.GetTimeZone(), "UTC"))
+	if err != nil {
+		return nil, err
+	}
+	w := &window{zone: zone}
+	if w.from, err = day("from"); err != nil {
+		return nil, err
+	}
+	w.to, err = day("to")
+	return w, err
+}
