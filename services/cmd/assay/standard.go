@@ -2,11 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
 
+	"google.golang.org/protobuf/encoding/protojson"
 	"sigs.k8s.io/yaml"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
@@ -53,24 +53,23 @@ func (c *standardShowCmd) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	line, err := client.Get(ctx, "/v1/"+full, nil, nil)
+	var v handoffv1.StandardVersion
+	line, err := client.Get(ctx, "/v1/"+full, nil, &v)
 	if err != nil {
 		return err
 	}
 	if c.json() {
 		return printLine(t.out, line)
 	}
-	var v struct {
-		Spec json.RawMessage `json:"spec"`
-	}
-	if err := json.Unmarshal(line, &v); err != nil {
-		return err
-	}
-	text, err := yaml.JSONToYAML(v.Spec)
+	spec, err := protojson.Marshal(v.GetSpec()) // the API's JSON has the defaults, too
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(t.out, "# %s\n%s", full, text)
+	text, err := yaml.JSONToYAML(spec)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(t.out, "# %s, %s\n%s", full, plain(standing(&v)), text)
 	return err
 }
 

@@ -78,6 +78,7 @@ func Compile(spec *handoffv1.StandardSpec) (*Compiled, error) {
 	c.size(spec)
 
 	zone := c.zone("timeZone", spec.GetTimeZone(), "UTC")
+	c.changeWindow("changeWindow", spec.GetChangeWindow())
 	c.fit("fit", spec.GetFit())
 	c.engagement("engagement", spec.GetEngagement())
 	rules := c.qualification("qualification", spec)
@@ -149,6 +150,16 @@ func (c *compiler) visible(path string, m protoreflect.Message) {
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		at := join(path, f.JSONName())
 		switch {
+		case f.IsMap():
+			v.Map().Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
+				c.text(at, k.String())
+				if f.MapValue().Message() != nil {
+					c.visible(entry(at, k.String()), v.Message())
+				} else if f.MapValue().Kind() == protoreflect.StringKind {
+					c.text(entry(at, k.String()), v.String())
+				}
+				return true
+			})
 		case f.IsList():
 			for i := range v.List().Len() {
 				if f.Message() != nil {

@@ -177,3 +177,6 @@ func join(path, name string) string {
 }
 
 func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
+
+// entry is the path of an entry of a map.
+func entry(path, key string) string { return path + "[" + strconv.Quote(key) + "]" }

@@ -222,6 +222,8 @@ func (r *reader) message(n *yaml.Node, path string, m protoreflect.Message, dept
 
 func (r *reader) field(n *yaml.Node, path string, m protoreflect.Message, f protoreflect.FieldDescriptor, depth int) {
 	switch {
+	case f.IsMap():
+		r.entries(n, path, m.Mutable(f).Map(), f, depth+1)
 	case f.IsList():
 		r.list(n, path, m.Mutable(f).List(), f, depth+1)
 	case f.Message() != nil:
@@ -250,6 +252,43 @@ func (r *reader) list(n *yaml.Node, path string, l protoreflect.List, f protoref
 		} else if v, ok := r.scalar(item, at, f, depth+1); ok {
 			l.Append(v)
 		}
+	}
+}
+
+// entries reads a map, whose keys are the writer's own words.
+func (r *reader) entries(n *yaml.Node, path string, m protoreflect.Map, f protoreflect.FieldDescriptor, depth int) {
+	r.lines[path] = n.Line
+	if !r.plain(n, path, depth) {
+		return
+	}
+	if n.Kind != yaml.MappingNode {
+		r.addLine(n.Line, path, "names with values, not %s", seen(n))
+		return
+	}
+	given := map[string]int{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if !r.plain(key, path, depth) {
+			continue
+		}
+		at := entry(path, key.Value)
+		name, ok := r.scalar(key, at, f.MapKey(), depth+1)
+		if !ok {
+			continue
+		}
+		if first, repeated := given[key.Value]; repeated {
+			r.addLine(key.Line, at, "the name once, it stands in line %d already", first)
+			continue
+		}
+		given[key.Value] = key.Line
+		if f.MapValue().Message() != nil {
+			v := m.NewValue()
+			r.message(value, at, v.Message(), depth+1)
+			m.Set(name.MapKey(), v)
+		} else if v, ok := r.scalar(value, at, f.MapValue(), depth+1); ok {
+			m.Set(name.MapKey(), v)
+		}
+		r.lines[at] = key.Line
 	}
 }
 

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"time"
 
-	"google.golang.org/protobuf/reflect/protoreflect"
-
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
@@ -82,24 +80,30 @@ func parseMonthDay(text string) (monthDay, error) {
 
 // changeWindow is the change window that a standard declares, or nil.
 func changeWindow(spec *handoffv1.StandardSpec) (*window, error) {
-	// By name: the language is extended elsewhere.
-	m := spec.ProtoReflect()
-	field := m.Descriptor().Fields().ByName("change_window")
-	if field == nil || !m.Has(field) {
+	given := spec.GetChangeWindow()
+	if given == nil {
 		return nil, nil
-	}
-	given := m.Get(field).Message()
-	day := func(name protoreflect.Name) (monthDay, error) {
-		return parseMonthDay(given.Get(given.Descriptor().Fields().ByName(name)).String())
 	}
 	zone, err := time.LoadLocation(cmp.Or(spec.GetTimeZone(), "UTC"))
 	if err != nil {
 		return nil, err
 	}
 	w := &window{zone: zone}
-	if w.from, err = day("from"); err != nil {
+	if w.from, err = parseMonthDay(given.GetFrom()); err != nil {
 		return nil, err
 	}
-	w.to, err = day("to")
+	w.to, err = parseMonthDay(given.GetTo())
 	return w, err
+}
+
+// changeWindow checks the days of a change window.
+func (c *compiler) changeWindow(path string, given *handoffv1.ChangeWindow) {
+	if given == nil {
+		return
+	}
+	for _, day := range []struct{ name, text string }{{"from", given.GetFrom()}, {"to", given.GetTo()}} {
+		if _, err := parseMonthDay(day.text); err != nil {
+			c.add(join(path, day.name), "%v, not %q", err, day.text)
+		}
+	}
 }
