@@ -95,7 +95,7 @@ var (
 // Compile checks a model and makes it ready. The error is Problems and lists
 // everything that is wrong.
 func Compile(m Model) (*Compiled, error) {
-	b := &compiler{model: &m, ids: map[string]string{}, fades: map[Decay]fade{}, whens: map[string]*when{}}
+	b := &compiler{model: &m, ids: map[string]string{}, fades: map[string]fade{}, whens: map[string]*when{}}
 	b.compile()
 	if len(b.problems) > 0 {
 		return nil, b.problems
@@ -108,7 +108,7 @@ type compiler struct {
 	out      Compiled
 	problems Problems
 	ids      map[string]string // id → path of its first use
-	fades    map[Decay]fade
+	fades    map[string]fade   // by what the decay says
 	whens    map[string]*when
 	byRule   [][]string // activity types, in step with out.rules
 }
@@ -283,10 +283,11 @@ func (b *compiler) fade(d Decay) fade {
 	if d.HalfLife < 0 || d.HalfLife > maxDays*day || d.Window < 0 || d.Window > maxDays {
 		return fade{never: true}
 	}
-	f, known := b.fades[d]
+	said := fmt.Sprint(d)
+	f, known := b.fades[said]
 	if !known {
 		f = newFade(d)
-		b.fades[d] = f
+		b.fades[said] = f
 	}
 	return f
 }
