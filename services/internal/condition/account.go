@@ -23,5 +23,16 @@ func attributeKey(path string) (string, bool) {
 	if key, ok := strings.CutPrefix(path, leadName+"."); ok {
 		return key, true
 	}
+	if key, ok := strings.CutPrefix(path, beforeName+"."); ok {
+		return key, true
+	}
 	return path, strings.HasPrefix(path, accountName+".")
+}
+
+// pathOfAttribute returns the path that reads an attribute: the reverse.
+func pathOfAttribute(key string) string {
+	if strings.HasPrefix(key, accountName+".") {
+		return key
+	}
+	return leadName + "." + key
 }

@@ -1,41 +1,38 @@
 // Package condition is the one expression language of a standard: CEL, checked and
 // limited in cost when it is compiled and again when it runs.
 //
-// A condition asks a question about a lead, one of its activities, or its fit, and
+// A [Condition] asks a question about a lead, one of its activities, or its fit, and
 // has three answers. Missing is not low: whatever reads something that is not known
 // (an attribute without a value, a property the activity does not have, a fit
 // without a score) is [Unknown], unless the rest of the condition decides it alone:
 // `true || unknown` is true, `false && unknown` is false. Presence itself is always
-// known: `has(lead.job_title)` is true or false.
+// known: `has(lead.job_title)` is true or false. An [Expression] is the same language
+// with a number or a text for an answer, or none.
 //
-// What conditions may read, besides literals:
+// What both may read, besides literals:
 //
 //	lead.job_title                attribute `job_title`: string, number, bool, list
 //	account.industry              the same of the account that the lead belongs to
+//	before.job_title              the attribute just before the change in question
+//	ago(lead.spend, 30)           the attribute 30 times 24 hours before (see past.go)
 //	activity.type                 string; likewise activity.source, activity.campaign
 //	activity.properties.form      property `form` of the activity
 //	activity.properties["Page"]   the same for keys that are no identifiers
-//	fit.score, fit.class          the fit at that instant
+//	fit.score, fit.class          the fit at that instant; likewise fit.persona
+//	now                           the instant of the question, a timestamp
+//	daysSince(lead.trial_start)   whole days of the calendar until now (see time.go)
+//	lists.competitors             a list of texts handed in beside it (see lists.go)
 //
 // Numbers are one kind: 200, 200.0 and the JSON numbers 200 and 2e2 are equal, and
 // `lead.revenue / 3` divides without rounding. To the functions of standard CEL come
 // hasWord (see words.go) and lowerAscii; `matches` wants a literal pattern of at most
 // [MaxPattern] bytes.
 //
-// Conditions are compiled once, are immutable, and may be evaluated from many
-// goroutines; the [Facts] they read may not.
+// Both are compiled once, are immutable, and may be evaluated from many goroutines;
+// the [Facts] they read may not.
 package condition
 
-import (
-	"errors"
-	"fmt"
-	"slices"
-	"strings"
-
-	"cel.dev/cel-go/cel"
-	"cel.dev/cel-go/common/types"
-	"cel.dev/cel-go/interpreter"
-)
+import "cel.dev/cel-go/common/types"
 
 const (
 	// MaxLength is the most characters a condition may have.
@@ -53,8 +50,14 @@ const (
 	LeadVar Vars = 1 << iota
 	// ActivityVar offers `activity`: type, source, campaign, properties.
 	ActivityVar
-	// FitVar offers `fit`: score, class.
+	// FitVar offers `fit`: score, class, persona.
 	FitVar
+	// NowVar offers `now` and daysSince.
+	NowVar
+	// PastVar offers ago.
+	PastVar
+	// BeforeVar offers `before`: attributes by key, as they were before the change.
+	BeforeVar
 )
 
 // Truth is the answer of a condition.
@@ -110,107 +113,45 @@ func (f Fault) String() string {
 	}
 }
 
-// Condition is a compiled condition.
-type Condition struct {
-	text    string
-	program cel.Program
-	reads   []string
+// Options say what a condition or an expression may read.
+type Options struct {
+	// Vars are the variables.
+	Vars Vars
+	// Lists are the lists of texts by id, read as `lists.<id>`.
+	Lists map[string]*List
 }
+
+// Condition is a compiled condition.
+type Condition struct{ compiled }
 
 // Compile checks a condition that may read vars and plans it. The error is an *Error
 // that says where the condition is wrong.
 func Compile(text string, vars Vars) (*Condition, error) {
-	if n := len([]rune(text)); n > MaxLength {
-		return nil, invalid(1, 1, "is %d characters long, the most is %d", n, MaxLength)
-	}
-	if strings.TrimSpace(text) == "" {
-		return nil, invalid(1, 1, "is empty: a condition is expected, e.g. `lead.country == \"DE\"`")
-	}
-	env, err := environment(vars)
-	if err != nil {
-		return nil, fmt.Errorf("condition environment: %w", err)
-	}
-	parsed, issues := env.Parse(text)
-	if err := fromIssues(issues); err != nil {
-		return nil, err
-	}
-	widenLiterals(parsed.NativeRep().Expr())
-	checked, issues := env.Check(parsed)
-	if err := fromIssues(issues); err != nil {
-		return nil, err
-	}
-	if t := checked.OutputType(); t != cel.BoolType && t != cel.DynType {
-		return nil, invalid(1, 1, "answers with %s, not with true or false", cel.FormatCELType(t))
-	}
-	found, err := inspect(checked.NativeRep())
-	if err != nil {
-		return nil, err
-	}
-	estimate, err := env.EstimateCost(checked, sizes{})
-	if err != nil {
-		return nil, invalid(1, 1, "cannot be priced: %v", err)
-	}
-	if estimate.Max > maxEstimate {
-		return nil, invalid(1, 1, "could cost %d steps, the most is %d: look at fewer things inside of each other", estimate.Max, maxEstimate)
-	}
-	program, err := env.Program(checked, plan(found)...)
-	if err != nil {
-		return nil, invalid(1, 1, "%v", err)
-	}
-	return &Condition{text: text, program: program, reads: found.reads}, nil
+	return CompileWith(text, Options{Vars: vars})
 }
 
-// Text returns the condition as it was written.
-func (c *Condition) Text() string { return c.text }
-
-// Reads returns the paths the condition reads, sorted, e.g. `activity.properties.form`,
-// `fit.score`, `lead.country`. A path that is only tested with has() is among them:
-// the answer depends on it as well. The caller must not change the slice.
-func (c *Condition) Reads() []string { return c.reads }
-
-// Attributes returns the keys of the attributes the condition reads, sorted: those of
-// the lead as `country`, those of its account as `account.industry`.
-func (c *Condition) Attributes() []string {
-	var keys []string
-	for _, path := range c.reads {
-		if key, ok := attributeKey(path); ok {
-			keys = append(keys, key)
-		}
+// CompileWith is Compile for a condition that may read more than variables.
+func CompileWith(text string, options Options) (*Condition, error) {
+	made, err := compile(text, options, question)
+	if err != nil {
+		return nil, err
 	}
-	slices.Sort(keys)
-	return keys
-}
-
-// ReadsFit reports whether the condition reads the fit.
-func (c *Condition) ReadsFit() bool {
-	return slices.Contains(c.reads, "fit.score") || slices.Contains(c.reads, "fit.class")
+	return &Condition{made}, nil
 }
 
 // Eval answers the condition over the facts. It never fails: what cannot be answered
 // is Unknown, and the fault says why if it was not for something missing.
 func (c *Condition) Eval(facts *Facts) (Truth, Fault) {
-	s := scopes.Get().(*scope)
-	s.facts = facts
-	out, _, err := c.program.Eval(s)
-	fault := s.fault
-	s.facts, s.fault = nil, NoFault
-	scopes.Put(s)
-
-	if err == nil {
-		switch v := out.(type) {
-		case types.Bool:
-			if v {
-				return True, NoFault
-			}
-			return False, NoFault
-		case *types.Unknown:
-			return Unknown, fault
-		default:
-			return Unknown, TypeFault
+	out, fault := c.run(facts)
+	switch v := out.(type) {
+	case types.Bool:
+		if v {
+			return True, NoFault
 		}
+		return False, NoFault
+	case nil:
+		return Unknown, fault
+	default:
+		return Unknown, TypeFault
 	}
-	if cancelled, ok := errors.AsType[interpreter.EvalCancelledError](err); ok && cancelled.Cause == interpreter.CostLimitExceeded {
-		return Unknown, CostFault
-	}
-	return Unknown, TypeFault
 }

@@ -5,13 +5,14 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/assay-hq/assay/services/internal/condition"
 )
 
-const all = condition.LeadVar | condition.ActivityVar | condition.FitVar
+const all = condition.LeadVar | condition.ActivityVar | condition.FitVar | condition.NowVar | condition.PastVar | condition.BeforeVar
 
 // ada is the lead of these tests; `phone` and `budget` are attributes nobody knows.
 func ada() *condition.Facts {
@@ -24,18 +25,39 @@ func ada() *condition.Facts {
 			"customer":  condition.Bool(false),
 			"tags":      condition.Texts("saas", "Mid Market"),
 			"phone":     {},
+			"trial":     condition.Text("2026-03-01"),
+			"renewal":   condition.Text("2026-02-28T23:30:00Z"),
+			"domain":    condition.Text("rival.com"),
 		},
 		Activity: &condition.Activity{
 			Type: "form.submitted", Source: "web", Campaign: "spring",
 			Properties: []byte(`{"form":"demo","pages":7,"ratio":0.5,"vip":true,"none":null,"Page URL":"/pricing/","who":{"role":"cto"},"list":[1,2.5,"x"]}`),
 		},
-		Fit: &condition.Fit{Score: 62.5, Class: "B"},
+		Fit:    &condition.Fit{Score: 62.5, Class: "B", Persona: "buyer"},
+		Now:    time.Date(2026, 3, 10, 22, 45, 0, 0, time.UTC),
+		Zone:   berlin,
+		Before: condition.AttributeMap{"country": condition.Text("FR"), "employees": condition.Number(200), "account.tier": condition.Number(2)},
+		Past: func(days int) condition.Attributes {
+			if days > 90 {
+				return nil
+			}
+			return condition.AttributeMap{"employees": condition.Number(float64(300 - days)), "account.tier": condition.Number(3)}
+		},
 	}
+}
+
+// It is 23:45 of 10 March there.
+var berlin = time.FixedZone("Berlin", 60*60)
+
+var lists = map[string]*condition.List{
+	"rivals":  condition.NewList([]string{"rival.com", "foe.com"}),
+	"leaders": condition.NewList([]string{"vp", "Vice President", "chief of staff", "部長", "-"}),
+	"nobody":  condition.NewList(nil),
 }
 
 func ask(t *testing.T, text string, facts *condition.Facts) (condition.Truth, condition.Fault) {
 	t.Helper()
-	c, err := condition.Compile(text, all)
+	c, err := condition.CompileWith(text, condition.Options{Vars: all, Lists: lists})
 	if err != nil {
 		t.Fatalf("Compile(%q): %v", text, err)
 	}

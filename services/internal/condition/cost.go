@@ -2,6 +2,7 @@ package condition
 
 import (
 	"cel.dev/cel-go/common/cost"
+	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
@@ -69,6 +70,15 @@ type actualCost struct{}
 
 // CallCost implements cost.ActualCostEstimator.
 func (actualCost) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint64 {
+	if l, ok := listArgument(args); ok {
+		switch function {
+		case operators.In:
+			return &one
+		case "hasWord":
+			price := (size(args[0]) + 1) * uint64(len(l.lengths)+1)
+			return &price
+		}
+	}
 	switch function {
 	case "hasWord", "lowerAscii":
 		price := uint64(1)
@@ -79,6 +89,17 @@ func (actualCost) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint6
 	default:
 		return nil
 	}
+}
+
+var one = uint64(1)
+
+// listArgument returns the list that a function looks something up in.
+func listArgument(args []ref.Val) (*List, bool) {
+	if len(args) != 2 {
+		return nil, false
+	}
+	l, ok := args[1].(*List)
+	return l, ok
 }
 
 // size returns about a tenth of the characters of a text or of a list of texts.

@@ -46,10 +46,23 @@ func newEnvironment(vars Vars) (*cel.Env, error) {
 		is       Vars
 		name     string
 		typeName string
-	}{{LeadVar, leadName, leadType}, {LeadVar, accountName, accountType}, {ActivityVar, activityName, activityType}, {FitVar, fitName, fitType}} {
+	}{
+		{LeadVar, leadName, leadType},
+		{LeadVar, accountName, accountType},
+		{ActivityVar, activityName, activityType},
+		{FitVar, fitName, fitType},
+		{BeforeVar, beforeName, beforeType},
+	} {
 		if vars&v.is != 0 {
 			options = append(options, cel.Variable(v.name, cel.ObjectType(v.typeName)))
 		}
+	}
+	options = append(options, cel.Variable(listsName, cel.ObjectType(listsType)))
+	if vars&NowVar != 0 {
+		options = append(options, timeOptions()...)
+	}
+	if vars&PastVar != 0 {
+		options = append(options, pastOptions()...)
 	}
 	return cel.NewEnv(options...)
 }

@@ -2,6 +2,7 @@ package condition
 
 import (
 	"sync"
+	"time"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common/types"
@@ -18,6 +19,15 @@ type Facts struct {
 	Activity *Activity
 	// Fit is the fit at that instant.
 	Fit *Fit
+	// Now is the instant of the question. Zero: not known.
+	Now time.Time
+	// Zone is the calendar whose days daysSince counts. Nil: UTC.
+	Zone *time.Location
+	// Before holds the attributes as they were just before the change in question.
+	Before Attributes
+	// Past returns the attributes as they were so many days of 24 hours before Now; it
+	// is asked for what Condition.Past says. It may return nil.
+	Past func(days int) Attributes
 }
 
 // Attributes are the known attributes of a lead.
@@ -41,6 +51,8 @@ type Fit struct {
 	Score float64
 	// Class, e.g. `A`; empty if the score has none, which is known, too.
 	Class string
+	// Persona is its id; empty if there is none, which is known, too.
+	Persona string
 }
 
 // Activity is one activity. Its properties are decoded when a condition first reads
@@ -67,17 +79,32 @@ var unknown ref.Val = types.NewUnknown(0, nil)
 // scope gives CEL the variables of one evaluation.
 type scope struct {
 	facts *Facts
+	lists map[string]*List
 	fault Fault
 }
 
 var scopes = sync.Pool{New: func() any { return new(scope) }}
 
-// ResolveName implements cel.Activation. Each variable is the scope itself: the
-// fields of variables.go know what to take from it.
+// ResolveName implements cel.Activation. Each variable with fields is the scope itself:
+// the fields of variables.go know what to take from it.
 func (s *scope) ResolveName(name string) (any, bool) {
 	switch name {
-	case leadName, accountName, activityName, fitName:
+	case leadName, accountName, activityName, fitName, beforeName, pastName, listsName:
 		return s, true
+	case nowName:
+		if s.facts.Now.IsZero() {
+			return unknown, true
+		}
+		return types.Timestamp{Time: s.facts.Now.UTC()}, true
+	case clockName:
+		if s.facts.Now.IsZero() {
+			return unknown, true
+		}
+		zone := s.facts.Zone
+		if zone == nil {
+			zone = time.UTC
+		}
+		return clock{now: s.facts.Now, zone: zone}, true
 	default:
 		return nil, false
 	}
@@ -86,15 +113,7 @@ func (s *scope) ResolveName(name string) (any, bool) {
 // Parent implements cel.Activation.
 func (s *scope) Parent() cel.Activation { return nil }
 
-func (s *scope) attribute(key string) ref.Val {
-	if s.facts.Lead == nil {
-		return nil
-	}
-	if v, ok := s.facts.Lead.Attribute(key); ok && v.Known() {
-		return v.val
-	}
-	return nil
-}
+func (s *scope) attribute(key string) ref.Val { return attribute(s.facts.Lead, key) }
 
 // props returns the properties of the activity; nil if there is no activity.
 func (s *scope) props() *object {

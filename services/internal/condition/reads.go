@@ -1,6 +1,7 @@
 package condition
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -13,24 +14,28 @@ import (
 // findings are what a walk over a checked condition finds.
 type findings struct {
 	reads []string // sorted, each once
+	past  []Past   // sorted, each once
 	cheap bool     // no loop, no function that looks at texts of any length
 }
 
 // inspect walks a checked condition. It refuses what cannot be followed: a variable
-// used as a whole, a property with a computed name, a pattern that is no literal.
-func inspect(checked *ast.AST) (findings, error) {
-	in := inspector{info: checked.SourceInfo(), cheap: true}
+// used as a whole, a property with a computed name, a pattern that is no literal, a list
+// that there is not.
+func inspect(checked *ast.AST, lists map[string]*List) (findings, error) {
+	in := inspector{info: checked.SourceInfo(), lists: lists, cheap: true}
 	in.expr(checked.Expr())
 	if len(in.issues) > 0 {
 		return findings{}, &Error{Issues: in.issues}
 	}
 	slices.Sort(in.reads)
-	return findings{reads: slices.Compact(in.reads), cheap: in.cheap}, nil
+	return findings{reads: slices.Compact(in.reads), past: sortPast(in.past), cheap: in.cheap}, nil
 }
 
 type inspector struct {
 	info   *ast.SourceInfo
+	lists  map[string]*List
 	reads  []string
+	past   []Past
 	cheap  bool
 	issues []Issue
 }
@@ -46,6 +51,9 @@ func (in *inspector) issue(e ast.Expr, text string) {
 func (in *inspector) expr(e ast.Expr) {
 	if path, ok := pathOf(e); ok {
 		in.read(e, path)
+		if path[0] == listsName {
+			in.cheap = false // whatever is done with a whole list
+		}
 		return
 	}
 	switch e.Kind() {
@@ -89,6 +97,7 @@ var cheapFunctions = map[string]bool{
 	operators.Greater: true, operators.GreaterEquals: true, operators.In: true, operators.Negate: true,
 	operators.Add:      false, // texts grow by it
 	operators.Subtract: true, operators.Multiply: true, operators.Divide: true, operators.Modulo: true,
+	daysSinceName: true,
 }
 
 func (in *inspector) call(e ast.Expr) {
@@ -115,22 +124,29 @@ func (in *inspector) call(e ast.Expr) {
 // membership follows `x in y`: `"form" in activity.properties` is a presence test.
 func (in *inspector) membership(e, item, container ast.Expr) {
 	in.expr(item)
-	if path, ok := pathOf(container); ok && slices.Equal(path, []string{activityName, "properties"}) {
+	path, ok := pathOf(container)
+	switch {
+	case ok && slices.Equal(path, []string{activityName, "properties"}):
 		key, ok := literal(item)
 		if !ok {
 			in.issue(item, "the name of a property must be a literal text")
 			return
 		}
 		in.reads = append(in.reads, "activity.properties."+key)
-		return
+	case ok && path[0] == listsName:
+		in.read(container, path) // one step, however long the list is
+	default:
+		in.expr(container)
 	}
-	in.expr(container)
 }
 
 // read records a path that starts at a variable.
 func (in *inspector) read(e ast.Expr, path []string) {
 	keep := 2
 	switch {
+	case path[0] == nowName || path[0] == clockName:
+		in.reads = append(in.reads, nowName)
+		return
 	case len(path) == 1:
 		in.issue(e, "`"+path[0]+"` can only be read by field, e.g. `"+example[path[0]]+"`")
 		return
@@ -140,11 +156,29 @@ func (in *inspector) read(e ast.Expr, path []string) {
 			in.issue(e, "properties can only be read by name, e.g. `activity.properties.form`, and the name must be a literal text")
 			return
 		}
+	case path[0] == pastName:
+		past, _ := parsePast(path[1])
+		in.past = append(in.past, past)
+		in.reads = append(in.reads, pathOfAttribute(past.Attribute))
+		return
+	case path[0] == listsName && in.lists[path[1]] == nil:
+		in.issue(e, "there is no list `"+path[1]+"`: "+in.listsThereAre())
+		return
 	}
 	in.reads = append(in.reads, strings.Join(path[:keep], "."))
 }
 
-var example = map[string]string{leadName: "lead.job_title", activityName: "activity.type", fitName: "fit.score", accountName: "account.industry"}
+func (in *inspector) listsThereAre() string {
+	if len(in.lists) == 0 {
+		return "there are no lists"
+	}
+	return "there are " + strings.Join(slices.Sorted(maps.Keys(in.lists)), ", ")
+}
+
+var example = map[string]string{
+	leadName: "lead.job_title", activityName: "activity.type", fitName: "fit.score", accountName: "account.industry",
+	beforeName: "before.job_title", listsName: "lists.competitors",
+}
 
 func (in *inspector) pattern(e ast.Expr) {
 	pattern, ok := literal(e)
@@ -184,7 +218,12 @@ func pathOf(e ast.Expr) ([]string, bool) {
 }
 
 func isVariable(name string) bool {
-	return name == leadName || name == accountName || name == activityName || name == fitName
+	switch name {
+	case leadName, accountName, activityName, fitName, beforeName, listsName, nowName, pastName, clockName:
+		return true
+	default:
+		return false
+	}
 }
 
 func literal(e ast.Expr) (string, bool) {
@@ -233,7 +272,13 @@ func isNumberOfFacts(e ast.Expr) bool {
 	if path, ok := pathOf(e); ok {
 		return len(path) > 1
 	}
-	if e.Kind() != ast.CallKind || !arithmetic[e.AsCall().FunctionName()] {
+	if e.Kind() != ast.CallKind {
+		return false
+	}
+	if e.AsCall().FunctionName() == daysSinceName {
+		return true
+	}
+	if !arithmetic[e.AsCall().FunctionName()] {
 		return false
 	}
 	return slices.ContainsFunc(e.AsCall().Args(), isNumberOfFacts)

@@ -19,6 +19,18 @@ type Value struct{ val ref.Val }
 // Known reports whether there is a value.
 func (v Value) Known() bool { return v.val != nil }
 
+// AsNumber returns the number, and whether it is one.
+func (v Value) AsNumber() (float64, bool) {
+	f, ok := v.val.(types.Double)
+	return float64(f), ok
+}
+
+// AsText returns the text, and whether it is one.
+func (v Value) AsText() (string, bool) {
+	s, ok := v.val.(types.String)
+	return string(s), ok
+}
+
 var (
 	errNotJSON   = errors.New("must be JSON")
 	errNotScalar = errors.New("must be a JSON string, number, boolean or a list of these")

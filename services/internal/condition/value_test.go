@@ -100,11 +100,25 @@ func FuzzCompile(f *testing.F) {
 		`lead.country in ["DE"]`, `hasWord(lead.t, ["vp", "cto"])`, `activity.properties["a b"].c[0] > 3.5`, `fit.score / 2 >= -1`,
 		`lead.x.matches("a{1,9}")`, `has(lead.a) ? lead.b : !lead.c`, "lead.`a-b` == 1", `lead.a.map(x, x * 2).filter(y, y > 1).exists_one(z, z == 2)`,
 		`timestamp("2020-01-01T00:00:00Z") < timestamp(lead.t)`, `type(lead.a) == string`, `{"a": 1}[lead.k] == 1`, `dyn([1])[lead.i] == b"x"`,
+		`daysSince(lead.trial) > 3 && now > timestamp("2026-01-01T00:00:00Z")`, `ago(lead.employees, 30) < lead.employees`, `has(ago(account.tier, 1))`,
+		`before.country != lead.country`, `lead.domain in lists.rivals || hasWord(lead.job_title, lists.leaders)`, `lists.nobody == lists.rivals`,
+		`[1].map(x, daysSince(now) + x) == [1]`, `ago(ago(lead.a, 1), 2)`, `daysSince(daysSince(lead.a))`,
 	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		c, err := condition.Compile(text, all)
+		c, err := condition.CompileWith(text, condition.Options{Vars: all, Lists: lists})
+		e, expressionErr := condition.CompileValue(text, condition.Options{Vars: all, Lists: lists})
+		if expressionErr == nil {
+			first, fault := e.Eval(ada())
+			if again, faultAgain := e.Eval(ada()); again != first || faultAgain != fault {
+				t.Fatalf("%q is %v and %v", text, first, again)
+			}
+			_, isNumber := first.AsNumber()
+			if _, isText := first.AsText(); first.Known() != (isNumber || isText) || first.Known() && fault != condition.NoFault {
+				t.Fatalf("%q is %v, fault %v", text, first, fault)
+			}
+		}
 		if err != nil {
 			if err.Error() == "" {
 				t.Fatal("an error without words")

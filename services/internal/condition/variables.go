@@ -7,28 +7,38 @@ import (
 )
 
 // Names of the variables. The type of a variable has a name of its own that cannot
-// be written in a condition by accident.
+// be written in a condition by accident; neither can the names with an @.
 const (
 	leadName     = "lead"
 	accountName  = "account"
 	activityName = "activity"
 	fitName      = "fit"
+	beforeName   = "before"
+	listsName    = "lists"
+	nowName      = "now"
+	pastName     = "@past"
+	clockName    = "@clock"
+
+	daysSinceName = "@daysSince" // with the clock
 
 	leadType     = "assay.Lead"
 	accountType  = "assay.Account"
 	activityType = "assay.Activity"
 	fitType      = "assay.Fit"
+	beforeType   = "assay.Before"
+	listsType    = "assay.Lists"
+	pastType     = "assay.Past"
 )
 
-// variables is the type provider: it knows the fields of `lead`, `account`, `activity`
-// and `fit`, so that a misspelt `activity.tpye` is found when a condition is compiled.
+// variables is the type provider: it knows the fields of `lead`, `activity`, `fit` and
+// the others, so that a misspelt `activity.tpye` is found when a condition is compiled.
 // Any other type is CEL's own.
 type variables struct{ types.Provider }
 
 // FindStructType implements types.Provider.
 func (p variables) FindStructType(name string) (*cel.Type, bool) {
 	switch name {
-	case leadType, accountType, activityType, fitType:
+	case leadType, accountType, activityType, fitType, beforeType, listsType, pastType:
 		return types.NewTypeTypeWithParam(cel.ObjectType(name)), true
 	default:
 		return p.Provider.FindStructType(name)
@@ -38,12 +48,12 @@ func (p variables) FindStructType(name string) (*cel.Type, bool) {
 // FindStructFieldNames implements types.Provider.
 func (p variables) FindStructFieldNames(name string) ([]string, bool) {
 	switch name {
-	case leadType, accountType:
+	case leadType, accountType, beforeType, listsType, pastType:
 		return nil, true
 	case activityType:
 		return []string{"type", "source", "campaign", "properties"}, true
 	case fitType:
-		return []string{"score", "class"}, true
+		return []string{"score", "class", "persona"}, true
 	default:
 		return p.Provider.FindStructFieldNames(name)
 	}
@@ -60,6 +70,12 @@ func (p variables) FindStructFieldType(name, field string) (*types.FieldType, bo
 		return activityField(field)
 	case fitType:
 		return fitField(field)
+	case beforeType:
+		return beforeField(field), true
+	case listsType:
+		return listField(field), true
+	case pastType:
+		return pastField(field)
 	default:
 		return p.Provider.FindStructFieldType(name, field)
 	}
@@ -102,22 +118,22 @@ func activityField(field string) (*types.FieldType, bool) {
 }
 
 func fitField(field string) (*types.FieldType, bool) {
+	of := func(t *cel.Type, get func(*Fit) ref.Val) *types.FieldType {
+		return variable(t, func(s *scope) ref.Val {
+			if s.facts.Fit == nil {
+				return nil
+			}
+			return get(s.facts.Fit)
+		})
+	}
 	switch field {
 	case "score":
 		// Dynamic, so that it compares with 50 as with 50.0.
-		return variable(cel.DynType, func(s *scope) ref.Val {
-			if s.facts.Fit == nil {
-				return nil
-			}
-			return types.Double(s.facts.Fit.Score)
-		}), true
+		return of(cel.DynType, func(f *Fit) ref.Val { return types.Double(f.Score) }), true
 	case "class":
-		return variable(cel.StringType, func(s *scope) ref.Val {
-			if s.facts.Fit == nil {
-				return nil
-			}
-			return types.String(s.facts.Fit.Class)
-		}), true
+		return of(cel.StringType, func(f *Fit) ref.Val { return types.String(f.Class) }), true
+	case "persona":
+		return of(cel.StringType, func(f *Fit) ref.Val { return types.String(f.Persona) }), true
 	default:
 		return nil, false
 	}

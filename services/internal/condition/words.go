@@ -143,7 +143,7 @@ func wordsOf(v ref.Val) (words, bool) {
 }
 
 // match asks for words in a text or a list of texts.
-func (w words) match(text ref.Val) ref.Val {
+func match(w interface{ in(text string) bool }, text ref.Val) ref.Val {
 	switch text := text.(type) {
 	case types.String:
 		return types.Bool(w.in(string(text)))
@@ -161,11 +161,14 @@ func (w words) match(text ref.Val) ref.Val {
 }
 
 func hasWord(text, word ref.Val) ref.Val {
+	if l, ok := word.(*List); ok {
+		return match(l, text)
+	}
 	w, ok := wordsOf(word)
 	if !ok {
 		return types.MaybeNoSuchOverloadErr(word)
 	}
-	return w.match(text)
+	return match(w, text)
 }
 
 // prepareWords normalises words that are literals once, when a condition is planned.
@@ -186,6 +189,6 @@ func prepareWords(node interpreter.InterpretableV2) (interpreter.InterpretableV2
 		if len(args) != 2 {
 			return types.NoSuchOverloadErr()
 		}
-		return w.match(args[0])
+		return match(w, args[0])
 	}), nil
 }
