@@ -26,7 +26,16 @@
 // Numbers are one kind: 200, 200.0 and the JSON numbers 200 and 2e2 are equal, and
 // `lead.revenue / 3` divides without rounding. To the functions of standard CEL come
 // hasWord (see words.go) and lowerAscii; `matches` wants a literal pattern of at most
-// [MaxPattern] bytes.
+// [MaxPattern] bytes. These ask dictionaries, and are unknown where those know nothing
+// (see package traits for the words they answer with):
+//
+//	seniority(lead.job_title)       "vp"
+//	jobFunction(lead.job_title)     "marketing"
+//	emailKind(lead.email_domain)    "free", "disposable", "business" …
+//	registrableDomain(lead.website) "acme.co.uk": the company, unknown for free mail
+//	countryCode(lead.country)       "DE", also for "Germany" and "DEU"
+//	region(lead.country)            "europe"
+//	subregion(lead.country)         "western_europe"
 //
 // Both are compiled once, are immutable, and may be evaluated from many goroutines;
 // the [Facts] they read may not.

@@ -61,6 +61,9 @@ func (sizes) EstimateCallCost(function, _ string, target *cost.AstNode, args []c
 	case "hasWord", "lowerAscii":
 		return cost.NewCallEstimate(cost.FixedCostEstimate(textSize/10), &cost.SizeEstimate{Max: textSize})
 	default:
+		if _, ok := derived[function]; ok {
+			return cost.NewCallEstimate(cost.FixedCostEstimate(textSize/10), &cost.SizeEstimate{Max: itemSize})
+		}
 		return nil
 	}
 }
@@ -79,16 +82,14 @@ func (actualCost) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint6
 			return &price
 		}
 	}
-	switch function {
-	case "hasWord", "lowerAscii":
-		price := uint64(1)
-		for _, arg := range args {
-			price += size(arg)
-		}
-		return &price
-	default:
+	if _, ok := derived[function]; !ok && function != "hasWord" && function != "lowerAscii" {
 		return nil
 	}
+	price := uint64(1)
+	for _, arg := range args {
+		price += size(arg)
+	}
+	return &price
 }
 
 var one = uint64(1)

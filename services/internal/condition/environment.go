@@ -64,6 +64,7 @@ func newEnvironment(vars Vars) (*cel.Env, error) {
 	if vars&PastVar != 0 {
 		options = append(options, pastOptions()...)
 	}
+	options = append(options, traitFunctions()...)
 	return cel.NewEnv(options...)
 }
 

@@ -6,6 +6,8 @@ import (
 
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
+
+	"github.com/assay-hq/assay/services/internal/fold"
 )
 
 // A standard has lists of its own, of competitors, partners, titles, with up to many
@@ -29,7 +31,7 @@ func NewList(values []string) *List {
 	for i, value := range values {
 		items[i] = types.String(value)
 		l.members[value] = true
-		if spaced := normalise(value); spaced != "" {
+		if spaced := fold.Words(value); spaced != "" {
 			l.phrases[spaced] = true
 			if n := strings.Count(spaced, " ") - 1; !slices.Contains(l.lengths, n) {
 				l.lengths = append(l.lengths, n)
@@ -49,7 +51,7 @@ func (l *List) Contains(item ref.Val) ref.Val {
 
 // in reports whether one of the words or phrases is in the text.
 func (l *List) in(text string) bool {
-	spaced := normalise(text)
+	spaced := fold.Words(text)
 	var spaces []int // each word is between two of them
 	for i := range len(spaced) {
 		if spaced[i] == ' ' {

@@ -16,6 +16,8 @@ type findings struct {
 	reads []string // sorted, each once
 	past  []Past   // sorted, each once
 	cheap bool     // no loop, no function that looks at texts of any length
+
+	dictionaries []string // sorted, each once
 }
 
 // inspect walks a checked condition. It refuses what cannot be followed: a variable
@@ -28,7 +30,11 @@ func inspect(checked *ast.AST, lists map[string]*List) (findings, error) {
 		return findings{}, &Error{Issues: in.issues}
 	}
 	slices.Sort(in.reads)
-	return findings{reads: slices.Compact(in.reads), past: sortPast(in.past), cheap: in.cheap}, nil
+	slices.Sort(in.dictionaries)
+	return findings{
+		reads: slices.Compact(in.reads), past: sortPast(in.past), cheap: in.cheap,
+		dictionaries: slices.Compact(in.dictionaries),
+	}, nil
 }
 
 type inspector struct {
@@ -38,6 +44,8 @@ type inspector struct {
 	past   []Past
 	cheap  bool
 	issues []Issue
+
+	dictionaries []string
 }
 
 func (in *inspector) issue(e ast.Expr, text string) {
@@ -106,6 +114,7 @@ func (in *inspector) call(e ast.Expr) {
 	if !cheapFunctions[name] {
 		in.cheap = false
 	}
+	in.dictionaries = append(in.dictionaries, dictionaries(name)...)
 	if name == operators.In && len(args) == 2 {
 		in.membership(e, args[0], args[1])
 		return

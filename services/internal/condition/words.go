@@ -2,15 +2,13 @@ package condition
 
 import (
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
 	"cel.dev/cel-go/common/types/traits"
 	"cel.dev/cel-go/interpreter"
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
+
+	"github.com/assay-hq/assay/services/internal/fold"
 )
 
 // hasWord(text, word) asks whether a text contains a word or phrase as a whole,
@@ -27,7 +25,7 @@ type words []string
 
 // in reports whether one of the words is in the text.
 func (w words) in(text string) bool {
-	spaced := normalise(text)
+	spaced := fold.Words(text)
 	for _, word := range w {
 		if strings.Contains(spaced, word) {
 			return true
@@ -36,91 +34,12 @@ func (w words) in(text string) bool {
 	return false
 }
 
-// normalise returns the words of a text in their folded form, with one space before
-// each and one at the end; a text without words is empty.
-func normalise(text string) string {
-	if !isASCII(text) {
-		text = cases.Fold().String(norm.NFKD.String(text))
-	}
-	var b strings.Builder
-	b.Grow(len(text) + 2)
-	inside := false // a word
-	for _, r := range text {
-		switch {
-		case r >= 0x300 && r <= 0x36F: // the accents that NFKD took off
-		case standsAlone(r):
-			b.WriteByte(' ')
-			b.WriteRune(r)
-			inside = false
-		case isWordRune(r) || (inside && (r == '+' || r == '#')):
-			if !inside {
-				b.WriteByte(' ')
-			}
-			inside = true
-			writeFolded(&b, r)
-		case r == '\'' || r == '’': // "women's" is one word
-		default:
-			inside = false
-		}
-	}
-	if b.Len() == 0 {
-		return ""
-	}
-	b.WriteByte(' ')
-	return b.String()
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
-
-func isWordRune(r rune) bool {
-	if r < utf8.RuneSelf {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
-	}
-	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r)
-}
-
-func standsAlone(r rune) bool {
-	return r >= 0x2E80 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana)
-}
-
-// writeFolded writes a rune in its folded form, also letters that Unicode does not
-// take apart although readers do.
-func writeFolded(b *strings.Builder, r rune) {
-	switch {
-	case 'A' <= r && r <= 'Z':
-		b.WriteByte(byte(r) + 'a' - 'A')
-	case r < utf8.RuneSelf:
-		b.WriteByte(byte(r))
-	case r == 'ø':
-		b.WriteByte('o')
-	case r == 'ł':
-		b.WriteByte('l')
-	case r == 'đ':
-		b.WriteByte('d')
-	case r == 'ı':
-		b.WriteByte('i')
-	case r == 'æ':
-		b.WriteString("ae")
-	case r == 'œ':
-		b.WriteString("oe")
-	default:
-		b.WriteRune(r)
-	}
-}
-
 // wordsOf normalises what to look for: a text or a list of texts. A word without a
 // letter or digit is nowhere.
 func wordsOf(v ref.Val) (words, bool) {
 	switch v := v.(type) {
 	case types.String:
-		if spaced := normalise(string(v)); spaced != "" {
+		if spaced := fold.Words(string(v)); spaced != "" {
 			return words{spaced}, true
 		}
 		return nil, true
@@ -132,7 +51,7 @@ func wordsOf(v ref.Val) (words, bool) {
 			if !ok {
 				return nil, false
 			}
-			if spaced := normalise(string(item)); spaced != "" {
+			if spaced := fold.Words(string(item)); spaced != "" {
 				all = append(all, spaced)
 			}
 		}
