@@ -1,0 +1,236 @@
+package scenarios
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/internal/caller"
+)
+
+// Player plays scenarios through the services.
+type Player struct {
+	// Leads and Decisions are the services.
+	Leads     ingestv1.IngestServiceClient
+	Decisions handoffv1.HandoffServiceClient
+	// SetClock moves the clocks of all services.
+	SetClock func(time.Time)
+}
+
+// Answer is what the standard said at a step.
+type Answer struct {
+	Qualification *handoffv1.Qualification
+	Err           error
+
+	scenario, step int
+}
+
+// Play plays all scenarios of a file at once, in the order of time, so that the clocks
+// never go back. There is one answer for each step, by
+// scenario and step.
+func (p *Player) Play(ctx context.Context, file *File) ([]Answer, error) {
+	calendar, err := file.Calendar()
+	if err != nil {
+		return nil, err
+	}
+	var takes []take
+	for i := range file.Scenarios {
+		more, err := calendar.takes(i, &file.Scenarios[i])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", file.Scenarios[i].Name, err)
+		}
+		takes = append(takes, more...)
+	}
+	slices.SortStableFunc(takes, func(a, b take) int { return a.at.Compare(b.at) })
+	answers := make([]Answer, 0, len(takes))
+	for _, t := range takes {
+		p.SetClock(t.at)
+		answer := Answer{scenario: t.scenario, step: t.step}
+		answer.Qualification, answer.Err = p.play(ctx, t)
+		answers = append(answers, answer)
+	}
+	slices.SortStableFunc(answers, func(a, b Answer) int {
+		return cmp.Or(cmp.Compare(a.scenario, b.scenario), cmp.Compare(a.step, b.step))
+	})
+	return answers, nil
+}
+
+// take is a step of a scenario as it is played.
+type take struct {
+	scenario, step int
+	at             time.Time
+	capture        *ingestv1.CaptureLeadRequest
+	lifecycle      []*ingestv1.Activity
+}
+
+// play says what happens to the services and asks what they say then.
+func (p *Player) play(ctx context.Context, t take) (*handoffv1.Qualification, error) {
+	marketer := caller.With(ctx, caller.Caller{Actor: "marketer", Role: typev1.Role_ROLE_MARKETING})
+	if len(t.lifecycle) > 0 {
+		// The moves first need a lead, which the first step makes.
+		first := &ingestv1.CaptureLeadRequest{
+			Lead: &ingestv1.Lead{Identities: t.capture.GetLead().GetIdentities()}, DefaultTime: t.capture.GetDefaultTime(),
+		}
+		if t.step == 0 {
+			first.Lead.Attributes = t.capture.GetLead().GetAttributes()
+		}
+		lead, err := p.Leads.CaptureLead(marketer, first)
+		if err != nil {
+			return nil, err
+		}
+		if err := p.tell(ctx, lead.GetLead(), t.lifecycle); err != nil {
+			return nil, err
+		}
+	}
+	captured, err := p.Leads.CaptureLead(marketer, t.capture)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range captured.GetActivityResults() {
+		if r.GetState() != ingestv1.ActivityResult_STATE_STORED || r.GetTimeClamped() {
+			return nil, fmt.Errorf("activity %s: %s %s %s, clamped %v", r.GetId(), r.GetState(), r.GetErrorField(), r.GetErrorMessage(), r.GetTimeClamped())
+		}
+	}
+	if captured.GetDecisionPending() {
+		return nil, errors.New("no decision was made")
+	}
+	return p.Decisions.GetQualification(marketer, &handoffv1.GetQualificationRequest{Name: captured.GetLead() + "/qualification"})
+}
+
+// tell tells of stage moves as handoff does.
+func (p *Player) tell(ctx context.Context, lead string, moves []*ingestv1.Activity) error {
+	request := &ingestv1.BatchRecordActivitiesRequest{Historical: true}
+	for _, move := range moves {
+		request.Activities = append(request.Activities, &ingestv1.ActivityRecord{Lead: lead, Activity: move})
+	}
+	told, err := p.Leads.BatchRecordActivities(caller.With(ctx, caller.System("handoff")), request)
+	if err != nil {
+		return err
+	}
+	for _, r := range told.GetResults() {
+		if r.GetState() != ingestv1.ActivityResult_STATE_STORED {
+			return fmt.Errorf("%s: %s %s", r.GetId(), r.GetState(), r.GetErrorMessage())
+		}
+	}
+	return nil
+}
+
+// takes are the steps of a scenario, each as what is said to the services. The number
+// keeps leads apart who have the same address.
+func (c Calendar) takes(number int, s *Scenario) ([]take, error) {
+	email, _ := s.Lead["email"].(string)
+	name, domain, ok := strings.Cut(email, "@")
+	if !ok {
+		return nil, fmt.Errorf("lead.email: expected an address, not %q", email)
+	}
+	who := []*ingestv1.Identity{{Kind: ingestv1.Identity_KIND_EMAIL, Value: fmt.Sprintf("%s+%d@%s", name, number, domain)}}
+	var takes []take
+	for i := range s.Steps {
+		step := &s.Steps[i]
+		at, err := c.Instant(step.Moment)
+		if err != nil {
+			return nil, err
+		}
+		if i > 0 && !at.After(takes[i-1].at) {
+			return nil, fmt.Errorf("step %d: expected an instant after the step before", i)
+		}
+		known, attributes := at, step.Lead
+		if i == 0 {
+			known, attributes = at.AddDate(0, 0, -365), merged(s.Lead, step.Lead)
+			if s.Known != nil {
+				if known, err = c.Instant(*s.Known); err != nil {
+					return nil, err
+				}
+			}
+		}
+		t := take{scenario: number, step: i, at: at}
+		if t.capture, err = capture(who, attributes, known, i); err != nil {
+			return nil, err
+		}
+		activities, err := c.activities(fmt.Sprintf("%d-%d", number, i), step, at)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range activities {
+			if strings.HasPrefix(a.GetType(), "lifecycle.") {
+				a.Source = "assay:handoff"
+				t.lifecycle = append(t.lifecycle, a)
+			} else {
+				t.capture.Activities = append(t.capture.Activities, a)
+			}
+		}
+		takes = append(takes, t)
+	}
+	return takes, nil
+}
+
+func merged(a, b map[string]any) map[string]any {
+	all := map[string]any{}
+	for _, of := range []map[string]any{a, b} {
+		for key, value := range of {
+			if key != "email" {
+				all[key] = value
+			}
+		}
+	}
+	return all
+}
+
+// capture says what becomes known, and asks for a decision. A step in which nothing
+// becomes known is told by an attribute that no standard reads: it makes the lead due.
+func capture(who []*ingestv1.Identity, attributes map[string]any, known time.Time, step int) (*ingestv1.CaptureLeadRequest, error) {
+	attributes = merged(attributes, map[string]any{"scenario_step": step})
+	values, err := structpb.NewStruct(attributes)
+	if err != nil {
+		return nil, err
+	}
+	return &ingestv1.CaptureLeadRequest{
+		Lead:            &ingestv1.Lead{Identities: who, Attributes: values},
+		DefaultTime:     timestamppb.New(known),
+		WaitForDecision: true,
+		WaitTimeout:     durationpb.New(30 * time.Second),
+	}, nil
+}
+
+// activities are those of a step, with ids that begin with the prefix.
+func (c Calendar) activities(prefix string, step *Step, at time.Time) ([]*ingestv1.Activity, error) {
+	total := 0
+	for _, a := range step.Activities {
+		total += max(a.Times, 1)
+	}
+	var all []*ingestv1.Activity
+	for _, a := range step.Activities {
+		properties, err := structpb.NewStruct(a.Properties)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", a.Type, err)
+		}
+		begin := at
+		if a.exact() || a.Day != 0 || (step.Moment == Moment{}) {
+			if begin, err = c.Instant(a.Moment); err != nil {
+				return nil, fmt.Errorf("%s: %w", a.Type, err)
+			}
+		}
+		for n := range max(a.Times, 1) {
+			occurred := begin.Add(time.Duration(n) * a.Every)
+			if !a.exact() {
+				occurred = occurred.Add(-time.Duration(total-len(all)) * time.Second)
+			}
+			all = append(all, &ingestv1.Activity{
+				Id: fmt.Sprintf("%s-%d", prefix, len(all)), Type: a.Type,
+				OccurredTime: timestamppb.New(occurred), Properties: properties,
+			})
+		}
+	}
+	return all, nil
+}
