@@ -48,10 +48,20 @@ type Decision struct {
 	Reasons []Reason
 	// Missing are the attributes to ask for, with NeedsAnswers.
 	Missing []string
+	// SalesReady: qualified, and ready to buy by the standard's second threshold.
+	SalesReady bool
 }
 
 // Decide says what the rules make of the evidence.
 func Decide(rules *Rules, evidence *Evidence) Decision {
+	e := evidence.in(rules)
+	d := rules.verdict(e)
+	d.SalesReady = d.Verdict == Qualified && rules.SalesReady != nil && rules.SalesReady.answer(e) == True
+	return d
+}
+
+// verdict is the answer of the first tier that has one.
+func (rules *Rules) verdict(evidence *Evidence) Decision {
 	if reasons := holding(rules.Exclude, "", evidence); len(reasons) > 0 {
 		return Decision{Verdict: Disqualified, Reasons: reasons}
 	}
@@ -78,7 +88,7 @@ func Decide(rules *Rules, evidence *Evidence) Decision {
 		}}}
 	default:
 		return Decision{Verdict: Nurture, Reasons: []Reason{{
-			Code: "gates", Description: "not yet: " + lacking(rules.Gates, evidence),
+			Code: "gates", Description: "not yet: " + open(rules.Gates, evidence),
 		}}}
 	}
 }
@@ -141,9 +151,9 @@ func phrases(gates []Gate, e *Evidence) string {
 	return strings.Join(parts, " and ")
 }
 
-// lacking is what keeps the gates from holding: of a conjunction the parts that
-// do not hold.
-func lacking(g Gate, e *Evidence) string {
+// open is what keeps the gates from holding: of a conjunction the parts that do not
+// hold.
+func open(g Gate, e *Evidence) string {
 	conjunction, ok := g.(all)
 	if !ok {
 		return g.words()

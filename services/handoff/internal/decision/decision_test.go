@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/assay-hq/assay/services/handoff/internal/decision"
@@ -21,11 +22,15 @@ var answers = map[decision.Truth]decision.Gate{
 }
 
 func when(text string) decision.Gate {
+	return decision.When(conditionOf(text))
+}
+
+func conditionOf(text string) *condition.Condition {
 	c, err := condition.Compile(text, condition.LeadVar)
 	if err != nil {
 		panic(err)
 	}
-	return decision.When(c)
+	return c
 }
 
 var (
@@ -84,14 +89,23 @@ func TestPrecedence(t *testing.T) {
 }
 
 func TestGates(t *testing.T) {
-	at := func(p points.Points) *points.Points { return &p }
+	at := func(n float64) *float64 { return &n }
+	from := func(n float64) decision.Range { return decision.Range{AtLeast: &n} }
+	score := func(p points.Points, label string) decision.Score {
+		return decision.Score{Scored: true, Points: p, Label: label}
+	}
 	evidence := &decision.Evidence{
-		Lead: condition.AttributeMap{"country": condition.Text("DE")},
-		Fit:  decision.Fit{Scored: true, Score: 7500, Class: "A"},
-		Engagement: decision.Engagement{
-			Scored: true, Score: 6000, Band: "2", Windows: []int{7, 30},
-			Counts: []decision.Count{{Rule: "pricing_page", Ever: 5, Within: []int{1, 3}}},
+		Lead:  condition.AttributeMap{"country": condition.Text("DE")},
+		Stage: "NURTURE",
+		Fit: decision.Fit{
+			Score: score(7500, "A"), Assessed: true, Persona: "buyer", ICP: decision.True, Flags: []string{"vip"},
 		},
+		Engagement: decision.Engagement{Score: score(6000, "2"), Watched: []float64{5, 3, 1, 0}},
+		Combined:   score(13500, "hot"),
+	}
+	evidence.Lines = map[string]points.Points{"web": 1250}
+	pricing := func(place int, r decision.Range) decision.Gate {
+		return decision.Activity(decision.Measured{Place: place, Rule: "pricing page"}, r)
 	}
 	nothing := &decision.Evidence{}
 	for _, c := range []struct {
@@ -100,18 +114,35 @@ func TestGates(t *testing.T) {
 		want     decision.Truth
 		nothings decision.Truth
 	}{
-		{"at least, inclusive", decision.FitScore(decision.Range{AtLeast: at(7500)}), decision.True, decision.Unknown},
-		{"below, exclusive", decision.FitScore(decision.Range{Below: at(7500)}), decision.False, decision.Unknown},
-		{"both limits", decision.EngagementScore(decision.Range{AtLeast: at(5000), Below: at(6001)}), decision.True, decision.Unknown},
+		{"at least, inclusive", decision.FitScore(from(75)), decision.True, decision.Unknown},
+		{"below, exclusive", decision.FitScore(decision.Range{Below: at(75)}), decision.False, decision.Unknown},
+		{"over, exclusive", decision.FitScore(decision.Range{Over: at(75)}), decision.False, decision.Unknown},
+		{"at most, inclusive", decision.FitScore(decision.Range{AtMost: at(75)}), decision.True, decision.Unknown},
+		{"both limits", decision.EngagementScore(decision.Range{AtLeast: at(50), Below: at(60.01)}), decision.True, decision.Unknown},
+		{"combined", decision.CombinedScore(from(135)), decision.True, decision.Unknown},
 		{"class", decision.FitClass("A", "B"), decision.True, decision.Unknown},
 		{"another class", decision.FitClass("C"), decision.False, decision.Unknown},
 		{"band", decision.EngagementBand("1", "2"), decision.True, decision.Unknown},
-		{"activity, once by default", decision.Activity("pricing_page", 0, 0), decision.True, decision.Unknown},
-		{"activity, often", decision.Activity("pricing_page", 6, 0), decision.False, decision.Unknown},
-		{"activity in a window", decision.Activity("pricing_page", 3, 30), decision.True, decision.Unknown},
-		{"activity in a shorter window", decision.Activity("pricing_page", 3, 7), decision.False, decision.Unknown},
-		{"activity in a window nobody counts", decision.Activity("pricing_page", 1, 14), decision.Unknown, decision.Unknown},
-		{"an activity that never was", decision.Activity("trial", 1, 0), decision.False, decision.Unknown},
+		{"combined band", decision.CombinedBand("hot"), decision.True, decision.Unknown},
+		{"a field of the matrix", decision.Matrix("A1", "A2"), decision.True, decision.Unknown},
+		{"another field", decision.Matrix("A1", "B2"), decision.False, decision.Unknown},
+		{"an activity", pricing(0, from(1)), decision.True, decision.Unknown},
+		{"an activity, often", pricing(0, from(6)), decision.False, decision.Unknown},
+		{"exactly so often", pricing(1, decision.Range{AtLeast: at(3), AtMost: at(3)}), decision.True, decision.Unknown},
+		{"an activity that never was", pricing(3, from(1)), decision.False, decision.Unknown},
+		{"an activity that nobody watches", pricing(9, from(1)), decision.Unknown, decision.Unknown},
+		{"points of a group", decision.PointsOf("web", "Web", from(12.5)), decision.True, decision.Unknown},
+		{"points of what gave none", decision.PointsOf("mail", "Mail", from(1)), decision.False, decision.Unknown},
+		{"known", decision.Known(1, "country", "employees"), decision.True, decision.False},
+		{"not enough known", decision.Known(2, "country", "employees"), decision.False, decision.False},
+		{"persona", decision.Persona("user", "buyer"), decision.True, decision.Unknown},
+		{"ideal customer", decision.ICP(true), decision.True, decision.Unknown},
+		{"no ideal customer", decision.ICP(false), decision.False, decision.Unknown},
+		{"flag", decision.Flagged("vip", "Very important"), decision.True, decision.Unknown},
+		{"another flag", decision.Flagged("spam", "Spam"), decision.False, decision.Unknown},
+		{"stage", decision.Stage("NURTURE", "RECYCLED"), decision.True, decision.False},
+		{"status", decision.FitStatus("SCORED"), decision.True, decision.Unknown},
+		{"another status", decision.FitStatus("INSUFFICIENT_DATA"), decision.False, decision.Unknown},
 		{"a condition", when(`lead.country in ["DE", "AT"]`), decision.True, decision.Unknown},
 		{"not", decision.Not(decision.FitClass("A")), decision.False, decision.Unknown},
 		{"not unknown is unknown", decision.Not(unknown), decision.Unknown, decision.Unknown},
@@ -132,14 +163,83 @@ func TestGates(t *testing.T) {
 	}
 }
 
+// A segment has thresholds of its own; of several the first that holds is the lead's.
+func TestThresholdsBySegment(t *testing.T) {
+	sixty, forty := 60.0, 40.0
+	rules := decision.Rules{
+		Gates: decision.EngagementScore(decision.Range{
+			AtLeast: &sixty, BySegment: map[string]decision.Range{"small": {AtLeast: &forty}},
+		}),
+		Segments: []decision.Segment{
+			{ID: "large", When: conditionOf(`lead.employees >= 1000`)},
+			{ID: "small", When: conditionOf(`lead.employees < 5000`)},
+		},
+	}
+	for employees, want := range map[float64]decision.Verdict{10: decision.Qualified, 2000: decision.Nurture, 9000: decision.Nurture} {
+		got := decision.Decide(&rules, &decision.Evidence{
+			Lead:       condition.AttributeMap{"employees": condition.Number(employees)},
+			Engagement: decision.Engagement{Score: decision.Score{Scored: true, Points: 5000}},
+		})
+		if got.Verdict != want {
+			t.Errorf("%v employees: %s, want %s", employees, got.Verdict, want)
+		}
+	}
+}
+
+func TestSalesReadyIsSaidOfTheQualifiedOnly(t *testing.T) {
+	for _, c := range []struct {
+		gates, ready decision.Gate
+		want         bool
+	}{{yes, yes, true}, {yes, no, false}, {yes, unknown, false}, {no, yes, false}, {yes, nil, false}} {
+		got := decision.Decide(&decision.Rules{Gates: c.gates, SalesReady: c.ready}, &decision.Evidence{})
+		if got.SalesReady != c.want {
+			t.Errorf("gates %v, ready %v: %v", c.gates, c.ready, got.SalesReady)
+		}
+	}
+}
+
+func TestWhatWouldMakeItQualify(t *testing.T) {
+	fifty, two := 50.0, 2.0
+	pricing := decision.Activity(decision.Measured{Place: 0, Rule: "pricing page", WithinDays: 30}, decision.Range{AtLeast: &two})
+	rules := decision.Rules{
+		FastTrack: rule("demo_request", decision.All(no, no, no)),
+		NeedsData: decision.NeedsData{Attributes: []string{"country"}},
+		Gates: decision.All(
+			decision.EngagementScore(decision.Range{AtLeast: &fifty}),
+			decision.Any(decision.All(no, no), pricing),
+		),
+	}
+	got := decision.Nearest(&rules, &decision.Evidence{
+		Engagement: decision.Engagement{Score: decision.Score{Scored: true, Points: 4200}, Watched: []float64{1}},
+	})
+	number := func(n float64) *float64 { return &n }
+	want := []decision.Lack{
+		{Words: "engagement score at least 50", Have: number(42), Need: number(8)},
+		{Words: "pricing page at least 2 times within 30 days", Have: number(1), Need: number(1)},
+		{Words: "country known", Missing: []string{"country"}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	qualified := decision.Nearest(&decision.Rules{Gates: yes}, &decision.Evidence{})
+	if len(qualified) != 0 {
+		t.Errorf("a lead that qualifies lacks %v", qualified)
+	}
+}
+
 func TestNurtureSaysWhatIsLacking(t *testing.T) {
-	sixty := points.Points(6000)
+	sixty, two, once := 60.0, 2.0, 1.0
 	rules := decision.Rules{Gates: decision.All(
 		decision.FitClass("A", "B"),
 		decision.EngagementScore(decision.Range{AtLeast: &sixty}),
-		decision.Any(decision.Activity("pricing_page", 2, 30), decision.Activity("trial", 1, 0)),
+		decision.Any(
+			decision.Activity(decision.Measured{Rule: "pricing page", WithinDays: 30}, decision.Range{AtLeast: &two}),
+			decision.Activity(decision.Measured{Place: 1, Rule: "trial"}, decision.Range{AtLeast: &once}),
+		),
 	)}
-	got := decision.Decide(&rules, &decision.Evidence{Fit: decision.Fit{Scored: true, Class: "A"}})
+	got := decision.Decide(&rules, &decision.Evidence{
+		Fit: decision.Fit{Assessed: true, Score: decision.Score{Scored: true, Label: "A"}},
+	})
 	const want = "not yet: engagement score at least 60 and (pricing page at least 2 times within 30 days or trial)"
 	if got.Reasons[0].Description != want {
 		t.Errorf("reason is %q, want %q", got.Reasons[0].Description, want)
@@ -288,7 +388,7 @@ func buildGate(t *rapid.T, n int) func([]decision.Truth) decision.Gate {
 
 // A reason names the alternatives that hold, and no other.
 func TestReasonsNameWhatHolds(t *testing.T) {
-	sixty := points.Points(60_00)
+	sixty := 60.0
 	rules := &decision.Rules{Gates: decision.Any(
 		decision.All(decision.FitClass("A"), decision.EngagementScore(decision.Range{AtLeast: &sixty})),
 		decision.AtLeast(2, decision.FitClass("B"), decision.FitClass("C"), decision.EngagementBand("1", "2")),
@@ -298,8 +398,8 @@ func TestReasonsNameWhatHolds(t *testing.T) {
 		"B": "fit class B and engagement band 1 or 2",
 	} {
 		evidence := &decision.Evidence{
-			Fit:        decision.Fit{Scored: true, Class: class},
-			Engagement: decision.Engagement{Scored: true, Score: 70_00, Band: "2"},
+			Fit:        decision.Fit{Assessed: true, Score: decision.Score{Scored: true, Label: class}},
+			Engagement: decision.Engagement{Score: decision.Score{Scored: true, Points: 70_00, Label: "2"}},
 		}
 		got := decision.Decide(rules, evidence)
 		if got.Verdict != decision.Qualified || got.Reasons[0].Description != want {

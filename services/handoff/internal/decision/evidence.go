@@ -1,85 +1,91 @@
 package decision
 
 import (
+	"slices"
+	"time"
+
 	"github.com/assay-hq/assay/services/internal/condition"
 	"github.com/assay-hq/assay/services/internal/points"
 )
 
 // Evidence is what the rules may read about a lead, at one instant.
 type Evidence struct {
+	// AsOf is the instant.
+	AsOf time.Time
 	// Lead is the lead's attributes; nil: nothing is known.
 	Lead condition.Attributes
+	// Stage is the lifecycle stage, e.g. `NURTURE`, as the lead's facts tell it; empty
+	// if they do not.
+	Stage string
 	// Fit is who the lead is.
 	Fit Fit
 	// Engagement is what the lead does.
 	Engagement Engagement
+	// Combined is both together.
+	Combined Score
+	// Lines are the points of each criterion, rule and group, by its id: the sum of its
+	// lines. One that is absent gives nothing.
+	Lines map[string]points.Points
+
+	// segment is the id of the lead's segment; empty if it has none.
+	segment string
+}
+
+// in is the evidence with the segment that the rules put the lead in.
+func (e *Evidence) in(rules *Rules) *Evidence {
+	placed := *e
+	placed.segment = rules.segment(e)
+	return &placed
+}
+
+// Score is a score with its label.
+type Score struct {
+	// Scored says whether there is a score. Without one, score and label are unknown.
+	Scored bool
+	// Points is the score in hundredths of a point.
+	Points points.Points
+	// Label is its class or band; empty if the model gives it none.
+	Label string
 }
 
 // Fit is the fit of a lead under the standard's model.
 type Fit struct {
-	// Scored says whether there is a score. Without one, score and class are unknown.
-	Scored bool
-	// Score in hundredths of a point.
-	Score points.Points
-	// Class of the score; empty if the model gives it none.
-	Class string
+	Score
+	// Assessed says whether the fit was assessed at all: then it has a status, also
+	// without a score.
+	Assessed bool
+	// Persona is the id of the lead's persona; empty if it has none.
+	Persona string
+	// ICP says whether the account matches the ideal customer profile.
+	ICP Truth
+	// Flags are the ids of those that are raised.
+	Flags []string
 }
 
-// Engagement is the engagement of a lead under the standard's model.
+// Engagement is the engagement of a lead under the standard's model. Without a score
+// everything here is unknown.
 type Engagement struct {
-	// Scored says whether there is a score. Without one, everything here is unknown.
-	Scored bool
-	// Score in hundredths of a point.
-	Score points.Points
-	// Band of the score; empty if the model gives it none.
-	Band string
-	// Counts has the rules and signals that matched; one that is absent matched never.
-	Counts []Count
-	// Windows are the days back that Count.Within counts, in its order.
-	Windows []int
+	Score
+	// Flags are the ids of those that are raised.
+	Flags []string
+	// Watched has what the activity gates of the rules ask, each by its place.
+	Watched []float64
 }
 
-// Count is how often a rule or signal of the engagement model matched.
-type Count struct {
-	// Rule is the id of the rule or signal.
-	Rule string
-	// Ever is the number of matches in the whole history.
-	Ever int
-	// Within has the number of matches in each of Engagement.Windows.
-	Within []int
-}
-
-// matches is how often a rule matched within the last so many days (0: ever);
-// false if nobody counted that window.
-func (e *Engagement) matches(rule string, days int) (int, bool) {
-	if !e.Scored {
+// watched is what the activity gate at a place asks; false if it is not known.
+func (e *Engagement) watched(place int) (float64, bool) {
+	if !e.Scored || place >= len(e.Watched) {
 		return 0, false
 	}
-	window := -1
-	if days > 0 {
-		for i, d := range e.Windows {
-			if d == days {
-				window = i
-			}
-		}
-		if window < 0 {
-			return 0, false
-		}
+	return e.Watched[place], true
+}
+
+// flagged says whether a flag is raised; without any assessment nobody knows.
+func (e *Evidence) flagged(id string) Truth {
+	if !e.Fit.Assessed && !e.Engagement.Scored {
+		return Unknown
 	}
-	for i := range e.Counts {
-		c := &e.Counts[i]
-		switch {
-		case c.Rule != rule:
-			continue
-		case window < 0:
-			return c.Ever, true
-		case window < len(c.Within):
-			return c.Within[window], true
-		default:
-			return 0, false
-		}
-	}
-	return 0, true
+	return truth(slices.Contains(e.Fit.Flags, id) || slices.Contains(e.Engagement.Flags, id))
 }
 
 // known says whether an attribute has a value.
@@ -89,4 +95,13 @@ func (e *Evidence) known(attribute string) bool {
 	}
 	_, known := e.Lead.Attribute(attribute)
 	return known
+}
+
+// facts are the evidence as conditions read it.
+func (e *Evidence) facts() *condition.Facts {
+	facts := &condition.Facts{Lead: e.Lead}
+	if e.Fit.Scored {
+		facts.Fit = &condition.Fit{Score: e.Fit.Points.Float(), Class: e.Fit.Label}
+	}
+	return facts
 }

@@ -1,6 +1,10 @@
 package decision
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/assay-hq/assay/services/internal/condition"
+)
 
 // Rules are what makes a qualified lead, compiled.
 type Rules struct {
@@ -14,6 +18,35 @@ type Rules struct {
 	NeedsData NeedsData
 	// Gates must hold for QUALIFIED; nil: nobody qualifies here.
 	Gates Gate
+	// SalesReady says who of the qualified is ready to buy; nil: nobody.
+	SalesReady Gate
+	// While says while what the standard applies to a lead; nil: always.
+	While Gate
+	// Segments in their order; of those that hold the first is the lead's.
+	Segments []Segment
+}
+
+// Segment is leads with ranges of their own.
+type Segment struct {
+	// ID is unique in the standard.
+	ID string
+	// When says who belongs to it.
+	When *condition.Condition
+}
+
+// segment is the id of the lead's segment; empty if it has none.
+func (r *Rules) segment(e *Evidence) string {
+	for _, s := range r.Segments {
+		if answer, _ := s.When.Eval(e.facts()); answer == condition.True {
+			return s.ID
+		}
+	}
+	return ""
+}
+
+// Apply says whether the rules apply to a lead by its own history. Unknown counts as no.
+func (r *Rules) Apply(e *Evidence) bool {
+	return r.While == nil || r.While.answer(e.in(r)) == True
 }
 
 // Rule is a gate with an id and words, so that it can be a reason.
@@ -38,32 +71,30 @@ type NeedsData struct {
 // decision freezes about the person.
 func (r *Rules) Attributes() []string {
 	names := slices.Clone(r.NeedsData.Attributes)
-	visit := func(g Gate) { names = attributes(g, names) }
 	for _, tier := range [][]Rule{r.Exclude, r.Disqualify, r.FastTrack} {
 		for _, rule := range tier {
-			visit(rule.When)
+			names = attributes(rule.When, names)
 		}
 	}
-	visit(r.NeedsData.When)
-	visit(r.Gates)
+	for _, gate := range []Gate{r.NeedsData.When, r.Gates, r.SalesReady, r.While} {
+		names = attributes(gate, names)
+	}
+	for _, s := range r.Segments {
+		names = append(names, s.When.Attributes()...)
+	}
 	slices.Sort(names)
 	return slices.Compact(names)
 }
 
 func attributes(g Gate, names []string) []string {
+	for _, part := range parts(g) {
+		names = attributes(part, names)
+	}
 	switch g := g.(type) {
-	case all:
-		for _, sub := range g.of {
-			names = attributes(sub, names)
-		}
-	case atLeastOf:
-		for _, sub := range g.of {
-			names = attributes(sub, names)
-		}
-	case not:
-		names = attributes(g.gate, names)
 	case when:
 		names = append(names, g.Attributes()...)
+	case known:
+		names = append(names, g.attributes...)
 	}
 	return names
 }

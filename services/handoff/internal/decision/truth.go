@@ -24,6 +24,9 @@ func negate(t Truth) Truth {
 	}
 }
 
+// Certain is the answer that is known.
+func Certain(holds bool) Truth { return truth(holds) }
+
 func truth(holds bool) Truth {
 	if holds {
 		return True

@@ -1,6 +1,9 @@
 package qualifier
 
 import (
+	"slices"
+	"time"
+
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/decision"
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
@@ -8,38 +11,71 @@ import (
 	"github.com/assay-hq/assay/services/internal/points"
 )
 
-// decide asks a standard's rules.
-func decide(s *standard.Compiled, lead condition.Attributes, fit *typev1.Fit, engagement *typev1.Engagement) decision.Decision {
-	evidence := decision.Evidence{Lead: lead}
-	if fit.GetStatus() == typev1.Fit_STATUS_SCORED && fit.Score != nil {
-		evidence.Fit = decision.Fit{Scored: true, Score: points.Round(*fit.Score), Class: fit.GetFitClass()}
+// evidence is what a standard's rules may read of a lead.
+func evidence(s *standard.Compiled, asOf time.Time, lead condition.Attributes, fit *typev1.Fit, engagement *typev1.Engagement) *decision.Evidence {
+	e := &decision.Evidence{AsOf: asOf, Lead: lead, Lines: map[string]points.Points{}}
+	if fit != nil {
+		e.Fit = decision.Fit{
+			Score: scored(fit.Score, fit.GetFitClass()), Assessed: fit.GetStatus() != typev1.Fit_STATUS_UNSPECIFIED,
+			Persona: fit.GetPersona(), Flags: fit.GetFlags(),
+		}
+		if fit.Icp != nil {
+			e.Fit.ICP = decision.Certain(fit.GetIcp())
+		}
+		lines(e.Lines, s.Parents, fit.GetContributions())
 	}
-	if engagement != nil && engagement.Score != nil {
-		evidence.Engagement = decision.Engagement{
-			Scored: true, Score: points.Round(*engagement.Score), Band: engagement.GetEngagementBand(),
-			Counts: counts(engagement.GetCounts()), Windows: windows(s.Engagement),
+	if engagement != nil {
+		e.Engagement = decision.Engagement{
+			Score: scored(engagement.Score, engagement.GetEngagementBand()), Flags: engagement.GetFlags(),
+			Watched: watched(s.Engagement, engagement),
+		}
+		e.Stage = engagement.GetStage()
+		if combined := engagement.GetCombined(); combined != nil {
+			e.Combined = scored(combined.Score, combined.GetBand())
+		}
+		lines(e.Lines, s.Parents, engagement.GetContributions())
+	}
+	return e
+}
+
+func scored(score *float64, label string) decision.Score {
+	if score == nil {
+		return decision.Score{}
+	}
+	return decision.Score{Scored: true, Points: points.Round(*score), Label: label}
+}
+
+// watched is what the activity gates ask. Of matches alone the counts tell as well.
+func watched(model *typev1.EngagementModel, e *typev1.Engagement) []float64 {
+	asked := model.GetWatch().GetActivities()
+	if len(e.GetWatched()) == len(asked) {
+		return e.GetWatched()
+	}
+	values := make([]float64, len(asked))
+	for i, gate := range asked {
+		window := slices.Index(model.GetCountWindowDays(), gate.GetWithinDays())
+		for _, c := range e.GetCounts() {
+			if c.GetRule() != gate.GetRule() {
+				continue
+			}
+			if values[i] = float64(c.GetCount()); window >= 0 && window < len(c.GetInWindows()) {
+				values[i] = float64(c.GetInWindows()[window])
+			}
 		}
 	}
-	return decision.Decide(&s.Rules, &evidence)
+	return values
 }
 
-func counts(matched []*typev1.RuleCount) []decision.Count {
-	out := make([]decision.Count, len(matched))
-	for i, c := range matched {
-		out[i] = decision.Count{Rule: c.GetRule(), Ever: int(c.GetCount()), Within: ints(c.GetInWindows())}
+// lines adds the points of contributions to those of their rule, of its group and of
+// the groups around that.
+func lines(sums map[string]points.Points, parents map[string]string, contributions []*typev1.Contribution) {
+	for _, c := range contributions {
+		p := points.Round(c.GetPoints())
+		if c.GetRule() != c.GetGroup() {
+			sums[c.GetRule()] += p
+		}
+		for group := c.GetGroup(); group != ""; group = parents[group] {
+			sums[group] += p
+		}
 	}
-	return out
-}
-
-func windows(model *typev1.EngagementModel) []int { return ints(model.GetCountWindowDays()) }
-
-func ints(from []int32) []int {
-	if len(from) == 0 {
-		return nil
-	}
-	to := make([]int, len(from))
-	for i, n := range from {
-		to[i] = int(n)
-	}
-	return to
 }

@@ -13,6 +13,7 @@ import (
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/decision"
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/condition"
@@ -209,9 +210,13 @@ func (j *job) toDecide() *store.Lead {
 	}
 	for _, s := range j.standards {
 		fit, engagement := j.fits[s.FitRevision], j.engagements[s.EngagementRevision]
+		found := evidence(s, l.AsOf, j.attributes, fit.Fit, engagement)
+		if !s.Rules.Apply(found) {
+			continue
+		}
 		l.Assessments = append(l.Assessments, store.Assessment{
 			Standard: s.ID, Version: s.Version, Specific: s.AppliesTo != nil, Track: s.Track, Queue: s.Queue,
-			Decision: decide(s, j.attributes, fit.Fit, engagement),
+			Decision: decision.Decide(&s.Rules, found),
 			Fit:      fit.Fit, Engagement: engagement,
 			Attributes: func() []byte { return j.frozen(s) },
 		})

@@ -98,6 +98,7 @@ func (q *Qualifier) engage(ctx context.Context, jobs []*job) error {
 					Lead: a.GetLead(), Revision: a.standard.EngagementRevision, FromVersion: a.from, ToVersion: a.to,
 					Facts: a.facts, FitTimeline: a.fits[a.standard.FitRevision].timeline,
 					AsOfTime: a.GetAsOfTime(), Traceparent: a.traceparent(), Reset_: a.reset,
+					Levels: a.standard.Levels,
 				}
 			}
 			response, err := q.Behavior.ApplyFacts(ctx, request)

@@ -37,10 +37,14 @@ type Compiled struct {
 	// Engagement is what they do, with the time zone and the windows of the gates
 	// filled in; nil: the standard has no engagement.
 	Engagement *typev1.EngagementModel
+	// Levels are the numbers that the rules compare the engagement with.
+	Levels *typev1.Levels
 	// Rules give the verdict.
 	Rules decision.Rules
 	// AppliesTo says whom it applies to; nil: everybody. Unknown counts as no.
 	AppliesTo *condition.Condition
+	// Parents are the groups inside other groups, with the group around them, by id.
+	Parents map[string]string
 
 	content content
 }
@@ -59,38 +63,56 @@ const (
 	// maxChoices the choices of all criteria. The scorers take as many.
 	maxRules   = 2_000
 	maxChoices = 5_000
-	// maxGateDepth is the deepest nesting of gates.
-	maxGateDepth = 20
 	// maxWindows bounds the different `withinDays` of a standard's gates.
 	maxWindows = 20
 )
+
+// nests are the messages that may hold their like, and how deep.
+var nests = []struct {
+	of         protoreflect.FullName
+	path, what string
+	most       int
+}{
+	{"assay.type.v1.Gate", "qualification", "gates", 20},
+	{"assay.type.v1.FitGroup", "fit", "groups", 5},
+	{"assay.type.v1.EngagementGroup", "engagement", "groups", 5},
+	{"assay.type.v1.Range", "", "ranges", 2},
+}
 
 // Compile checks a standard as a whole and makes it ready to decide. The error is
 // Problems: everything that is wrong, each with its path. The spec is not changed
 // and not kept.
 func Compile(spec *handoffv1.StandardSpec) (*Compiled, error) {
 	var c compiler
-	if depth := gatesDepth(spec.GetQualification()); depth > maxGateDepth {
-		c.add("qualification", "gates at most %d deep, not %d", maxGateDepth, depth)
-		return nil, c.err() // nothing below walks a bottomless tree
+	for _, nest := range nests {
+		if deep := depth(spec.ProtoReflect(), nest.of); deep > nest.most {
+			c.add(nest.path, "%s at most %d deep, not %d", nest.what, nest.most, deep)
+			return nil, c.err() // nothing below walks a bottomless tree
+		}
 	}
 	c.shape(spec)
 	c.size(spec)
 
 	zone := c.zone("timeZone", spec.GetTimeZone(), "UTC")
 	c.changeWindow("changeWindow", spec.GetChangeWindow())
+	c.vocabulary(spec.GetVocabulary())
 	c.fit("fit", spec.GetFit())
 	c.engagement("engagement", spec.GetEngagement())
+	c.conditions("fit", spec.GetFit().ProtoReflect())
+	c.conditions("engagement", spec.GetEngagement().ProtoReflect())
 	rules := c.qualification("qualification", spec)
 	out := &Compiled{
 		ID:    spec.GetId(),
 		Name:  "standards/" + spec.GetId(),
 		Track: cmp.Or(spec.GetTrack(), "sales"),
 		Rules: rules,
+
+		Levels:  c.levels,
+		Parents: parents(spec),
 	}
 	out.Queue = cmp.Or(spec.GetHandoff().GetQueue(), out.Track)
 	if source := spec.GetAppliesTo(); source != "" {
-		out.AppliesTo = c.condition("appliesTo", source, condition.LeadVar)
+		out.AppliesTo = c.condition("appliesTo", source, leadVars)
 	}
 	if err := c.err(); err != nil {
 		return nil, err
@@ -103,6 +125,9 @@ func Compile(spec *handoffv1.StandardSpec) (*Compiled, error) {
 	out.Version = out.Name + "/versions/" + out.content.id()
 	if model := spec.GetFit(); model != nil {
 		out.Fit = proto.CloneOf(model)
+		if len(model.GetClassesBySegment()) > 0 {
+			out.Fit.Segments = spec.GetSegments()
+		}
 		if out.FitRevision, err = revision("fit", out.Fit); err != nil {
 			return nil, err
 		}
@@ -111,10 +136,14 @@ func Compile(spec *handoffv1.StandardSpec) (*Compiled, error) {
 		out.Engagement = proto.CloneOf(model)
 		out.Engagement.TimeZone = cmp.Or(model.GetTimeZone(), zone)
 		out.Engagement.CountWindowDays = c.windows
+		out.Engagement.Watch = c.watch
+		if len(model.GetBandsBySegment())+len(model.GetCombined().GetBandsBySegment()) > 0 {
+			out.Engagement.Segments = spec.GetSegments()
+		}
 		if out.EngagementRevision, err = revision("engagement", out.Engagement); err != nil {
 			return nil, err
 		}
-		if c.readsFit {
+		if c.readsFit || model.GetCombined() != nil {
 			// Its scores depend on that fit: with another fit it is another model.
 			out.EngagementRevision += "-" + out.FitRevision
 		}
@@ -125,8 +154,13 @@ func Compile(spec *handoffv1.StandardSpec) (*Compiled, error) {
 // compiler collects what is wrong, and what gates need of the models.
 type compiler struct {
 	findings
-	// windows are the `withinDays` of the gates, ascending.
+	// windows are the `withinDays` of the gates, ascending, watch is all that they ask of
+	// the engagement part, nil if nothing, and levels what they compare with.
 	windows []int32
+	watch   *typev1.Watch
+	levels  *typev1.Levels
+	// attributes and properties are the words of the vocabulary; nil: there is none.
+	attributes, properties map[string]bool
 	// readsFit: a condition of the engagement part reads the fit.
 	readsFit bool
 }
@@ -143,37 +177,8 @@ func (c *compiler) shape(spec *handoffv1.StandardSpec) {
 	case err != nil:
 		c.add("", "a valid standard: %v", err)
 	}
-	c.visible("", spec.ProtoReflect())
-}
-
-func (c *compiler) visible(path string, m protoreflect.Message) {
-	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		at := join(path, f.JSONName())
-		switch {
-		case f.IsMap():
-			v.Map().Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
-				c.text(at, k.String())
-				if f.MapValue().Message() != nil {
-					c.visible(entry(at, k.String()), v.Message())
-				} else if f.MapValue().Kind() == protoreflect.StringKind {
-					c.text(entry(at, k.String()), v.String())
-				}
-				return true
-			})
-		case f.IsList():
-			for i := range v.List().Len() {
-				if f.Message() != nil {
-					c.visible(index(at, i), v.List().Get(i).Message())
-				} else if f.Kind() == protoreflect.StringKind {
-					c.text(index(at, i), v.List().Get(i).String())
-				}
-			}
-		case f.Message() != nil:
-			c.visible(at, v.Message())
-		case f.Kind() == protoreflect.StringKind:
-			c.text(at, v.String())
-		}
-		return true
+	texts("", spec.ProtoReflect(), func(path string, _ protoreflect.FieldDescriptor, text string) {
+		c.text(path, text)
 	})
 }
 
@@ -189,14 +194,17 @@ func (c *compiler) text(path, s string) {
 // size bounds the standard as a whole.
 func (c *compiler) size(spec *handoffv1.StandardSpec) {
 	n, choices := 0, 0
-	for _, g := range spec.GetFit().GetGroups() {
-		n += len(g.GetCriteria())
-		for _, criterion := range g.GetCriteria() {
-			choices += len(criterion.GetChoices())
+	for group := range fitGroups("", spec.GetFit().GetGroups()) {
+		n += len(group.GetCriteria())
+		for _, criterion := range group.GetCriteria() {
+			choices += len(criterion.GetChoices()) + len(criterion.GetBands())
 		}
 	}
-	for _, g := range spec.GetEngagement().GetGroups() {
-		n += len(g.GetRules())
+	for group := range engagementGroups("", spec.GetEngagement().GetGroups()) {
+		n += len(group.GetRules()) + len(group.GetCriteria())
+		for _, criterion := range group.GetCriteria() {
+			choices += len(criterion.GetChoices())
+		}
 	}
 	n += len(spec.GetEngagement().GetSignals())
 	q := spec.GetQualification()
@@ -227,6 +235,7 @@ func (c *compiler) condition(path, source string, vars condition.Vars) *conditio
 		c.add(path, "a condition: %v", err)
 		return nil
 	}
+	c.words(path, compiled.Reads())
 	c.readsFit = c.readsFit || compiled.ReadsFit()
 	return compiled
 }

@@ -52,8 +52,8 @@ func TestCompile(t *testing.T) {
 		t.Errorf("revisions: %q, %q", c.FitRevision, c.EngagementRevision)
 	}
 	hot := &decision.Evidence{
-		Fit:        decision.Fit{Scored: true, Class: "A", Score: 10 * points.One},
-		Engagement: decision.Engagement{Scored: true, Score: 5 * points.One, Windows: []int{7}},
+		Fit:        decision.Fit{Assessed: true, Score: decision.Score{Scored: true, Label: "A", Points: 10 * points.One}},
+		Engagement: decision.Engagement{Score: decision.Score{Scored: true, Points: 5 * points.One}, Watched: []float64{0}},
 	}
 	if d := decision.Decide(&c.Rules, hot); d.Verdict != decision.Qualified {
 		t.Errorf("verdict: %+v", d)
@@ -135,7 +135,7 @@ func TestCompileRefuses(t *testing.T) {
 		"criterion id of a group": {fit("groups: [{id: g, criteria: [{id: g, when: 'true'}]}]"), "fit.groups[0].criteria[0].id: expected an id of its own"},
 		"id total":                {fit("groups: [{id: total}]"), "fit.groups[0].id: expected another id than `total`"},
 		"id with a dash":          {fit("groups: [{id: a-b}]"), "fit.groups[0].id: expected a value that does not match regex pattern"},
-		"criterion without when":  {fit("groups: [{id: g, criteria: [{id: c, points: 1}]}]"), "fit.groups[0].criteria[0]: expected `when` or `choices`"},
+		"criterion without when":  {fit("groups: [{id: g, criteria: [{id: c, points: 1}]}]"), "fit.groups[0].criteria[0]: expected `when`, `choices` or `bands`"},
 		"criterion with both":     {fit("groups: [{id: g, criteria: [{id: c, when: 'true', choices: [{when: 'true'}]}]}]"), "fit.groups[0].criteria[0]: expected `when` or `choices`, not both"},
 		"points beside choices":   {fit("groups: [{id: g, criteria: [{id: c, points: 1, choices: [{when: 'true'}]}]}]"), "fit.groups[0].criteria[0].points: expected the points in each of `choices`"},
 		"CEL of a criterion":      {fit("groups: [{id: g, criteria: [{id: c, when: lead.a ==}]}]"), "fit.groups[0].criteria[0].when: expected a condition: line 1, column"},
@@ -162,14 +162,14 @@ func TestCompileRefuses(t *testing.T) {
 		"empty gate":           {gates("{}"), "qualification.gates: expected one of all, any"},
 		"empty all":            {gates("{all: []}"), "qualification.gates: expected one of all, any"},
 		"two fields":           {gates("{fitClass: [A], engagementBand: ['1']}"), "qualification.gates: expected exactly one of them, not fitClass and engagementBand"},
-		"unknown class":        {gates("{fitClass: [A, E]}"), `qualification.gates.fitClass[1]: expected a label of fit.classes, not "E"`},
-		"unknown band":         {gates("{any: [{engagementBand: ['3']}]}"), `qualification.gates.any[0].engagementBand[0]: expected a label of engagement.bands, not "3"`},
+		"unknown class":        {gates("{fitClass: [A, E]}"), `qualification.gates.fitClass[1]: expected a label of fit.classes, fit.ladder or fit.grade, not "E"`},
+		"unknown band":         {gates("{any: [{engagementBand: ['3']}]}"), `qualification.gates.any[0].engagementBand[0]: expected a label of engagement.bands or engagement.ladders, not "3"`},
 		"unknown rule":         {gates("{activity: {rule: demo}}"), `qualification.gates.activity.rule: expected the id of a rule or signal of ` + "`engagement`" + `, not "demo"`},
 		"group as rule":        {gates("{activity: {rule: e}}"), "qualification.gates.activity.rule: expected the id of a rule or signal"},
 		"more than there are":  {gates("{atLeast: {count: 3, of: [{fitClass: [A]}, {fitClass: [B]}]}}"), "qualification.gates.atLeast.count: expected at most the number of gates, 2, not 3"},
 		"none of them":         {gates("{atLeast: {count: 0, of: [{fitClass: [A]}]}}"), "qualification.gates.atLeast.count: expected a value that must be greater than or equal to 1"},
-		"range without limits": {gates("{fitScore: {}}"), "qualification.gates.fitScore: expected `atLeast`, `below` or both"},
-		"range upside down":    {gates("{not: {fitScore: {atLeast: 5, below: 5}}}"), "qualification.gates.not.fitScore: expected `atLeast` less than `below`"},
+		"range without limits": {gates("{fitScore: {}}"), "qualification.gates.fitScore: expected `atLeast` or `over`, `atMost` or `below`"},
+		"range upside down":    {gates("{not: {fitScore: {atLeast: 5, below: 5}}}"), "qualification.gates.not.fitScore: expected a lower edge below the upper one"},
 		"CEL of a gate":        {gates("{when: lead.a +}"), "qualification.gates.when: expected a condition: line 1"},
 		"score without model":  {"id: x\nqualification: {gates: {fitScore: {atLeast: 5}}}", "qualification.gates.fitScore: expected a standard with `fit`"},
 		"class without model":  {"id: x\nqualification: {gates: {engagementBand: ['1']}}", "qualification.gates.engagementBand[0]: expected a label of engagement.bands"},

@@ -4,15 +4,11 @@ import (
 	"strconv"
 
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
-	"github.com/assay-hq/assay/services/internal/condition"
 	"github.com/assay-hq/assay/services/internal/points"
 )
 
 // The scorers refuse a bad model as well. It is checked here all the same, so that
 // a standard is refused as a whole, with every path, before it reaches them.
-
-// activityVars are what a condition on an activity may read.
-const activityVars = condition.LeadVar | condition.ActivityVar | condition.FitVar
 
 // fit checks the fit model.
 func (c *compiler) fit(path string, model *typev1.FitModel) {
@@ -21,8 +17,7 @@ func (c *compiler) fit(path string, model *typev1.FitModel) {
 	}
 	ids := ids{}
 	criteria := 0
-	for i, group := range model.GetGroups() {
-		at := index(join(path, "groups"), i)
+	for group, at := range fitGroups(path, model.GetGroups()) {
 		c.id(ids, at, group.GetId())
 		c.cap(at, group.MaxPoints)
 		for j, criterion := range group.GetCriteria() {
@@ -35,6 +30,28 @@ func (c *compiler) fit(path string, model *typev1.FitModel) {
 	if known := int(model.GetMinKnown()); known > criteria {
 		c.add(join(path, "minKnown"), "at most the number of criteria, %d, not %d", criteria, known)
 	}
+	if model.GetTimeZone() != "" {
+		c.add(join(path, "timeZone"), "nothing: give `timeZone` of the standard")
+	}
+	c.filled(path, model)
+}
+
+// filled refuses what a model has from its standard.
+func (c *compiler) filled(path string, model interface {
+	GetSegments() []*typev1.Segment
+	GetLists() []*typev1.TextList
+	GetDictionaries() []string
+},
+) {
+	if len(model.GetSegments()) > 0 {
+		c.add(join(path, "segments"), "nothing: give `segments` of the standard")
+	}
+	if len(model.GetLists()) > 0 {
+		c.add(join(path, "lists"), "nothing: give `lists` of the standard")
+	}
+	if len(model.GetDictionaries()) > 0 {
+		c.add(join(path, "dictionaries"), "nothing: it is filled from the conditions")
+	}
 }
 
 func (c *compiler) criterion(ids ids, path string, criterion *typev1.Criterion) {
@@ -43,8 +60,7 @@ func (c *compiler) criterion(ids ids, path string, criterion *typev1.Criterion) 
 	switch when, choices := criterion.GetWhen(), criterion.GetChoices(); {
 	case when != "" && len(choices) > 0:
 		c.add(path, "`when` or `choices`, not both")
-	case when != "":
-		c.condition(join(path, "when"), when, condition.LeadVar)
+	case when != "" || len(criterion.GetBands()) > 0:
 		c.points(join(path, "points"), criterion.GetPoints())
 	case len(choices) > 0:
 		if criterion.GetPoints() != 0 {
@@ -52,11 +68,10 @@ func (c *compiler) criterion(ids ids, path string, criterion *typev1.Criterion) 
 		}
 		for i, choice := range choices {
 			at := index(join(path, "choices"), i)
-			c.condition(join(at, "when"), choice.GetWhen(), condition.LeadVar)
 			c.points(join(at, "points"), choice.GetPoints())
 		}
 	default:
-		c.add(path, "`when` or `choices`")
+		c.add(path, "`when`, `choices` or `bands`")
 	}
 }
 
@@ -66,8 +81,7 @@ func (c *compiler) engagement(path string, model *typev1.EngagementModel) {
 		return
 	}
 	ids := ids{}
-	for i, group := range model.GetGroups() {
-		at := index(join(path, "groups"), i)
+	for group, at := range engagementGroups(path, model.GetGroups()) {
 		c.id(ids, at, group.GetId())
 		c.cap(at, group.MaxPoints)
 		c.decay(join(at, "decay"), group.GetDecay())
@@ -79,17 +93,11 @@ func (c *compiler) engagement(path string, model *typev1.EngagementModel) {
 			c.points(join(at, "points"), rule.GetPoints())
 			c.decay(join(at, "decay"), rule.GetDecay())
 			c.limit(join(at, "limit"), rule.GetLimit())
-			if when := rule.GetWhen(); when != "" {
-				c.condition(join(at, "when"), when, activityVars)
-			}
 		}
 	}
 	for i, signal := range model.GetSignals() {
 		at := index(join(path, "signals"), i)
 		c.id(ids, at, signal.GetId())
-		if when := signal.GetWhen(); when != "" {
-			c.condition(join(at, "when"), when, activityVars)
-		}
 	}
 	c.cap(path, model.MaxPoints)
 	c.edges(join(path, "bands"), model.GetBands())
@@ -97,6 +105,10 @@ func (c *compiler) engagement(path string, model *typev1.EngagementModel) {
 	if len(model.GetCountWindowDays()) > 0 {
 		c.add(join(path, "countWindowDays"), "nothing: it is filled from `withinDays` of the gates")
 	}
+	if model.GetWatch() != nil {
+		c.add(join(path, "watch"), "nothing: it is filled from the gates")
+	}
+	c.filled(path, model)
 }
 
 // trigger checks that a rule says when it happens.

@@ -597,7 +597,10 @@ type FactsApplication struct {
 	Traceparent string `protobuf:"bytes,8,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
 	// Start over: replace whatever is stored, also if it is newer. First chunk of a
 	// history that is sent again.
-	Reset_        bool `protobuf:"varint,9,opt,name=reset,proto3" json:"reset,omitempty"`
+	Reset_ bool `protobuf:"varint,9,opt,name=reset,proto3" json:"reset,omitempty"`
+	// Numbers whose crossing makes the lead due: with them the answer has a
+	// `review_time`.
+	Levels        *v1.Levels `protobuf:"bytes,10,opt,name=levels,proto3" json:"levels,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -693,6 +696,13 @@ func (x *FactsApplication) GetReset_() bool {
 		return x.Reset_
 	}
 	return false
+}
+
+func (x *FactsApplication) GetLevels() *v1.Levels {
+	if x != nil {
+		return x.Levels
+	}
+	return nil
 }
 
 // The scores.
@@ -851,7 +861,7 @@ const file_assay_behavior_v1_behavior_service_proto_rawDesc = "" +
 	"\x05model\x18\x02 \x01(\v2\x1e.assay.type.v1.EngagementModelB\x06\xbaH\x03\xc8\x01\x01R\x05model\"!\n" +
 	"\x1fRegisterEngagementModelResponse\"l\n" +
 	"\x11ApplyFactsRequest\x12W\n" +
-	"\fapplications\x18\x01 \x03(\v2#.assay.behavior.v1.FactsApplicationB\x0e\xbaH\v\x92\x01\b\x10\xd0\x0f\"\x03\xd8\x01\x03R\fapplications\"\xdd\x02\n" +
+	"\fapplications\x18\x01 \x03(\v2#.assay.behavior.v1.FactsApplicationB\x0e\xbaH\v\x92\x01\b\x10\xd0\x0f\"\x03\xd8\x01\x03R\fapplications\"\x8c\x03\n" +
 	"\x10FactsApplication\x12\x12\n" +
 	"\x04lead\x18\x01 \x01(\tR\x04lead\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\tR\brevision\x12!\n" +
@@ -863,7 +873,9 @@ const file_assay_behavior_v1_behavior_service_proto_rawDesc = "" +
 	"\n" +
 	"as_of_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\basOfTime\x12 \n" +
 	"\vtraceparent\x18\b \x01(\tR\vtraceparent\x12\x14\n" +
-	"\x05reset\x18\t \x01(\bR\x05reset\"S\n" +
+	"\x05reset\x18\t \x01(\bR\x05reset\x12-\n" +
+	"\x06levels\x18\n" +
+	" \x01(\v2\x15.assay.type.v1.LevelsR\x06levels\"S\n" +
 	"\x12ApplyFactsResponse\x12=\n" +
 	"\aresults\x18\x01 \x03(\v2#.assay.behavior.v1.EngagementResultR\aresults\"\x99\x01\n" +
 	"\x10EngagementResult\x124\n" +
@@ -914,7 +926,8 @@ var file_assay_behavior_v1_behavior_service_proto_goTypes = []any{
 	(*v1.EngagementModel)(nil),              // 14: assay.type.v1.EngagementModel
 	(*v1.Fact)(nil),                         // 15: assay.type.v1.Fact
 	(*v1.FitPoint)(nil),                     // 16: assay.type.v1.FitPoint
-	(v1.CheckpointState)(0),                 // 17: assay.type.v1.CheckpointState
+	(*v1.Levels)(nil),                       // 17: assay.type.v1.Levels
+	(v1.CheckpointState)(0),                 // 18: assay.type.v1.CheckpointState
 }
 var file_assay_behavior_v1_behavior_service_proto_depIdxs = []int32{
 	12, // 0: assay.behavior.v1.GetEngagementRequest.as_of_time:type_name -> google.protobuf.Timestamp
@@ -931,22 +944,23 @@ var file_assay_behavior_v1_behavior_service_proto_depIdxs = []int32{
 	15, // 11: assay.behavior.v1.FactsApplication.facts:type_name -> assay.type.v1.Fact
 	16, // 12: assay.behavior.v1.FactsApplication.fit_timeline:type_name -> assay.type.v1.FitPoint
 	12, // 13: assay.behavior.v1.FactsApplication.as_of_time:type_name -> google.protobuf.Timestamp
-	11, // 14: assay.behavior.v1.ApplyFactsResponse.results:type_name -> assay.behavior.v1.EngagementResult
-	17, // 15: assay.behavior.v1.EngagementResult.state:type_name -> assay.type.v1.CheckpointState
-	13, // 16: assay.behavior.v1.EngagementResult.engagement:type_name -> assay.type.v1.Engagement
-	0,  // 17: assay.behavior.v1.BehaviorScoringService.GetEngagement:input_type -> assay.behavior.v1.GetEngagementRequest
-	4,  // 18: assay.behavior.v1.BehaviorScoringService.PreviewEngagement:input_type -> assay.behavior.v1.PreviewEngagementRequest
-	6,  // 19: assay.behavior.v1.BehaviorScoringService.RegisterEngagementModel:input_type -> assay.behavior.v1.RegisterEngagementModelRequest
-	8,  // 20: assay.behavior.v1.BehaviorScoringService.ApplyFacts:input_type -> assay.behavior.v1.ApplyFactsRequest
-	1,  // 21: assay.behavior.v1.BehaviorScoringService.GetEngagement:output_type -> assay.behavior.v1.LeadEngagement
-	5,  // 22: assay.behavior.v1.BehaviorScoringService.PreviewEngagement:output_type -> assay.behavior.v1.PreviewEngagementResponse
-	7,  // 23: assay.behavior.v1.BehaviorScoringService.RegisterEngagementModel:output_type -> assay.behavior.v1.RegisterEngagementModelResponse
-	10, // 24: assay.behavior.v1.BehaviorScoringService.ApplyFacts:output_type -> assay.behavior.v1.ApplyFactsResponse
-	21, // [21:25] is the sub-list for method output_type
-	17, // [17:21] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	17, // 14: assay.behavior.v1.FactsApplication.levels:type_name -> assay.type.v1.Levels
+	11, // 15: assay.behavior.v1.ApplyFactsResponse.results:type_name -> assay.behavior.v1.EngagementResult
+	18, // 16: assay.behavior.v1.EngagementResult.state:type_name -> assay.type.v1.CheckpointState
+	13, // 17: assay.behavior.v1.EngagementResult.engagement:type_name -> assay.type.v1.Engagement
+	0,  // 18: assay.behavior.v1.BehaviorScoringService.GetEngagement:input_type -> assay.behavior.v1.GetEngagementRequest
+	4,  // 19: assay.behavior.v1.BehaviorScoringService.PreviewEngagement:input_type -> assay.behavior.v1.PreviewEngagementRequest
+	6,  // 20: assay.behavior.v1.BehaviorScoringService.RegisterEngagementModel:input_type -> assay.behavior.v1.RegisterEngagementModelRequest
+	8,  // 21: assay.behavior.v1.BehaviorScoringService.ApplyFacts:input_type -> assay.behavior.v1.ApplyFactsRequest
+	1,  // 22: assay.behavior.v1.BehaviorScoringService.GetEngagement:output_type -> assay.behavior.v1.LeadEngagement
+	5,  // 23: assay.behavior.v1.BehaviorScoringService.PreviewEngagement:output_type -> assay.behavior.v1.PreviewEngagementResponse
+	7,  // 24: assay.behavior.v1.BehaviorScoringService.RegisterEngagementModel:output_type -> assay.behavior.v1.RegisterEngagementModelResponse
+	10, // 25: assay.behavior.v1.BehaviorScoringService.ApplyFacts:output_type -> assay.behavior.v1.ApplyFactsResponse
+	22, // [22:26] is the sub-list for method output_type
+	18, // [18:22] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_assay_behavior_v1_behavior_service_proto_init() }

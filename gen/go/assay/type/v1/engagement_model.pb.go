@@ -2559,17 +2559,14 @@ func (x *EngagementFlag) GetIf() *Gate {
 	return nil
 }
 
-// What the gates of a standard ask of the engagement part.
+// What the gates of a standard ask of the engagement part. The edges they compare with
+// are no part of it (see `Levels`), so that another threshold is not another model.
 type Watch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Their activity gates.
-	Activities []*ActivityGate `protobuf:"bytes,1,rep,name=activities,proto3" json:"activities,omitempty"`
-	// Edges of their ranges of the engagement score, and of its bands.
-	EngagementLevels []float64 `protobuf:"fixed64,2,rep,packed,name=engagement_levels,json=engagementLevels,proto3" json:"engagement_levels,omitempty"`
-	// Edges of their ranges of the combined score, and of its bands.
-	CombinedLevels []float64 `protobuf:"fixed64,3,rep,packed,name=combined_levels,json=combinedLevels,proto3" json:"combined_levels,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Their activity gates without edges, each question once.
+	Activities    []*ActivityGate `protobuf:"bytes,1,rep,name=activities,proto3" json:"activities,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Watch) Reset() {
@@ -2609,16 +2606,113 @@ func (x *Watch) GetActivities() []*ActivityGate {
 	return nil
 }
 
-func (x *Watch) GetEngagementLevels() []float64 {
+// Numbers that the gates of a standard compare with: when time alone moves a value to
+// the other side of one, or onto it, the lead is due for review.
+type Levels struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the engagement score, its bands included.
+	Engagement []float64 `protobuf:"fixed64,1,rep,packed,name=engagement,proto3" json:"engagement,omitempty"`
+	// Of the combined score, its bands included.
+	Combined []float64 `protobuf:"fixed64,2,rep,packed,name=combined,proto3" json:"combined,omitempty"`
+	// Of each question of the model's `watch`, in their order.
+	Watched       []*WatchedLevels `protobuf:"bytes,3,rep,name=watched,proto3" json:"watched,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Levels) Reset() {
+	*x = Levels{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Levels) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Levels) ProtoMessage() {}
+
+func (x *Levels) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[25]
 	if x != nil {
-		return x.EngagementLevels
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Levels.ProtoReflect.Descriptor instead.
+func (*Levels) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Levels) GetEngagement() []float64 {
+	if x != nil {
+		return x.Engagement
 	}
 	return nil
 }
 
-func (x *Watch) GetCombinedLevels() []float64 {
+func (x *Levels) GetCombined() []float64 {
 	if x != nil {
-		return x.CombinedLevels
+		return x.Combined
+	}
+	return nil
+}
+
+func (x *Levels) GetWatched() []*WatchedLevels {
+	if x != nil {
+		return x.Watched
+	}
+	return nil
+}
+
+// Numbers that one question of the gates is compared with.
+type WatchedLevels struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The numbers.
+	At            []float64 `protobuf:"fixed64,1,rep,packed,name=at,proto3" json:"at,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchedLevels) Reset() {
+	*x = WatchedLevels{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchedLevels) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchedLevels) ProtoMessage() {}
+
+func (x *WatchedLevels) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchedLevels.ProtoReflect.Descriptor instead.
+func (*WatchedLevels) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *WatchedLevels) GetAt() []float64 {
+	if x != nil {
+		return x.At
 	}
 	return nil
 }
@@ -2900,13 +2994,19 @@ const file_assay_type_v1_engagement_model_proto_rawDesc = "" +
 	"\x0eEngagementFlag\x12-\n" +
 	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
 	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12+\n" +
-	"\x02if\x18\x03 \x01(\v2\x13.assay.type.v1.GateB\x06\xbaH\x03\xc8\x01\x01R\x02if\"\xbb\x01\n" +
+	"\x02if\x18\x03 \x01(\v2\x13.assay.type.v1.GateB\x06\xbaH\x03\xc8\x01\x01R\x02if\"O\n" +
 	"\x05Watch\x12F\n" +
 	"\n" +
 	"activities\x18\x01 \x03(\v2\x1b.assay.type.v1.ActivityGateB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\n" +
-	"activities\x126\n" +
-	"\x11engagement_levels\x18\x02 \x03(\x01B\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x10engagementLevels\x122\n" +
-	"\x0fcombined_levels\x18\x03 \x03(\x01B\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x0ecombinedLevelsB7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
+	"activities\"\x9d\x01\n" +
+	"\x06Levels\x12)\n" +
+	"\n" +
+	"engagement\x18\x01 \x03(\x01B\t\xbaH\x06\x92\x01\x03\x10\xd0\x0fR\n" +
+	"engagement\x12%\n" +
+	"\bcombined\x18\x02 \x03(\x01B\t\xbaH\x06\x92\x01\x03\x10\xd0\x0fR\bcombined\x12A\n" +
+	"\awatched\x18\x03 \x03(\v2\x1c.assay.type.v1.WatchedLevelsB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\awatched\"*\n" +
+	"\rWatchedLevels\x12\x19\n" +
+	"\x02at\x18\x01 \x03(\x01B\t\xbaH\x06\x92\x01\x03\x10\xd0\x0fR\x02atB7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
 
 var (
 	file_assay_type_v1_engagement_model_proto_rawDescOnce sync.Once
@@ -2921,7 +3021,7 @@ func file_assay_type_v1_engagement_model_proto_rawDescGZIP() []byte {
 }
 
 var file_assay_type_v1_engagement_model_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_assay_type_v1_engagement_model_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_assay_type_v1_engagement_model_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_assay_type_v1_engagement_model_proto_goTypes = []any{
 	(EngagementRule_Intent)(0),    // 0: assay.type.v1.EngagementRule.Intent
 	(RepeatLimit_Per)(0),          // 1: assay.type.v1.RepeatLimit.Per
@@ -2951,21 +3051,23 @@ var file_assay_type_v1_engagement_model_proto_goTypes = []any{
 	(*Rung)(nil),                  // 25: assay.type.v1.Rung
 	(*EngagementFlag)(nil),        // 26: assay.type.v1.EngagementFlag
 	(*Watch)(nil),                 // 27: assay.type.v1.Watch
-	(*ClassEdge)(nil),             // 28: assay.type.v1.ClassEdge
-	(*SegmentEdges)(nil),          // 29: assay.type.v1.SegmentEdges
-	(*Segment)(nil),               // 30: assay.type.v1.Segment
-	(*TextList)(nil),              // 31: assay.type.v1.TextList
-	(Combine)(0),                  // 32: assay.type.v1.Combine
-	(*Schedule)(nil),              // 33: assay.type.v1.Schedule
-	(*Gate)(nil),                  // 34: assay.type.v1.Gate
-	(*ActivityGate)(nil),          // 35: assay.type.v1.ActivityGate
+	(*Levels)(nil),                // 28: assay.type.v1.Levels
+	(*WatchedLevels)(nil),         // 29: assay.type.v1.WatchedLevels
+	(*ClassEdge)(nil),             // 30: assay.type.v1.ClassEdge
+	(*SegmentEdges)(nil),          // 31: assay.type.v1.SegmentEdges
+	(*Segment)(nil),               // 32: assay.type.v1.Segment
+	(*TextList)(nil),              // 33: assay.type.v1.TextList
+	(Combine)(0),                  // 34: assay.type.v1.Combine
+	(*Schedule)(nil),              // 35: assay.type.v1.Schedule
+	(*Gate)(nil),                  // 36: assay.type.v1.Gate
+	(*ActivityGate)(nil),          // 37: assay.type.v1.ActivityGate
 }
 var file_assay_type_v1_engagement_model_proto_depIdxs = []int32{
 	4,  // 0: assay.type.v1.EngagementModel.groups:type_name -> assay.type.v1.EngagementGroup
-	28, // 1: assay.type.v1.EngagementModel.bands:type_name -> assay.type.v1.ClassEdge
+	30, // 1: assay.type.v1.EngagementModel.bands:type_name -> assay.type.v1.ClassEdge
 	12, // 2: assay.type.v1.EngagementModel.signals:type_name -> assay.type.v1.Signal
 	17, // 3: assay.type.v1.EngagementModel.floor:type_name -> assay.type.v1.Floor
-	29, // 4: assay.type.v1.EngagementModel.bands_by_segment:type_name -> assay.type.v1.SegmentEdges
+	31, // 4: assay.type.v1.EngagementModel.bands_by_segment:type_name -> assay.type.v1.SegmentEdges
 	24, // 5: assay.type.v1.EngagementModel.ladders:type_name -> assay.type.v1.Ladder
 	14, // 6: assay.type.v1.EngagementModel.shared_limits:type_name -> assay.type.v1.SharedLimit
 	19, // 7: assay.type.v1.EngagementModel.resets:type_name -> assay.type.v1.Reset
@@ -2975,50 +3077,51 @@ var file_assay_type_v1_engagement_model_proto_depIdxs = []int32{
 	23, // 11: assay.type.v1.EngagementModel.combined:type_name -> assay.type.v1.CombinedModel
 	26, // 12: assay.type.v1.EngagementModel.flags:type_name -> assay.type.v1.EngagementFlag
 	27, // 13: assay.type.v1.EngagementModel.watch:type_name -> assay.type.v1.Watch
-	30, // 14: assay.type.v1.EngagementModel.segments:type_name -> assay.type.v1.Segment
-	31, // 15: assay.type.v1.EngagementModel.lists:type_name -> assay.type.v1.TextList
+	32, // 14: assay.type.v1.EngagementModel.segments:type_name -> assay.type.v1.Segment
+	33, // 15: assay.type.v1.EngagementModel.lists:type_name -> assay.type.v1.TextList
 	5,  // 16: assay.type.v1.EngagementGroup.rules:type_name -> assay.type.v1.EngagementRule
 	15, // 17: assay.type.v1.EngagementGroup.decay:type_name -> assay.type.v1.Decay
 	17, // 18: assay.type.v1.EngagementGroup.floor:type_name -> assay.type.v1.Floor
 	4,  // 19: assay.type.v1.EngagementGroup.groups:type_name -> assay.type.v1.EngagementGroup
-	32, // 20: assay.type.v1.EngagementGroup.combine:type_name -> assay.type.v1.Combine
+	34, // 20: assay.type.v1.EngagementGroup.combine:type_name -> assay.type.v1.Combine
 	10, // 21: assay.type.v1.EngagementGroup.criteria:type_name -> assay.type.v1.EngagementCriterion
 	18, // 22: assay.type.v1.EngagementGroup.stop:type_name -> assay.type.v1.Stop
 	13, // 23: assay.type.v1.EngagementRule.limit:type_name -> assay.type.v1.RepeatLimit
 	15, // 24: assay.type.v1.EngagementRule.decay:type_name -> assay.type.v1.Decay
 	0,  // 25: assay.type.v1.EngagementRule.intent:type_name -> assay.type.v1.EngagementRule.Intent
-	33, // 26: assay.type.v1.EngagementRule.schedule:type_name -> assay.type.v1.Schedule
+	35, // 26: assay.type.v1.EngagementRule.schedule:type_name -> assay.type.v1.Schedule
 	8,  // 27: assay.type.v1.EngagementRule.sequence:type_name -> assay.type.v1.Sequence
 	9,  // 28: assay.type.v1.EngagementRule.inactivity:type_name -> assay.type.v1.Inactivity
-	34, // 29: assay.type.v1.EngagementRule.only_if:type_name -> assay.type.v1.Gate
+	36, // 29: assay.type.v1.EngagementRule.only_if:type_name -> assay.type.v1.Gate
 	6,  // 30: assay.type.v1.EngagementRule.choices:type_name -> assay.type.v1.RuleChoice
 	7,  // 31: assay.type.v1.EngagementRule.per_unit:type_name -> assay.type.v1.PerUnit
 	11, // 32: assay.type.v1.EngagementCriterion.choices:type_name -> assay.type.v1.GateChoice
-	34, // 33: assay.type.v1.GateChoice.if:type_name -> assay.type.v1.Gate
+	36, // 33: assay.type.v1.GateChoice.if:type_name -> assay.type.v1.Gate
 	1,  // 34: assay.type.v1.RepeatLimit.per:type_name -> assay.type.v1.RepeatLimit.Per
 	13, // 35: assay.type.v1.SharedLimit.limit:type_name -> assay.type.v1.RepeatLimit
 	16, // 36: assay.type.v1.Decay.steps:type_name -> assay.type.v1.DecayStep
-	33, // 37: assay.type.v1.Floor.schedule:type_name -> assay.type.v1.Schedule
-	33, // 38: assay.type.v1.Reset.schedule:type_name -> assay.type.v1.Schedule
+	35, // 37: assay.type.v1.Floor.schedule:type_name -> assay.type.v1.Schedule
+	35, // 38: assay.type.v1.Reset.schedule:type_name -> assay.type.v1.Schedule
 	9,  // 39: assay.type.v1.Reset.inactivity:type_name -> assay.type.v1.Inactivity
-	34, // 40: assay.type.v1.Reset.only_if:type_name -> assay.type.v1.Gate
+	36, // 40: assay.type.v1.Reset.only_if:type_name -> assay.type.v1.Gate
 	13, // 41: assay.type.v1.Reset.limit:type_name -> assay.type.v1.RepeatLimit
-	34, // 42: assay.type.v1.Memory.only_if:type_name -> assay.type.v1.Gate
-	34, // 43: assay.type.v1.EngagementOverride.if:type_name -> assay.type.v1.Gate
+	36, // 42: assay.type.v1.Memory.only_if:type_name -> assay.type.v1.Gate
+	36, // 43: assay.type.v1.EngagementOverride.if:type_name -> assay.type.v1.Gate
 	7,  // 44: assay.type.v1.EngagementOverride.per_unit:type_name -> assay.type.v1.PerUnit
 	2,  // 45: assay.type.v1.EngagementOverride.score:type_name -> assay.type.v1.EngagementOverride.Score
 	17, // 46: assay.type.v1.CombinedModel.floor:type_name -> assay.type.v1.Floor
-	28, // 47: assay.type.v1.CombinedModel.bands:type_name -> assay.type.v1.ClassEdge
-	29, // 48: assay.type.v1.CombinedModel.bands_by_segment:type_name -> assay.type.v1.SegmentEdges
+	30, // 47: assay.type.v1.CombinedModel.bands:type_name -> assay.type.v1.ClassEdge
+	31, // 48: assay.type.v1.CombinedModel.bands_by_segment:type_name -> assay.type.v1.SegmentEdges
 	25, // 49: assay.type.v1.Ladder.rows:type_name -> assay.type.v1.Rung
-	34, // 50: assay.type.v1.Rung.if:type_name -> assay.type.v1.Gate
-	34, // 51: assay.type.v1.EngagementFlag.if:type_name -> assay.type.v1.Gate
-	35, // 52: assay.type.v1.Watch.activities:type_name -> assay.type.v1.ActivityGate
-	53, // [53:53] is the sub-list for method output_type
-	53, // [53:53] is the sub-list for method input_type
-	53, // [53:53] is the sub-list for extension type_name
-	53, // [53:53] is the sub-list for extension extendee
-	0,  // [0:53] is the sub-list for field type_name
+	36, // 50: assay.type.v1.Rung.if:type_name -> assay.type.v1.Gate
+	36, // 51: assay.type.v1.EngagementFlag.if:type_name -> assay.type.v1.Gate
+	37, // 52: assay.type.v1.Watch.activities:type_name -> assay.type.v1.ActivityGate
+	29, // 53: assay.type.v1.Levels.watched:type_name -> assay.type.v1.WatchedLevels
+	54, // [54:54] is the sub-list for method output_type
+	54, // [54:54] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_assay_type_v1_engagement_model_proto_init() }
@@ -3045,7 +3148,7 @@ func file_assay_type_v1_engagement_model_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_type_v1_engagement_model_proto_rawDesc), len(file_assay_type_v1_engagement_model_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   25,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

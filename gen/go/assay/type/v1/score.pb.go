@@ -304,7 +304,10 @@ type Engagement struct {
 	// gates ask. Absent: never.
 	ReviewTime *timestamppb.Timestamp `protobuf:"bytes,10,opt,name=review_time,json=reviewTime,proto3" json:"review_time,omitempty"`
 	// Ids of the suspensions that hold.
-	Suspended     []string `protobuf:"bytes,11,rep,name=suspended,proto3" json:"suspended,omitempty"`
+	Suspended []string `protobuf:"bytes,11,rep,name=suspended,proto3" json:"suspended,omitempty"`
+	// Lifecycle stage as the facts tell it: what the latest `lifecycle.*` activity says,
+	// in capitals, e.g. `NURTURE`. Empty while there is none.
+	Stage         string `protobuf:"bytes,12,opt,name=stage,proto3" json:"stage,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -414,6 +417,13 @@ func (x *Engagement) GetSuspended() []string {
 		return x.Suspended
 	}
 	return nil
+}
+
+func (x *Engagement) GetStage() string {
+	if x != nil {
+		return x.Stage
+	}
+	return ""
 }
 
 // Fit and engagement as one score.
@@ -583,7 +593,7 @@ const file_assay_type_v1_score_proto_rawDesc = "" +
 	"\x05score\x18\x02 \x01(\x01H\x00R\x05score\x88\x01\x01\x12\x1b\n" +
 	"\tfit_class\x18\x03 \x01(\tR\bfitClass\x12\x18\n" +
 	"\apersona\x18\x04 \x01(\tR\apersonaB\b\n" +
-	"\x06_score\"\x8e\x04\n" +
+	"\x06_score\"\xa4\x04\n" +
 	"\n" +
 	"Engagement\x12\x19\n" +
 	"\x05score\x18\x01 \x01(\x01H\x00R\x05score\x88\x01\x01\x12'\n" +
@@ -599,7 +609,8 @@ const file_assay_type_v1_score_proto_rawDesc = "" +
 	"\vreview_time\x18\n" +
 	" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"reviewTime\x12\x1c\n" +
-	"\tsuspended\x18\v \x03(\tR\tsuspendedB\b\n" +
+	"\tsuspended\x18\v \x03(\tR\tsuspended\x12\x14\n" +
+	"\x05stage\x18\f \x01(\tR\x05stageB\b\n" +
 	"\x06_scoreB\x13\n" +
 	"\x11_underlying_score\"\x86\x01\n" +
 	"\bCombined\x12\x19\n" +
