@@ -22,7 +22,7 @@ func (r *modelReader) model(m *typev1.EngagementModel) engagement.Model {
 		Cap: r.optional("maxPoints", m.MaxPoints), Least: r.optional("minPoints", m.MinPoints),
 		Floor: r.floor("floor", m.GetFloor()),
 		Bands: r.edges("bands", m.GetBands()), SegmentBands: r.segmentEdges("bandsBySegment", m.GetBandsBySegment()),
-		Watch: r.watch("watch", m.GetWatch()),
+		Watch: r.watch(m.GetWatch()),
 	}
 	for _, days := range m.GetCountWindowDays() {
 		out.CountWindows = append(out.CountWindows, int(days))
@@ -291,16 +291,10 @@ func (r *modelReader) ladder(path string, l *typev1.Ladder) engagement.Ladder {
 	return out
 }
 
-func (r *modelReader) watch(path string, w *typev1.Watch) engagement.Watch {
+func (r *modelReader) watch(w *typev1.Watch) engagement.Watch {
 	var out engagement.Watch
 	for _, a := range w.GetActivities() {
 		out.Activities = append(out.Activities, activityGate(a))
-	}
-	for i, p := range w.GetEngagementLevels() {
-		out.Engagement = append(out.Engagement, r.points(fmt.Sprintf("%s.engagementLevels[%d]", path, i), p))
-	}
-	for i, p := range w.GetCombinedLevels() {
-		out.Combined = append(out.Combined, r.points(fmt.Sprintf("%s.combinedLevels[%d]", path, i), p))
 	}
 	return out
 }

@@ -386,11 +386,10 @@ type Flag struct {
 	If              Gate
 }
 
-// Watch is what the gates of the standard ask of the engagement part.
+// Watch is what the gates of the standard ask of the engagement part; what they compare
+// it with is no part of the model.
 type Watch struct {
 	Activities []ActivityGate
-	// Engagement and Combined are edges of scores and bands.
-	Engagement, Combined []points.Points
 }
 
 // Segment is leads that are measured by numbers of their own.
