@@ -5,7 +5,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/assay-hq/assay/services/internal/points"
 )
@@ -34,6 +33,7 @@ type Compiled struct {
 	// attributes that conditions read, sorted.
 	attributes []string
 	readsFit   bool
+	segments   []segment
 }
 
 // candidates are the rules that an activity type may match.
@@ -95,12 +95,16 @@ var (
 // Compile checks a model and makes it ready. The error is Problems and lists
 // everything that is wrong.
 func Compile(m Model) (*Compiled, error) {
-	b := &compiler{model: &m, ids: map[string]string{}, fades: map[string]fade{}, whens: map[string]*when{}}
+	b := newCompiler(m)
 	b.compile()
 	if len(b.problems) > 0 {
 		return nil, b.problems
 	}
 	return &b.out, nil
+}
+
+func newCompiler(m Model) *compiler {
+	return &compiler{model: &m, ids: map[string]string{}, fades: map[string]fade{}, whens: map[string]*when{}}
 }
 
 type compiler struct {
@@ -111,7 +115,14 @@ type compiler struct {
 	fades    map[string]fade   // by what the decay says
 	whens    map[string]*when
 	byRule   [][]string // activity types, in step with out.rules
+	// lookups are done when all rules and segments are known.
+	lookups []func()
+	// gates of the model, in the order they were compiled.
+	gates []*gate
 }
+
+// later does what needs all rules and segments.
+func (b *compiler) later(do func()) { b.lookups = append(b.lookups, do) }
 
 func (b *compiler) problem(path, format string, args ...any) {
 	b.problems = append(b.problems, Problem{Path: path, Expected: fmt.Sprintf(format, args...)})
@@ -150,6 +161,9 @@ func (b *compiler) compile() {
 			id: signal.ID, signal: true, when: b.when(path+".when", signal.When), fade: fade{never: true},
 			counted: b.countHorizon(), horizon: b.countHorizon(),
 		})
+	}
+	for _, do := range b.lookups {
+		do()
 	}
 	b.index()
 }
@@ -218,10 +232,8 @@ func (b *compiler) rule(path string, r *Rule, decay Decay) {
 	if out.limit != nil {
 		out.limited = fmt.Sprintf("%s: only the first %s", name, out.limit)
 	}
-	if decay.HalfLife > 0 {
-		out.faded = fmt.Sprintf("%s: halves every %s", name, inDays(decay.HalfLife))
-	} else if decay.Window > 0 {
-		out.faded = fmt.Sprintf("%s: counts for %s", name, inDays(time.Duration(decay.Window)*day))
+	if words := decay.String(); words != "" {
+		out.faded = name + ": " + words
 	}
 	if r.Cap != nil {
 		out.capped = fmt.Sprintf("%s: held at %v points", name, *r.Cap)
@@ -264,32 +276,6 @@ func (b *compiler) checkCap(path string, limit *points.Points) {
 	if limit != nil && *limit < 0 {
 		b.problem(path, "must not be negative, is %v", *limit)
 	}
-}
-
-func (b *compiler) checkDecay(path string, d Decay) {
-	if d.HalfLife != 0 && d.Window != 0 {
-		b.problem(path, "must give halfLifeDays or windowDays, not both")
-	}
-	if d.HalfLife < 0 || d.HalfLife > maxDays*day {
-		b.problem(path+".halfLifeDays", "must be from 0 to %d days, is %s", maxDays, inDays(d.HalfLife))
-	}
-	if d.Window < 0 || d.Window > maxDays {
-		b.problem(path+".windowDays", "must be from 0 to %d days, is %d", maxDays, d.Window)
-	}
-}
-
-// fade returns the table of a decay; rules with the same decay share it.
-func (b *compiler) fade(d Decay) fade {
-	if d.HalfLife < 0 || d.HalfLife > maxDays*day || d.Window < 0 || d.Window > maxDays {
-		return fade{never: true}
-	}
-	said := fmt.Sprint(d)
-	f, known := b.fades[said]
-	if !known {
-		f = newFade(d)
-		b.fades[said] = f
-	}
-	return f
 }
 
 func (b *compiler) limit(path string, l *Limit) *Limit {
@@ -365,6 +351,10 @@ func (b *compiler) index() {
 			out.readsFit = out.readsFit || w.readsFit
 		}
 	}
+	for _, g := range b.gates {
+		out.attributes = append(out.attributes, g.attributes...)
+		out.readsFit = out.readsFit || g.readsFit
+	}
 	slices.Sort(out.attributes)
 	out.attributes = slices.Compact(out.attributes)
 }
@@ -417,12 +407,4 @@ func named(description, id string) string {
 		return description
 	}
 	return id
-}
-
-func inDays(d time.Duration) string {
-	days := d.Hours() / 24
-	if days == 1 {
-		return "1 day"
-	}
-	return fmt.Sprintf("%v days", days)
 }

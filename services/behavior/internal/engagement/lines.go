@@ -78,18 +78,3 @@ func (f *fade) share(lines []ActivityLine, of []int, age int64) {
 		lines[i].Points++
 	}
 }
-
-// floor is left, rounded down, and the rest in multiples of 2^-62 hundredths.
-func (f *fade) floor(p points.Points, age int64) (whole points.Points, rest uint64) {
-	if f.never || age <= 0 || f.factors == nil || age >= f.horizon {
-		return f.left(p, age), 0
-	}
-	whole, rest = times(p, f.factors[age])
-	if p >= 0 {
-		return whole, rest
-	}
-	if rest == 0 {
-		return -whole, 0
-	}
-	return -whole - 1, one - rest
-}

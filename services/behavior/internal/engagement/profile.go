@@ -71,6 +71,8 @@ type FitPoint struct {
 	Points points.Points
 	// Class of the score; empty if none.
 	Class string
+	// Persona is its id; empty if none.
+	Persona string
 }
 
 // never is later than any instant.
@@ -144,7 +146,7 @@ func changesOf(fit []FitPoint) []FitPoint {
 		if len(out) > 0 {
 			before = out[len(out)-1]
 		}
-		if before.Scored == point.Scored && before.Points == point.Points && before.Class == point.Class {
+		if before.Scored == point.Scored && before.Points == point.Points && before.Class == point.Class && before.Persona == point.Persona {
 			continue
 		}
 		out = append(out, point)

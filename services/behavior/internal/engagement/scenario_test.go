@@ -169,11 +169,17 @@ func randomRule(r *rand.Rand, id string) Rule {
 }
 
 func randomDecay(r *rand.Rand) Decay {
-	switch r.IntN(4) {
+	after := max(0, r.IntN(20)-10)
+	switch r.IntN(6) {
 	case 0:
-		return Decay{HalfLife: time.Duration(1+r.IntN(60*24)) * time.Hour}
+		return Decay{HalfLife: time.Duration(1+r.IntN(60*24)) * time.Hour, After: after}
 	case 1:
-		return Decay{Window: 1 + r.IntN(60)}
+		return Decay{Window: 1 + r.IntN(60), After: after}
+	case 2:
+		return Decay{Linear: 1 + r.IntN(60), After: after}
+	case 3:
+		first := DecayStep{After: 1 + r.IntN(30), Percent: points.Points(r.IntN(10001))}
+		return Decay{Steps: []DecayStep{first, {After: first.After + 1 + r.IntN(30)}}}
 	default:
 		return Decay{}
 	}
