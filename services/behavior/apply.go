@@ -153,8 +153,10 @@ func (s *Service) apply(ctx context.Context, a *application, row store.Row) (wri
 		if a.change, err = history.Apply(facts, fitOf(a.in.GetFitTimeline()), load); err != nil {
 			return nil, a.unreadable(err)
 		}
-		row.Version, row.Record = a.in.GetToVersion(), history.Record()
-		write = &store.Write{Row: row, Change: a.change, Restart: step == checkpoint.Whole}
+		if !a.in.GetDryRun() {
+			row.Version, row.Record = a.in.GetToVersion(), history.Record()
+			write = &store.Write{Row: row, Change: a.change, Restart: step == checkpoint.Whole}
+		}
 	}
 	// The ledger of what is not saved yet cannot be read: ask the past afterwards.
 	score, err := history.Score(micros(a.in.GetAsOfTime()), a.change.Over(load))

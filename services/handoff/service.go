@@ -13,6 +13,8 @@
 //	  - internal/decision: rules and evidence in, verdict out (pure).
 //	  - internal/lifecycle: where a lead may go, and by whom (pure).
 //	  - internal/qualifier: the loop from a changed lead to its decision.
+//	  - internal/rescore: all leads again, after a publish or to preview one.
+//	  - internal/review: leads whose time has come, to review or to release.
 //	  - internal/store: what was decided, in one transaction with what follows.
 //	  - internal/outbox: tells ingest of moves and of what sales said.
 //	  - internal/access: API keys.
@@ -33,9 +35,12 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/access"
 	"github.com/assay-hq/assay/services/handoff/internal/outbox"
 	"github.com/assay-hq/assay/services/handoff/internal/qualifier"
+	"github.com/assay-hq/assay/services/handoff/internal/rescore"
+	"github.com/assay-hq/assay/services/handoff/internal/review"
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/handoff/migrations"
+	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 )
@@ -61,6 +66,8 @@ type Service struct {
 	keys      *access.Keys
 	store     *store.Store
 	qualifier *qualifier.Qualifier
+	rescore   *rescore.Worker
+	review    *review.Worker
 	outbox    *outbox.Sender
 }
 
@@ -68,10 +75,12 @@ type Service struct {
 func New(d Deps) (*Service, error) {
 	s := &Service{standards: standard.NewRegistry(d.DB, d.Now), keys: access.NewKeys(d.DB, d.Now)}
 	s.store = store.New(d.DB, d.Now, s.standards.ActiveIn)
+	s.standards.OnChange(s.beginRescore)
 	s.outbox = outbox.New(s.store, ingestv1.NewIngestServiceClient(d.Ingest), d.Telemetry.Log)
+	pending := ingestv1.NewPendingServiceClient(d.Ingest)
 	var err error
 	s.qualifier, err = qualifier.New(qualifier.Deps{
-		Pending:   ingestv1.NewPendingServiceClient(d.Ingest),
+		Pending:   pending,
 		Fit:       profilefitv1.NewProfileFitServiceClient(d.ProfileFit),
 		Behavior:  behaviorv1.NewBehaviorScoringServiceClient(d.Behavior),
 		Standards: s.standards,
@@ -84,13 +93,35 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("handoff: %w", err)
 	}
+	s.review = review.New(review.Deps{Store: s.store, Pending: pending, Qualifier: s.qualifier, Log: d.Telemetry.Log, Now: d.Now})
+	s.rescore, err = rescore.New(rescore.Deps{
+		Store: s.store, Pending: pending, Qualifier: s.qualifier, Standards: s.standards,
+		Meter: d.Telemetry.Meter, Log: d.Telemetry.Log, Now: d.Now,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("handoff: %w", err)
+	}
 	return s, nil
+}
+
+// beginRescore begins to score all leads again, in the transaction in which somebody
+// changes which standards decide. The first standard of an installation has nobody to
+// score.
+func (s *Service) beginRescore(tx *sqldb.Tx, changed string) error {
+	who, ok := caller.From(tx.Context())
+	if !ok {
+		return nil
+	}
+	_, err := s.store.Begin(tx, store.Order{Kind: handoffv1.Operation_KIND_RESCORE, Standard: changed, Actor: who.Actor})
+	return err
 }
 
 // Register offers the service's APIs.
 func (s *Service) Register(r grpc.ServiceRegistrar) {
 	handoffv1.RegisterHandoffServiceServer(r, &handoffServer{store: s.store})
 	handoffv1.RegisterStandardServiceServer(r, &standardServer{standards: s.standards})
+	handoffv1.RegisterOperationServiceServer(r, &operationServer{store: s.store, standards: s.standards})
+	handoffv1.RegisterHeldLeadServiceServer(r, &heldLeadServer{store: s.store})
 	handoffv1.RegisterAccessServiceServer(r, &accessServer{keys: s.keys})
 }
 
@@ -113,11 +144,15 @@ func (s *Service) Start(ctx context.Context) error {
 	}
 	s.outbox.Start(ctx)
 	s.qualifier.Start(ctx)
+	s.review.Start(ctx)
+	s.rescore.Start(ctx)
 	return nil
 }
 
 // Stop ends the work: passes that run are finished, no new ones begin.
 func (s *Service) Stop() {
+	s.rescore.Stop()
+	s.review.Stop()
 	s.qualifier.Stop()
 	s.outbox.Stop()
 }

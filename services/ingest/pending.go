@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -90,7 +91,11 @@ func (a *pendingAPI) claimed(ctx context.Context, list []*store.Claimed) (*inges
 		}
 		return nil, err
 	}
-	response := &ingestv1.ClaimPendingResponse{Leads: make([]*ingestv1.ClaimedLead, len(list))}
+	return &ingestv1.ClaimPendingResponse{Leads: claimedMessages(list)}, nil
+}
+
+func claimedMessages(list []*store.Claimed) []*ingestv1.ClaimedLead {
+	messages := make([]*ingestv1.ClaimedLead, len(list))
 	for i, c := range list {
 		m := &ingestv1.ClaimedLead{
 			Lead: lead.Name(c.Lead), Fence: c.Fence, Attempt: int32(c.Attempts),
@@ -102,9 +107,78 @@ func (a *pendingAPI) claimed(ctx context.Context, list []*store.Claimed) (*inges
 			m.AcceptedTime = timestamppb.New(sqldb.Time(c.Serving.Accepted))
 			m.AcceptDuration = durationpb.New(c.Serving.Took)
 		}
-		response.Leads[i] = m
+		messages[i] = m
 	}
-	return response, nil
+	return messages
+}
+
+// ClaimLeads implements the method.
+func (a *pendingAPI) ClaimLeads(ctx context.Context, req *ingestv1.ClaimLeadsRequest) (*ingestv1.ClaimLeadsResponse, error) {
+	lease, err := leaseTime(req.GetLeaseDuration())
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for i, name := range req.GetLeads() {
+		id, v := lead.ParseName("leads", name)
+		if v != nil {
+			return nil, invalid(v.At("leads", i))
+		}
+		ids = append(ids, id)
+	}
+	named := len(ids) > 0
+	if !named {
+		size := int(req.GetMaxLeads())
+		if size == 0 {
+			size = defaultAgain
+		}
+		if ids, err = a.store.Following(ctx, max(1, int(req.GetOneIn())), strings.TrimPrefix(req.GetAfterLead(), "leads/"), strings.TrimPrefix(req.GetToLead(), "leads/"), size); err != nil {
+			return nil, err
+		}
+	}
+	// Begun, it runs to its end: half of it would leave leases that nobody has.
+	claimed, left, seen, err := a.store.ClaimLeads(context.WithoutCancel(ctx), ids, store.Again{Lease: lease, Whole: req.GetWholeHistory(), ReadOnly: req.GetReadOnly()})
+	if err != nil {
+		return nil, err
+	}
+	if !req.GetReadOnly() {
+		if _, err := a.claimed(ctx, claimed); err != nil {
+			return nil, err
+		}
+	}
+	response := &ingestv1.ClaimLeadsResponse{Leads: claimedMessages(claimed)}
+	for _, l := range left {
+		response.Left = append(response.Left, &ingestv1.LeftLead{Lead: lead.Name(l.ID), Why: leftWhy[l.Why]})
+	}
+	switch {
+	case named:
+		for _, id := range ids[seen:] { // to be asked for again
+			response.Left = append(response.Left, &ingestv1.LeftLead{Lead: lead.Name(id), Why: ingestv1.LeftLead_WHY_LEASED})
+		}
+	case seen > 0:
+		response.LastLead = lead.Name(ids[seen-1])
+	}
+	response.Waiting, err = a.store.Waiting(ctx)
+	return response, err
+}
+
+// defaultAgain is how many leads are looked at unless the caller says.
+const defaultAgain = 100
+
+var leftWhy = map[store.Left]ingestv1.LeftLead_Why{
+	store.LeftPending:     ingestv1.LeftLead_WHY_PENDING,
+	store.LeftLeased:      ingestv1.LeftLead_WHY_LEASED,
+	store.LeftQuarantined: ingestv1.LeftLead_WHY_QUARANTINED,
+	store.LeftNotFound:    ingestv1.LeftLead_WHY_NOT_FOUND,
+}
+
+// CountLeads implements the method.
+func (a *pendingAPI) CountLeads(ctx context.Context, _ *ingestv1.CountLeadsRequest) (*ingestv1.CountLeadsResponse, error) {
+	leads, last, err := a.store.Count(ctx)
+	if err != nil || leads == 0 {
+		return &ingestv1.CountLeadsResponse{}, err
+	}
+	return &ingestv1.CountLeadsResponse{Leads: int32(leads), LastLead: lead.Name(last)}, nil
 }
 
 // Complete implements the method.

@@ -113,7 +113,7 @@ func (b *batch) run(ctx context.Context) error {
 		for fault, n := range done.faults {
 			b.faults[fault] += n
 		}
-		if done.written == nothing {
+		if done.written == nothing || a.GetDryRun() {
 			continue
 		}
 		// A lead that stands in the call twice goes on from where the first left it,

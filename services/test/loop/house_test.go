@@ -30,10 +30,13 @@ func TestMain(m *testing.M) { dbtest.Main(m) }
 
 // house is the four services and clients of them.
 type house struct {
-	t        testing.TB
-	ingest   ingestv1.IngestServiceClient
-	handoff  handoffv1.HandoffServiceClient
-	behavior *sqldb.DB
+	t          testing.TB
+	ingest     ingestv1.IngestServiceClient
+	handoff    handoffv1.HandoffServiceClient
+	standards  handoffv1.StandardServiceClient
+	operations handoffv1.OperationServiceClient
+	held       handoffv1.HeldLeadServiceClient
+	behavior   *sqldb.DB
 }
 
 // service is what every service can.
@@ -96,8 +99,11 @@ func open(t testing.TB, url, standard string, process *telemetry.Process) *house
 	start("handoff", decide)
 	return &house{
 		t: t, behavior: databases["behavior"],
-		ingest:  ingestv1.NewIngestServiceClient(dial("test", "ingest")),
-		handoff: handoffv1.NewHandoffServiceClient(dial("test", "handoff")),
+		ingest:     ingestv1.NewIngestServiceClient(dial("test", "ingest")),
+		handoff:    handoffv1.NewHandoffServiceClient(dial("test", "handoff")),
+		standards:  handoffv1.NewStandardServiceClient(dial("test", "handoff")),
+		operations: handoffv1.NewOperationServiceClient(dial("test", "handoff")),
+		held:       handoffv1.NewHeldLeadServiceClient(dial("test", "handoff")),
 	}
 }
 

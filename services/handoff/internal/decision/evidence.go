@@ -12,8 +12,6 @@ import (
 type Evidence struct {
 	// AsOf is the instant.
 	AsOf time.Time
-	// Zone is the calendar whose days count; nil: UTC.
-	Zone *time.Location
 	// Lead is the lead's attributes; nil: nothing is known.
 	Lead condition.Attributes
 	// Stage is the lifecycle stage, e.g. `NURTURE`, as the lead's facts tell it; empty
@@ -101,5 +99,9 @@ func (e *Evidence) known(attribute string) bool {
 
 // facts are the evidence as conditions read it.
 func (e *Evidence) facts() *condition.Facts {
-	return &condition.Facts{Lead: e.Lead, Now: e.AsOf, Zone: e.Zone}
+	facts := &condition.Facts{Lead: e.Lead}
+	if e.Fit.Scored {
+		facts.Fit = &condition.Fit{Score: e.Fit.Points.Float(), Class: e.Fit.Label}
+	}
+	return facts
 }

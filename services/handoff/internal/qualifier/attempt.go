@@ -70,7 +70,10 @@ func opened(jobs []*job) []*job {
 
 // score fills in the fits and engagements of the jobs.
 func (q *Qualifier) score(ctx context.Context, jobs []*job) error {
-	active, err := q.Standards.Active(ctx)
+	if len(jobs) == 0 {
+		return nil
+	}
+	active, err := jobs[0].standardsOf(ctx, q)
 	if err != nil {
 		return err
 	}
@@ -128,7 +131,11 @@ func (q *Qualifier) store(ctx context.Context, jobs []*job) (again bool, err err
 	if len(ready) == 0 {
 		return false, nil
 	}
-	results, err := q.Store.Decide(ctx, leads)
+	decide := q.Store.Decide
+	if ready[0].dry {
+		decide = q.Store.Foresee
+	}
+	results, err := decide(ctx, leads)
 	if err != nil {
 		return false, err
 	}
@@ -143,8 +150,10 @@ func (q *Qualifier) store(ctx context.Context, jobs []*job) (again bool, err err
 		case store.Stale:
 			j.failf("facts version %d is older than the one decided", j.GetToVersion())
 		default:
-			j.end, j.digest = decided, r.Digest
-			q.metrics.decided(j, now)
+			j.end, j.digest, j.changes = decided, r.Digest, r.Changes
+			if !j.dry {
+				q.metrics.decided(j, now)
+			}
 		}
 		j.traceDecide(q.Tracer, start, now)
 	}

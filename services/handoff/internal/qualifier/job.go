@@ -34,6 +34,7 @@ const (
 // job is one claimed lead in a pass.
 type job struct {
 	*ingestv1.ClaimedLead
+	way
 	claimed time.Time
 
 	// attributes are those of the lead now; raw the same as JSON.
@@ -53,7 +54,11 @@ type job struct {
 
 	end    end
 	digest *typev1.DecisionDigest
-	error  string
+	// mismatched says that a scorer did not have what the claim goes on from.
+	mismatched bool
+	// changes are what the decision meant.
+	changes []store.Change
+	error   string
 
 	// span is the lead's `assay.qualify`; nil if the lead is not traced.
 	span trace.Span
@@ -65,8 +70,8 @@ type fit struct {
 	timeline []*typev1.FitPoint
 }
 
-func newJob(lead *ingestv1.ClaimedLead, now time.Time) *job {
-	j := &job{ClaimedLead: lead, claimed: now}
+func newJob(lead *ingestv1.ClaimedLead, w way, now time.Time) *job {
+	j := &job{ClaimedLead: lead, way: w, claimed: now}
 	j.note(lead.GetFacts())
 	return j
 }
@@ -204,6 +209,10 @@ func (j *job) toDecide() *store.Lead {
 		Accepted: j.GetAcceptedTime().AsTime(), AcceptDuration: j.GetAcceptDuration().AsDuration(), Claimed: j.claimed,
 		FitDuration: j.fitDuration, EngagementDuration: j.engagementDuration,
 		LeadSourceJSON: j.GetLeadSourceJson(),
+		Cause:          j.cause, Released: j.released(j.GetLead()),
+	}
+	if j.GetAcceptedTime() == nil { // no capture waited
+		l.Accepted = j.claimed
 	}
 	if j.span != nil {
 		l.TraceID = j.span.SpanContext().TraceID().String()
@@ -219,7 +228,9 @@ func (j *job) toDecide() *store.Lead {
 			Decision: decision.Decide(&s.Rules, found),
 			Fit:      fit.Fit, Engagement: engagement,
 			Attributes: func() []byte { return j.frozen(s) },
+			Review:     reviewTime(engagement),
 		})
+		l.Recent = l.Recent || recent(engagement, l.AsOf)
 	}
 	return l
 }

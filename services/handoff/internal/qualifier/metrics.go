@@ -9,6 +9,8 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/assay-hq/assay/services/handoff/internal/store"
 )
 
 // metrics of the qualifier.
@@ -39,7 +41,9 @@ func (m *metrics) decided(j *job, now time.Time) {
 	if j.span != nil {
 		ctx = trace.ContextWithSpan(ctx, j.span)
 	}
-	m.duration.Record(ctx, now.Sub(j.GetAcceptedTime().AsTime()).Seconds())
+	if j.cause == store.Live {
+		m.duration.Record(ctx, now.Sub(j.GetAcceptedTime().AsTime()).Seconds())
+	}
 	verdict := "NONE" // no standard applies
 	if j.digest != nil {
 		verdict = strings.TrimPrefix(j.digest.GetVerdict().String(), "VERDICT_")

@@ -140,7 +140,8 @@ func (q *Qualifier) pass(claiming, working context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(working, patience)
 	defer cancel()
-	return q.qualify(ctx, claimed)
+	_, err = q.qualify(ctx, claimed, way{})
+	return err
 }
 
 func (q *Qualifier) claim(ctx context.Context) ([]*ingestv1.ClaimedLead, error) {
@@ -152,12 +153,12 @@ func (q *Qualifier) claim(ctx context.Context) ([]*ingestv1.ClaimedLead, error) 
 	return response.GetLeads(), err
 }
 
-// qualify decides claimed leads and completes them. An error asks for a pause.
-func (q *Qualifier) qualify(ctx context.Context, claimed []*ingestv1.ClaimedLead) error {
+// qualify decides claimed leads in a way and completes them. An error asks for a pause.
+func (q *Qualifier) qualify(ctx context.Context, claimed []*ingestv1.ClaimedLead, w way) ([]*job, error) {
 	jobs := make([]*job, len(claimed))
 	now := q.Now()
 	for i, lead := range claimed {
-		jobs[i] = newJob(lead, now)
+		jobs[i] = newJob(lead, w, now)
 	}
 	ctx, end := q.trace(ctx, jobs)
 	defer end()
@@ -177,10 +178,13 @@ func (q *Qualifier) qualify(ctx context.Context, claimed []*ingestv1.ClaimedLead
 	if !isAway(err) {
 		away = nil
 	}
-	if err := q.complete(ctx, jobs); err != nil {
-		return err
+	if w.dry { // nothing is leased
+		return jobs, away
 	}
-	return away
+	if err := q.complete(ctx, jobs); err != nil {
+		return jobs, err
+	}
+	return jobs, away
 }
 
 // single tries one lead alone. Only that a service is away is an error.

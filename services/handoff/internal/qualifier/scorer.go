@@ -60,7 +60,7 @@ func (q *Qualifier) assess(ctx context.Context, jobs []*job) error {
 			for i, a := range asks {
 				request.Assessments[i] = &profilefitv1.FitAssessment{
 					Lead: a.GetLead(), Revision: a.standard.FitRevision, FromVersion: a.from, ToVersion: a.to,
-					Facts: attributeFacts(a.facts), AsOfTime: a.GetAsOfTime(), Traceparent: a.traceparent(), Reset_: a.reset,
+					Facts: attributeFacts(a.facts), AsOfTime: a.GetAsOfTime(), Traceparent: a.traceparent(), Reset_: a.reset, DryRun: a.dry,
 				}
 			}
 			response, err := q.Fit.AssessFit(ctx, request)
@@ -97,7 +97,7 @@ func (q *Qualifier) engage(ctx context.Context, jobs []*job) error {
 				request.Applications[i] = &behaviorv1.FactsApplication{
 					Lead: a.GetLead(), Revision: a.standard.EngagementRevision, FromVersion: a.from, ToVersion: a.to,
 					Facts: a.facts, FitTimeline: a.fits[a.standard.FitRevision].timeline,
-					AsOfTime: a.GetAsOfTime(), Traceparent: a.traceparent(), Reset_: a.reset,
+					AsOfTime: a.GetAsOfTime(), Traceparent: a.traceparent(), Reset_: a.reset, DryRun: a.dry,
 					Levels: a.standard.Levels,
 				}
 			}
@@ -159,6 +159,7 @@ func (s *scorer[R]) run(ctx context.Context, asks []ask) error {
 		return err
 	}
 	for _, a := range mismatched {
+		a.mismatched = true
 		if a.end == open {
 			if err := s.resend(ctx, a); err != nil {
 				return err
@@ -167,6 +168,12 @@ func (s *scorer[R]) run(ctx context.Context, asks []ask) error {
 	}
 	for _, a := range long {
 		if a.end == open {
+			if a.dry {
+				if err := s.atOnce(ctx, a); err != nil {
+					return err
+				}
+				continue
+			}
 			if err := s.history(ctx, a, a.from); err != nil {
 				return err
 			}
@@ -259,6 +266,37 @@ func (s *scorer[R]) resend(ctx context.Context, a ask) error {
 		a.failf("a scorer does not take the whole history")
 	}
 	return err
+}
+
+// mostAtOnce is how many facts of a history a dry run sends, which leaves nothing
+// behind to go on from.
+const mostAtOnce = 50_000
+
+// atOnce sends a whole history in one piece.
+func (s *scorer[R]) atOnce(ctx context.Context, a ask) error {
+	a.facts, a.from, a.reset = nil, 0, true
+	for version := int32(0); ; {
+		page, err := s.pending.ListFacts(ctx, &ingestv1.ListFactsRequest{
+			Lead: a.GetLead(), AfterVersion: version, ToVersion: a.to, ChunkSize: chunkFacts,
+		})
+		if err != nil {
+			return err
+		}
+		a.facts = append(a.facts, page.GetFacts()...)
+		switch {
+		case len(a.facts) > mostAtOnce, page.GetMore() && page.GetVersion() <= version:
+			a.failf("the history is too long for a dry run")
+			return nil
+		case !page.GetMore():
+			a.note(a.facts)
+			mismatched, err := s.short(ctx, []ask{a})
+			if len(mismatched) > 0 {
+				a.failf("a scorer does not take the whole history")
+			}
+			return err
+		}
+		version = page.GetVersion()
+	}
 }
 
 // startOver sends the whole history in chunks.

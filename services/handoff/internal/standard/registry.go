@@ -24,7 +24,8 @@ const maxAge = time.Second
 // It is safe for concurrent use.
 type Registry struct {
 	store
-	now func() time.Time
+	now     func() time.Time
+	changed func(tx *sqldb.Tx, name string) error // see OnChange
 
 	// refresh is held while the snapshot is renewed.
 	refresh  sync.Mutex
@@ -110,7 +111,7 @@ func (r *Registry) compile(ctx context.Context, id, version string) (*Compiled, 
 	if err != nil {
 		return nil, err
 	}
-	return Compile(v.Spec, nil)
+	return Compile(v.Spec)
 }
 
 // Bootstrap stores and publishes the standard of a new installation, signed off by
@@ -146,7 +147,7 @@ func (r *Registry) Bootstrap(ctx context.Context, file string, yaml []byte) erro
 // Create stores a version by its creator and returns it. The same content again
 // returns the stored one. The error is Problems if it does not compile.
 func (r *Registry) Create(ctx context.Context, spec *handoffv1.StandardSpec, creator string) (Version, error) {
-	c, err := Compile(spec, nil)
+	c, err := Compile(spec)
 	if err != nil {
 		return Version{}, err
 	}
@@ -160,7 +161,7 @@ func (r *Registry) Create(ctx context.Context, spec *handoffv1.StandardSpec, cre
 
 // Check compiles a version without storing it and returns what Create would.
 func (r *Registry) Check(ctx context.Context, spec *handoffv1.StandardSpec, creator string) (Version, error) {
-	c, err := Compile(spec, nil)
+	c, err := Compile(spec)
 	if err != nil {
 		return Version{}, err
 	}
@@ -243,7 +244,7 @@ func (r *Registry) Retire(ctx context.Context, id, actor string) (Standard, erro
 func (r *Registry) change(ctx context.Context, fn func(tx *sqldb.Tx) error) error {
 	// Also after an error: a commit whose answer was lost may have happened.
 	defer r.expire()
-	return r.db.Write(ctx, fn)
+	return r.db.Write(ctx, func(tx *sqldb.Tx) error { return r.watched(tx, fn) })
 }
 
 // expire makes the next Active read again. It puts a snapshot of its own in place,

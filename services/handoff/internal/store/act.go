@@ -110,7 +110,7 @@ func (s *Store) Act(ctx context.Context, a Act) (*handoffv1.Handoff, error) {
 		if err != nil {
 			return err
 		}
-		t, err := scanTrack(tx.QueryRow(`SELECT lead_id, track, stage, cycle, stirred, rest_time, handoff_id
+		t, err := scanTrack(tx.QueryRow(`SELECT lead_id, track, stage, cycle, stirred, rest_time, handoff_id, verdict
 			FROM tracks WHERE lead_id = $1 AND track = $2`, lead, h.GetTrack()))
 		if err != nil {
 			return fmt.Errorf("track of a handoff: %w", err)

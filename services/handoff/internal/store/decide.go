@@ -30,6 +30,12 @@ type Lead struct {
 	FactsVersion int32
 	// AsOf is the instant of the scores.
 	AsOf time.Time
+	// Cause is why it is decided. Default [Live].
+	Cause Cause
+	// Released are the tracks whose release time came, with [ByRelease].
+	Released []string
+	// Recent says that it did something lately, with [ByReview].
+	Recent bool
 	// Historical: decide, do not hand off.
 	Historical bool
 	// Stirred is when the latest of the scored facts that are the lead's own was
@@ -52,6 +58,20 @@ type Lead struct {
 	LeadSourceJSON []byte
 }
 
+// Cause is why a lead is decided.
+type Cause int8
+
+const (
+	// Live: something is new of it.
+	Live Cause = iota
+	// ByRescore: the standards changed. One that newly qualifies is held.
+	ByRescore
+	// ByRelease: it was held and its release time came.
+	ByRelease
+	// ByReview: time passed.
+	ByReview
+)
+
 // Assessment is what one standard says of a lead.
 type Assessment struct {
 	// Standard is its id, Version the name of the version that was scored with.
@@ -66,6 +86,9 @@ type Assessment struct {
 	// Fit and Engagement that the decision saw; nil if the standard has no such model.
 	Fit        *typev1.Fit
 	Engagement *typev1.Engagement
+	// Review is the earliest instant after that of the scores at which time alone may
+	// change what the rules read; zero if there is none.
+	Review time.Time
 	// Attributes gives the attributes that the rules read, as one JSON object. It is
 	// called only for a decision that is recorded.
 	Attributes func() []byte
@@ -77,6 +100,32 @@ type Result struct {
 	State State
 	// Digest of the decision, if it was.
 	Digest *typev1.DecisionDigest
+	// Changes are what it meant, one for each track.
+	Changes []Change
+}
+
+// Change is what a decision meant in a track.
+type Change struct {
+	// Track of the change.
+	Track string
+	// VerdictBefore and VerdictAfter are the leading verdicts; VERDICT_UNSPECIFIED for
+	// one that was never decided.
+	VerdictBefore, VerdictAfter typev1.Verdict
+	// StageBefore and StageAfter are where the lead stood and where the verdict leads
+	// it, at once or when it is released.
+	StageBefore, StageAfter typev1.LifecycleStage
+	// Leading is the assessment that leads.
+	Leading *Assessment
+}
+
+// Qualifies says whether the lead qualifies and did not before.
+func (c *Change) Qualifies() bool {
+	return c.VerdictAfter == typev1.Verdict_VERDICT_QUALIFIED && c.VerdictBefore != c.VerdictAfter
+}
+
+// Drops says whether the lead qualified before and does no more.
+func (c *Change) Drops() bool {
+	return c.VerdictBefore == typev1.Verdict_VERDICT_QUALIFIED && c.VerdictBefore != c.VerdictAfter
 }
 
 // State of a lead after Decide.
@@ -95,31 +144,19 @@ const (
 // Decide stores what was said of some leads, and what follows from it, in one
 // transaction. leads has each lead once. The results are in the order of the leads.
 func (s *Store) Decide(ctx context.Context, leads []*Lead) ([]Result, error) {
-	// One order of locking for everybody.
-	order := make([]int, len(leads))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(i, j int) int { return cmp.Compare(leads[i].ID, leads[j].ID) })
-
+	order := lockOrder(leads)
 	var results []Result
 	tells := false
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		results = make([]Result, len(leads))
-		b := batch{tx: tx, moment: s.now()}
+		b := batch{tx: tx, querier: tx, moment: s.now()}
 		if err := b.admit(leads, order, s.activeIn, results); err != nil {
 			return err
 		}
-		if err := b.read(leads); err != nil {
+		if err := b.decideAdmitted(leads, results); err != nil {
 			return err
 		}
-		for _, i := range b.admitted {
-			var err error
-			if results[i].Digest, err = b.decide(leads[i]); err != nil {
-				return err
-			}
-		}
-		if err := b.write(); err != nil {
+		if err := b.write(s); err != nil {
 			return err
 		}
 		tells = len(b.newTellings) > 0
@@ -131,9 +168,31 @@ func (s *Store) Decide(ctx context.Context, leads []*Lead) ([]Result, error) {
 	return results, err
 }
 
+// Foresee says what Decide would, and stores nothing.
+func (s *Store) Foresee(ctx context.Context, leads []*Lead) ([]Result, error) {
+	results := make([]Result, len(leads))
+	b := batch{querier: reader{ctx, s.db}, moment: s.now(), admitted: lockOrder(leads)}
+	for _, i := range b.admitted {
+		b.ids = append(b.ids, leads[i].ID)
+	}
+	err := b.decideAdmitted(leads, results)
+	return results, err
+}
+
+// lockOrder is the order in which everybody locks leads.
+func lockOrder(leads []*Lead) []int {
+	order := make([]int, len(leads))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(i, j int) int { return cmp.Compare(leads[i].ID, leads[j].ID) })
+	return order
+}
+
 // batch is one decide transaction.
 type batch struct {
-	tx       *sqldb.Tx
+	tx *sqldb.Tx // nil if nothing is to be stored
+	querier
 	moment   time.Time
 	admitted []int    // indexes of the leads that are decided
 	ids      []string // their ids
@@ -143,9 +202,17 @@ type batch struct {
 	// captures keep, of leads of which only our own facts came back, what the
 	// capture before took and where its trace is.
 	captures map[key]*handoffv1.Qualification
+	// held are the tracks in which a lead is held.
+	held map[string][]string
+	// reviews are when time alone may change a verdict, by lead.
+	reviews map[string]time.Time
 
 	// Columns of the rows to write.
-	newVerdicts, newTracks, newDecisions, newMoves, newHandoffs, newTellings []any
+	newVerdicts, newTracks, newDecisions, newMoves, newHandoffs, newTellings, newReviews []any
+	// Leads to hold, and those to hold no more.
+	toHold, toDrop []heldLead
+	// Leads without a review time any more.
+	reviewed []any
 }
 
 // key is a lead with a track or a standard.
@@ -203,11 +270,25 @@ func (b *batch) admit(leads []*Lead, order []int, activeIn func(*sqldb.Tx) (map[
 		})
 }
 
+// decideAdmitted decides the admitted leads.
+func (b *batch) decideAdmitted(leads []*Lead, results []Result) error {
+	if err := b.read(leads); err != nil {
+		return err
+	}
+	for _, i := range b.admitted {
+		var err error
+		if results[i].Digest, results[i].Changes, err = b.decide(leads[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // read reads where the leads stood.
 func (b *batch) read(leads []*Lead) error {
 	b.tracks, b.verdicts = map[key]track{}, map[key]verdict{}
-	err := selectIn(b.tx,
-		`SELECT lead_id, track, stage, cycle, stirred, rest_time, handoff_id FROM tracks WHERE lead_id IN (`,
+	err := selectIn(b.querier,
+		`SELECT lead_id, track, stage, cycle, stirred, rest_time, handoff_id, verdict FROM tracks WHERE lead_id IN (`,
 		b.ids, func(rows *sql.Rows) error {
 			t, err := scanTrack(rows)
 			b.tracks[key{t.lead, t.name}] = t
@@ -216,7 +297,13 @@ func (b *batch) read(leads []*Lead) error {
 	if err != nil {
 		return err
 	}
-	err = selectIn(b.tx,
+	if err := b.readHeld(); err != nil {
+		return err
+	}
+	if err := b.readReviews(); err != nil {
+		return err
+	}
+	err = selectIn(b.querier,
 		`SELECT lead_id, standard_id, version, verdict, reasons_hash, fit_class, engagement_band, decision_id
 		FROM verdicts WHERE lead_id IN (`,
 		b.ids, func(rows *sql.Rows) error {
@@ -232,18 +319,18 @@ func (b *batch) read(leads []*Lead) error {
 	return b.readCaptures(leads)
 }
 
-// readCaptures reads the timings and traces that a pass over our own facts keeps.
-// Such a pass follows each stage move within milliseconds; with its own it would
-// hide those of the capture, which people ask about.
+// readCaptures reads the timings and traces that a pass over our own facts, or over
+// none, keeps. Such a pass follows each stage move within milliseconds and each publish;
+// with its own it would hide those of the capture, which people ask about.
 func (b *batch) readCaptures(leads []*Lead) error {
 	b.captures = map[key]*handoffv1.Qualification{}
 	var ids []string
 	for _, i := range b.admitted {
-		if l := leads[i]; l.Stirred.IsZero() && l.Outcome == nil {
+		if l := leads[i]; l.Cause != Live || (l.Stirred.IsZero() && l.Outcome == nil) {
 			ids = append(ids, l.ID)
 		}
 	}
-	return selectIn(b.tx, `SELECT lead_id, standard_id, evidence FROM verdicts WHERE lead_id IN (`,
+	return selectIn(b.querier, `SELECT lead_id, standard_id, evidence FROM verdicts WHERE lead_id IN (`,
 		ids, func(rows *sql.Rows) error {
 			var k key
 			var blob []byte
@@ -265,18 +352,19 @@ func scanTrack(row interface{ Scan(...any) error }) (track, error) {
 		stage, stirred int64
 		rest           int64
 	)
-	err := row.Scan(&t.lead, &t.name, &stage, &t.standing.Cycle, &stirred, &rest, &t.handoff)
+	err := row.Scan(&t.lead, &t.name, &stage, &t.standing.Cycle, &stirred, &rest, &t.handoff, &t.verdict)
 	t.standing.Stage = lifecycle.Stage(stage)
 	t.standing.Stirred = stirred != 0
 	t.restTime = sqldb.Time(rest)
 	return t, err
 }
 
-// decide adds the rows of one lead and returns the digest of its decision.
-func (b *batch) decide(l *Lead) (*typev1.DecisionDigest, error) {
-	var digest *typev1.DecisionDigest
+// decide adds the rows of one lead and returns the digest of its decision and what it
+// meant.
+func (b *batch) decide(l *Lead) (digest *typev1.DecisionDigest, changes []Change, err error) {
 	var leading *Assessment
-	for name, assessments := range byTrack(l.Assessments) {
+	tracks := byTrack(l.Assessments)
+	for name, assessments := range tracks {
 		before, known := b.tracks[key{l.ID, name}]
 		if !known {
 			before = track{lead: l.ID, name: name}
@@ -289,20 +377,27 @@ func (b *batch) decide(l *Lead) (*typev1.DecisionDigest, error) {
 		for _, a := range assessments {
 			id, err := b.assess(l, a, &f)
 			if err != nil {
-				return nil, err
+				return nil, nil, err
 			}
 			if a == f.leading {
 				leadingDecision = id
 			}
 		}
 		if err := b.follow(l, &f, leadingDecision); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		b.hold(&before, &f)
+		changes = append(changes, Change{
+			Track: name, VerdictBefore: typev1.Verdict(before.verdict), VerdictAfter: verdictOf(f.leading.Decision.Verdict),
+			StageBefore: stageOf(before.standing.Stage), StageAfter: stageOf(f.bound), Leading: f.leading,
+		})
 		if leading == nil || f.leading.leads(leading) < 0 {
 			leading, digest = f.leading, digestOf(l, &f)
 		}
 	}
-	return digest, nil
+	b.dropHeld(l.ID, tracks)
+	b.review(l)
+	return digest, changes, nil
 }
 
 // byTrack groups assessments by track.
@@ -437,7 +532,7 @@ func (b *batch) move(m Move) {
 }
 
 // write writes what was added.
-func (b *batch) write() error {
+func (b *batch) write(s *Store) error {
 	for _, rows := range []struct {
 		head    string
 		columns int
@@ -466,12 +561,16 @@ func (b *batch) write() error {
 			``, b.newHandoffs,
 		},
 		{insertTellings, tellingColumns, ``, b.newTellings},
+		{insertReviews, reviewColumns, s.reviews.OnConflict() + `, standard_id = excluded.standard_id, cause = excluded.cause`, b.newReviews},
 	} {
 		if err := insert(b.tx, rows.head, rows.columns, rows.tail, rows.values); err != nil {
 			return err
 		}
 	}
-	return nil
+	if err := b.writeReviewed(); err != nil {
+		return err
+	}
+	return b.writeHeld(s)
 }
 
 func digestOf(l *Lead, f *followed) *typev1.DecisionDigest {

@@ -107,13 +107,20 @@ func (s *Store) onLeases(ctx context.Context, tellings []Telling, end func(*sqld
 				return err
 			}
 		}
-		return nil
+		return retryOperations(tx)
 	})
 }
 
 // VoidLeases ends the leases of whoever is gone. Call it at the start.
 func (s *Store) VoidLeases(ctx context.Context) error {
-	return s.db.Write(ctx, s.outbox.VoidLeases)
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		for _, q := range []*duework.Queue{s.outbox, s.operations, s.held, s.reviews} {
+			if err := q.VoidLeases(tx); err != nil {
+				return err
+			}
+		}
+		return retryOperations(tx)
+	})
 }
 
 // Untold is how much waits to be told, for metrics.

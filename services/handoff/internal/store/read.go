@@ -29,12 +29,14 @@ func (s *Store) Qualification(ctx context.Context, lead, standard string) (*hand
 		imported, reported    []byte
 		fitClass, band, track string
 		cycle                 int32
+		release               int64
 	)
 	query := `SELECT v.evidence, v.version, v.verdict, v.fit_class, v.engagement_band,
-			t.track, t.stage, t.cycle, t.handoff_id, t.outcome, l.outcome
+			t.track, t.stage, t.cycle, t.handoff_id, t.outcome, l.outcome, COALESCE(h.due_time, 0)
 		FROM verdicts v
 		JOIN tracks t ON t.lead_id = v.lead_id AND t.track = v.track
 		JOIN leads l ON l.lead_id = v.lead_id
+		LEFT JOIN held_leads h ON h.lead_id = v.lead_id AND h.track = v.track
 		WHERE v.lead_id = $1 AND v.standard_id = `
 	args := []any{lead}
 	if standard != "" {
@@ -44,7 +46,7 @@ func (s *Store) Qualification(ctx context.Context, lead, standard string) (*hand
 		query += `(SELECT standard_id FROM tracks WHERE lead_id = $1 ORDER BY track LIMIT 1)`
 	}
 	err := s.db.Read().QueryRowContext(ctx, query, args...).Scan(&evidence, &version, &verdict, &fitClass, &band,
-		&track, &stage, &cycle, &handoff, &reported, &imported)
+		&track, &stage, &cycle, &handoff, &reported, &imported, &release)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, ErrNotFound
@@ -60,6 +62,9 @@ func (s *Store) Qualification(ctx context.Context, lead, standard string) (*hand
 	q.FitClass, q.EngagementBand = fitClass, band
 	q.FitScore, q.EngagementScore = scoreOf(q.Fit), engagementOf(q.Engagement)
 	q.Handoff = HandoffName(handoff)
+	if release != 0 {
+		q.HeldUntilTime = timestamppb.New(sqldb.Time(release))
+	}
 	q.Outcome, err = latestOutcome(reported, imported)
 	return &q, err
 }
@@ -309,4 +314,41 @@ func (s *Store) Exists(ctx context.Context, lead string) error {
 		return fmt.Errorf("lead: %w", err)
 	}
 	return nil
+}
+
+// Standing is how a lead stands in a track, for previews; nil if it was never decided
+// there.
+func (s *Store) Standing(ctx context.Context, lead, track string) (*handoffv1.PreviewedStanding, error) {
+	var (
+		p               handoffv1.PreviewedStanding
+		q               handoffv1.Qualification
+		fit, engagement sql.NullInt64
+		evidence        []byte
+	)
+	err := s.db.Read().QueryRowContext(ctx, `SELECT t.verdict, t.stage, t.fit_score, t.fit_class, t.engagement_score, t.engagement_band,
+			t.version, v.evidence
+		FROM tracks t JOIN verdicts v ON v.lead_id = t.lead_id AND v.standard_id = t.standard_id
+		WHERE t.lead_id = $1 AND t.track = $2`, lead, track).
+		Scan(&p.Verdict, &p.Stage, &fit, &p.FitClass, &engagement, &p.EngagementBand, &p.StandardVersion, &evidence)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := proto.Unmarshal(evidence, &q); err != nil {
+		return nil, err
+	}
+	p.FitScore, p.EngagementScore, p.Reasons = scoreFrom(fit), scoreFrom(engagement), q.GetReasons()
+	return &p, nil
+}
+
+// Previewed is how a lead would stand after a change.
+func Previewed(c *Change) *handoffv1.PreviewedStanding {
+	a := c.Leading
+	return &handoffv1.PreviewedStanding{
+		Verdict: c.VerdictAfter, Stage: c.StageAfter, FitScore: scoreOf(a.Fit), FitClass: a.Fit.GetFitClass(),
+		EngagementScore: engagementOf(a.Engagement), EngagementBand: a.Engagement.GetEngagementBand(),
+		Reasons: reasonsOf(a.Decision.Reasons), StandardVersion: a.Version,
+	}
 }

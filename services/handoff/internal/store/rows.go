@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"math/bits"
@@ -41,14 +42,29 @@ func insertReturning(tx *sqldb.Tx, head string, columns int, tail string, values
 	})
 }
 
+// querier is a transaction or the pool of readers.
+type querier interface {
+	Query(query string, args ...any) (*sql.Rows, error)
+}
+
+// reader reads outside of any transaction.
+type reader struct {
+	ctx context.Context
+	db  *sqldb.DB
+}
+
+func (r reader) Query(query string, args ...any) (*sql.Rows, error) {
+	return r.db.Read().QueryContext(r.ctx, query, args...)
+}
+
 // selectIn reads the rows of some ids: query ends on `IN (`.
-func selectIn(tx *sqldb.Tx, query string, ids []string, scan func(*sql.Rows) error) error {
-	return chunks(len(ids), func(from, to int) error {
-		args := make([]any, 0, to-from)
-		for _, id := range ids[from:to] {
+func selectIn(from querier, query string, ids []string, scan func(*sql.Rows) error) error {
+	return chunks(len(ids), func(first, to int) error {
+		args := make([]any, 0, to-first)
+		for _, id := range ids[first:to] {
 			args = append(args, id)
 		}
-		rows, err := tx.Query(query+sqldb.List(1, len(args))+")", args...)
+		rows, err := from.Query(query+sqldb.List(1, len(args))+")", args...)
 		return scanAll(rows, err, scan)
 	})
 }

@@ -26,6 +26,10 @@ type Store struct {
 	activeIn func(tx *sqldb.Tx) (map[string]string, error)
 	outbox   *duework.Queue
 	waker    *duework.Waker
+
+	operations, held, reviews *duework.Queue
+	// steps wakes the worker of operations, due that of reviews and held leads.
+	steps, due *duework.Waker
 }
 
 // New returns the store over handoff's database. now gives the times of records;
@@ -34,6 +38,11 @@ func New(db *sqldb.DB, now func() time.Time, activeIn func(tx *sqldb.Tx) (map[st
 	return &Store{
 		db: db, now: now, activeIn: activeIn,
 		outbox: duework.New(db.Dialect(), outbox), waker: duework.NewWaker(5*time.Millisecond, time.Second),
+		operations: duework.New(db.Dialect(), operations),
+		held:       duework.New(db.Dialect(), heldLeads),
+		reviews:    duework.New(db.Dialect(), reviews),
+		steps:      duework.NewWaker(5*time.Millisecond, 500*time.Millisecond),
+		due:        duework.NewWaker(10*time.Millisecond, 500*time.Millisecond),
 	}
 }
 

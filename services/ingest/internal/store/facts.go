@@ -26,9 +26,22 @@ func (s *Store) readDeltas(ctx context.Context, claimed []*Claimed) error {
 		byLead[c.Lead] = c
 		ids[i], after[i], to[i] = c.Lead, c.From, c.Claimed
 	}
+	bytes := make(map[string]int, len(claimed))
+	total := 0
 	err := s.readFacts(ctx, keysOf(ids, after, to), func(person string, f *typev1.Fact) {
 		c := byLead[person]
+		if c.Omitted {
+			return
+		}
 		c.Facts = append(c.Facts, f)
+		weight := len(f.GetActivity().GetPropertiesJson()) + len(f.GetAttribute().GetValueJson())
+		bytes[person] += weight
+		total += weight
+		// What was summed up when it was captured is known to fit; a whole history is not.
+		if c.From == 0 && (bytes[person] > maxFactBytes || total > maxBytes) {
+			total -= bytes[person]
+			c.Facts, c.Omitted = nil, true
+		}
 	})
 	for _, c := range claimed {
 		sortFacts(c.Facts)

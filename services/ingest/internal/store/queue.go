@@ -80,7 +80,7 @@ func (s *Store) claim(ctx context.Context, n int, lease time.Duration) ([]*Claim
 	if err != nil {
 		return nil, err
 	}
-	return s.fill(ctx, claimed)
+	return s.fill(ctx, claimed, false)
 }
 
 // ClaimLead leases one lead, pending or not. It returns none if the lead is leased or
@@ -112,7 +112,7 @@ func (s *Store) ClaimLead(ctx context.Context, id string, lease time.Duration) (
 	if err != nil {
 		return nil, err
 	}
-	return s.fill(ctx, claimed)
+	return s.fill(ctx, claimed, false)
 }
 
 // personOf returns the id of the person's lead.
@@ -170,8 +170,9 @@ func readPending(tx *sqldb.Tx, where string, args ...any) (list []pending.Row, e
 
 // fill reads what a worker needs. It runs after the claim is committed, in
 // statements of its own: what it reads is never older than the claimed version.
-// Leads that do not fit into one answer are given back.
-func (s *Store) fill(ctx context.Context, claimed []*Claimed) ([]*Claimed, error) {
+// Leads that do not fit into one answer are given back. whole asks for the whole
+// histories, of leads that [Store.fitting] chose.
+func (s *Store) fill(ctx context.Context, claimed []*Claimed, whole bool) ([]*Claimed, error) {
 	if len(claimed) == 0 {
 		return nil, nil
 	}
@@ -192,6 +193,11 @@ func (s *Store) fill(ctx context.Context, claimed []*Claimed) ([]*Claimed, error
 	var ask []*Claimed
 	for _, c := range claimed {
 		switch {
+		case whole:
+			c.From = 0
+			if !c.Omitted {
+				ask = append(ask, c)
+			}
 		case c.From == c.Claimed: // nothing is new
 		case c.rewritten, // what was summed up is not the whole history
 			c.Serving.Facts > maxFacts, c.Serving.Bytes > maxFactBytes, c.Serving.Bytes > budget:

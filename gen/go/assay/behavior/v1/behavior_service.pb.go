@@ -600,7 +600,9 @@ type FactsApplication struct {
 	Reset_ bool `protobuf:"varint,9,opt,name=reset,proto3" json:"reset,omitempty"`
 	// Numbers whose crossing makes the lead due: with them the answer has a
 	// `review_time`.
-	Levels        *v1.Levels `protobuf:"bytes,10,opt,name=levels,proto3" json:"levels,omitempty"`
+	Levels *v1.Levels `protobuf:"bytes,10,opt,name=levels,proto3" json:"levels,omitempty"`
+	// Compute and store nothing of the lead.
+	DryRun        bool `protobuf:"varint,11,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -703,6 +705,13 @@ func (x *FactsApplication) GetLevels() *v1.Levels {
 		return x.Levels
 	}
 	return nil
+}
+
+func (x *FactsApplication) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
 }
 
 // The scores.
@@ -861,7 +870,7 @@ const file_assay_behavior_v1_behavior_service_proto_rawDesc = "" +
 	"\x05model\x18\x02 \x01(\v2\x1e.assay.type.v1.EngagementModelB\x06\xbaH\x03\xc8\x01\x01R\x05model\"!\n" +
 	"\x1fRegisterEngagementModelResponse\"l\n" +
 	"\x11ApplyFactsRequest\x12W\n" +
-	"\fapplications\x18\x01 \x03(\v2#.assay.behavior.v1.FactsApplicationB\x0e\xbaH\v\x92\x01\b\x10\xd0\x0f\"\x03\xd8\x01\x03R\fapplications\"\x8c\x03\n" +
+	"\fapplications\x18\x01 \x03(\v2#.assay.behavior.v1.FactsApplicationB\x0e\xbaH\v\x92\x01\b\x10\xd0\x0f\"\x03\xd8\x01\x03R\fapplications\"\xa5\x03\n" +
 	"\x10FactsApplication\x12\x12\n" +
 	"\x04lead\x18\x01 \x01(\tR\x04lead\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\tR\brevision\x12!\n" +
@@ -875,7 +884,8 @@ const file_assay_behavior_v1_behavior_service_proto_rawDesc = "" +
 	"\vtraceparent\x18\b \x01(\tR\vtraceparent\x12\x14\n" +
 	"\x05reset\x18\t \x01(\bR\x05reset\x12-\n" +
 	"\x06levels\x18\n" +
-	" \x01(\v2\x15.assay.type.v1.LevelsR\x06levels\"S\n" +
+	" \x01(\v2\x15.assay.type.v1.LevelsR\x06levels\x12\x17\n" +
+	"\adry_run\x18\v \x01(\bR\x06dryRun\"S\n" +
 	"\x12ApplyFactsResponse\x12=\n" +
 	"\aresults\x18\x01 \x03(\v2#.assay.behavior.v1.EngagementResultR\aresults\"\x99\x01\n" +
 	"\x10EngagementResult\x124\n" +

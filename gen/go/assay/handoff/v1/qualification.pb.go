@@ -203,7 +203,11 @@ type Qualification struct {
 	// The handoff of the cycle, if there is one: `handoffs/{handoff}`.
 	Handoff string `protobuf:"bytes,21,opt,name=handoff,proto3" json:"handoff,omitempty"`
 	// The latest outcome sales reported, or an import brought.
-	Outcome       *Outcome `protobuf:"bytes,22,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	Outcome *Outcome `protobuf:"bytes,22,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// The lead qualifies, but by history alone: a publish qualified it, not something
+	// it did. It is decided again and handed off at this time, or at once when it does
+	// something. Not in lists.
+	HeldUntilTime *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=held_until_time,json=heldUntilTime,proto3" json:"held_until_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -388,6 +392,13 @@ func (x *Qualification) GetHandoff() string {
 func (x *Qualification) GetOutcome() *Outcome {
 	if x != nil {
 		return x.Outcome
+	}
+	return nil
+}
+
+func (x *Qualification) GetHeldUntilTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.HeldUntilTime
 	}
 	return nil
 }
@@ -935,7 +946,7 @@ var File_assay_handoff_v1_qualification_proto protoreflect.FileDescriptor
 
 const file_assay_handoff_v1_qualification_proto_rawDesc = "" +
 	"\n" +
-	"$assay/handoff/v1/qualification.proto\x12\x10assay.handoff.v1\x1a\x1dassay/type/v1/lifecycle.proto\x1a\x19assay/type/v1/score.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x97\b\n" +
+	"$assay/handoff/v1/qualification.proto\x12\x10assay.handoff.v1\x1a\x1dassay/type/v1/lifecycle.proto\x1a\x19assay/type/v1/score.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\b\n" +
 	"\rQualification\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x12\n" +
 	"\x04lead\x18\x02 \x01(\tR\x04lead\x12\x14\n" +
@@ -963,7 +974,8 @@ const file_assay_handoff_v1_qualification_proto_rawDesc = "" +
 	"\fstep_timings\x18\x13 \x01(\v2\x1d.assay.handoff.v1.StepTimingsR\vstepTimings\x12\x19\n" +
 	"\btrace_id\x18\x14 \x01(\tR\atraceId\x12\x18\n" +
 	"\ahandoff\x18\x15 \x01(\tR\ahandoff\x123\n" +
-	"\aoutcome\x18\x16 \x01(\v2\x19.assay.handoff.v1.OutcomeR\aoutcome:W\xeaAT\n" +
+	"\aoutcome\x18\x16 \x01(\v2\x19.assay.handoff.v1.OutcomeR\aoutcome\x12B\n" +
+	"\x0fheld_until_time\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\rheldUntilTime:W\xeaAT\n" +
 	"\x17assay.dev/Qualification\x12\x1aleads/{lead}/qualification*\x0equalifications2\rqualificationB\f\n" +
 	"\n" +
 	"_fit_scoreB\x13\n" +
@@ -1076,28 +1088,29 @@ var file_assay_handoff_v1_qualification_proto_depIdxs = []int32{
 	13, // 6: assay.handoff.v1.Qualification.decide_time:type_name -> google.protobuf.Timestamp
 	3,  // 7: assay.handoff.v1.Qualification.step_timings:type_name -> assay.handoff.v1.StepTimings
 	5,  // 8: assay.handoff.v1.Qualification.outcome:type_name -> assay.handoff.v1.Outcome
-	14, // 9: assay.handoff.v1.StepTimings.accept_duration:type_name -> google.protobuf.Duration
-	14, // 10: assay.handoff.v1.StepTimings.queue_wait_duration:type_name -> google.protobuf.Duration
-	14, // 11: assay.handoff.v1.StepTimings.fit_duration:type_name -> google.protobuf.Duration
-	14, // 12: assay.handoff.v1.StepTimings.engagement_duration:type_name -> google.protobuf.Duration
-	14, // 13: assay.handoff.v1.StepTimings.decide_duration:type_name -> google.protobuf.Duration
-	14, // 14: assay.handoff.v1.StepTimings.total_duration:type_name -> google.protobuf.Duration
-	2,  // 15: assay.handoff.v1.Decision.evidence:type_name -> assay.handoff.v1.Qualification
-	0,  // 16: assay.handoff.v1.Outcome.kind:type_name -> assay.handoff.v1.Outcome.Kind
-	13, // 17: assay.handoff.v1.Outcome.occurred_time:type_name -> google.protobuf.Timestamp
-	1,  // 18: assay.handoff.v1.Handoff.state:type_name -> assay.handoff.v1.Handoff.State
-	10, // 19: assay.handoff.v1.Handoff.reasons:type_name -> assay.type.v1.Reason
-	5,  // 20: assay.handoff.v1.Handoff.outcome:type_name -> assay.handoff.v1.Outcome
-	13, // 21: assay.handoff.v1.Handoff.create_time:type_name -> google.protobuf.Timestamp
-	13, // 22: assay.handoff.v1.Handoff.update_time:type_name -> google.protobuf.Timestamp
-	8,  // 23: assay.handoff.v1.StageMove.from_stage:type_name -> assay.type.v1.LifecycleStage
-	8,  // 24: assay.handoff.v1.StageMove.to_stage:type_name -> assay.type.v1.LifecycleStage
-	13, // 25: assay.handoff.v1.StageMove.move_time:type_name -> google.protobuf.Timestamp
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	13, // 9: assay.handoff.v1.Qualification.held_until_time:type_name -> google.protobuf.Timestamp
+	14, // 10: assay.handoff.v1.StepTimings.accept_duration:type_name -> google.protobuf.Duration
+	14, // 11: assay.handoff.v1.StepTimings.queue_wait_duration:type_name -> google.protobuf.Duration
+	14, // 12: assay.handoff.v1.StepTimings.fit_duration:type_name -> google.protobuf.Duration
+	14, // 13: assay.handoff.v1.StepTimings.engagement_duration:type_name -> google.protobuf.Duration
+	14, // 14: assay.handoff.v1.StepTimings.decide_duration:type_name -> google.protobuf.Duration
+	14, // 15: assay.handoff.v1.StepTimings.total_duration:type_name -> google.protobuf.Duration
+	2,  // 16: assay.handoff.v1.Decision.evidence:type_name -> assay.handoff.v1.Qualification
+	0,  // 17: assay.handoff.v1.Outcome.kind:type_name -> assay.handoff.v1.Outcome.Kind
+	13, // 18: assay.handoff.v1.Outcome.occurred_time:type_name -> google.protobuf.Timestamp
+	1,  // 19: assay.handoff.v1.Handoff.state:type_name -> assay.handoff.v1.Handoff.State
+	10, // 20: assay.handoff.v1.Handoff.reasons:type_name -> assay.type.v1.Reason
+	5,  // 21: assay.handoff.v1.Handoff.outcome:type_name -> assay.handoff.v1.Outcome
+	13, // 22: assay.handoff.v1.Handoff.create_time:type_name -> google.protobuf.Timestamp
+	13, // 23: assay.handoff.v1.Handoff.update_time:type_name -> google.protobuf.Timestamp
+	8,  // 24: assay.handoff.v1.StageMove.from_stage:type_name -> assay.type.v1.LifecycleStage
+	8,  // 25: assay.handoff.v1.StageMove.to_stage:type_name -> assay.type.v1.LifecycleStage
+	13, // 26: assay.handoff.v1.StageMove.move_time:type_name -> google.protobuf.Timestamp
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_assay_handoff_v1_qualification_proto_init() }

@@ -86,6 +86,67 @@ func (CompletionState) EnumDescriptor() ([]byte, []int) {
 	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{0}
 }
 
+// Why it was left.
+type LeftLead_Why int32
+
+const (
+	// Not set.
+	LeftLead_WHY_UNSPECIFIED LeftLead_Why = 0
+	// It has facts without a decision, so that it is decided anyway.
+	LeftLead_WHY_PENDING LeftLead_Why = 1
+	// Another worker decides it again.
+	LeftLead_WHY_LEASED LeftLead_Why = 2
+	// It failed too often: a new fact or an operator tries it again.
+	LeftLead_WHY_QUARANTINED LeftLead_Why = 3
+	// There is no such lead.
+	LeftLead_WHY_NOT_FOUND LeftLead_Why = 4
+)
+
+// Enum value maps for LeftLead_Why.
+var (
+	LeftLead_Why_name = map[int32]string{
+		0: "WHY_UNSPECIFIED",
+		1: "WHY_PENDING",
+		2: "WHY_LEASED",
+		3: "WHY_QUARANTINED",
+		4: "WHY_NOT_FOUND",
+	}
+	LeftLead_Why_value = map[string]int32{
+		"WHY_UNSPECIFIED": 0,
+		"WHY_PENDING":     1,
+		"WHY_LEASED":      2,
+		"WHY_QUARANTINED": 3,
+		"WHY_NOT_FOUND":   4,
+	}
+)
+
+func (x LeftLead_Why) Enum() *LeftLead_Why {
+	p := new(LeftLead_Why)
+	*p = x
+	return p
+}
+
+func (x LeftLead_Why) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (LeftLead_Why) Descriptor() protoreflect.EnumDescriptor {
+	return file_assay_ingest_v1_pending_service_proto_enumTypes[1].Descriptor()
+}
+
+func (LeftLead_Why) Type() protoreflect.EnumType {
+	return &file_assay_ingest_v1_pending_service_proto_enumTypes[1]
+}
+
+func (x LeftLead_Why) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use LeftLead_Why.Descriptor instead.
+func (LeftLead_Why) EnumDescriptor() ([]byte, []int) {
+	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{4, 0}
+}
+
 // How a lease ends.
 type Completion_Outcome int32
 
@@ -127,11 +188,11 @@ func (x Completion_Outcome) String() string {
 }
 
 func (Completion_Outcome) Descriptor() protoreflect.EnumDescriptor {
-	return file_assay_ingest_v1_pending_service_proto_enumTypes[1].Descriptor()
+	return file_assay_ingest_v1_pending_service_proto_enumTypes[2].Descriptor()
 }
 
 func (Completion_Outcome) Type() protoreflect.EnumType {
-	return &file_assay_ingest_v1_pending_service_proto_enumTypes[1]
+	return &file_assay_ingest_v1_pending_service_proto_enumTypes[2]
 }
 
 func (x Completion_Outcome) Number() protoreflect.EnumNumber {
@@ -140,7 +201,7 @@ func (x Completion_Outcome) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Completion_Outcome.Descriptor instead.
 func (Completion_Outcome) EnumDescriptor() ([]byte, []int) {
-	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{5, 0}
+	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{10, 0}
 }
 
 // Leases leads.
@@ -262,6 +323,336 @@ func (x *ClaimLeadRequest) GetLeaseDuration() *durationpb.Duration {
 	return nil
 }
 
+// Leases leads to decide them again.
+type ClaimLeadsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `leads/{lead}`. None: those after `after_lead`.
+	Leads []string `protobuf:"bytes,1,rep,name=leads,proto3" json:"leads,omitempty"`
+	// Only leads whose name comes after this one.
+	AfterLead string `protobuf:"bytes,2,opt,name=after_lead,json=afterLead,proto3" json:"after_lead,omitempty"`
+	// Only leads up to this one. Default: to the last.
+	ToLead string `protobuf:"bytes,3,opt,name=to_lead,json=toLead,proto3" json:"to_lead,omitempty"`
+	// Most leads to look at, without names. Default 100, at most 1000.
+	MaxLeads int32 `protobuf:"varint,4,opt,name=max_leads,json=maxLeads,proto3" json:"max_leads,omitempty"`
+	// How long the leases hold. Default 30 s.
+	LeaseDuration *durationpb.Duration `protobuf:"bytes,5,opt,name=lease_duration,json=leaseDuration,proto3" json:"lease_duration,omitempty"`
+	// Return the whole history: `from_version` is 0. Default: nothing new, so that
+	// `from_version` is `to_version`.
+	WholeHistory bool `protobuf:"varint,6,opt,name=whole_history,json=wholeHistory,proto3" json:"whole_history,omitempty"`
+	// Lease nothing and leave out nothing: only read, as of now.
+	ReadOnly bool `protobuf:"varint,7,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	// Without names: look only at each so manieth lead. Default: at all.
+	OneIn         int32 `protobuf:"varint,8,opt,name=one_in,json=oneIn,proto3" json:"one_in,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClaimLeadsRequest) Reset() {
+	*x = ClaimLeadsRequest{}
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClaimLeadsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClaimLeadsRequest) ProtoMessage() {}
+
+func (x *ClaimLeadsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClaimLeadsRequest.ProtoReflect.Descriptor instead.
+func (*ClaimLeadsRequest) Descriptor() ([]byte, []int) {
+	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ClaimLeadsRequest) GetLeads() []string {
+	if x != nil {
+		return x.Leads
+	}
+	return nil
+}
+
+func (x *ClaimLeadsRequest) GetAfterLead() string {
+	if x != nil {
+		return x.AfterLead
+	}
+	return ""
+}
+
+func (x *ClaimLeadsRequest) GetToLead() string {
+	if x != nil {
+		return x.ToLead
+	}
+	return ""
+}
+
+func (x *ClaimLeadsRequest) GetMaxLeads() int32 {
+	if x != nil {
+		return x.MaxLeads
+	}
+	return 0
+}
+
+func (x *ClaimLeadsRequest) GetLeaseDuration() *durationpb.Duration {
+	if x != nil {
+		return x.LeaseDuration
+	}
+	return nil
+}
+
+func (x *ClaimLeadsRequest) GetWholeHistory() bool {
+	if x != nil {
+		return x.WholeHistory
+	}
+	return false
+}
+
+func (x *ClaimLeadsRequest) GetReadOnly() bool {
+	if x != nil {
+		return x.ReadOnly
+	}
+	return false
+}
+
+func (x *ClaimLeadsRequest) GetOneIn() int32 {
+	if x != nil {
+		return x.OneIn
+	}
+	return 0
+}
+
+// Leased leads, and those that were left.
+type ClaimLeadsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The leads, in the order of their names.
+	Leads []*ClaimedLead `protobuf:"bytes,1,rep,name=leads,proto3" json:"leads,omitempty"`
+	// Leads that were not leased.
+	Left []*LeftLead `protobuf:"bytes,2,rep,name=left,proto3" json:"left,omitempty"`
+	// The last lead that was looked at: go on after it. Empty when there are no more.
+	LastLead string `protobuf:"bytes,3,opt,name=last_lead,json=lastLead,proto3" json:"last_lead,omitempty"`
+	// There are leads that wait for a decision: let them go first.
+	Waiting       bool `protobuf:"varint,4,opt,name=waiting,proto3" json:"waiting,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClaimLeadsResponse) Reset() {
+	*x = ClaimLeadsResponse{}
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClaimLeadsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClaimLeadsResponse) ProtoMessage() {}
+
+func (x *ClaimLeadsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClaimLeadsResponse.ProtoReflect.Descriptor instead.
+func (*ClaimLeadsResponse) Descriptor() ([]byte, []int) {
+	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ClaimLeadsResponse) GetLeads() []*ClaimedLead {
+	if x != nil {
+		return x.Leads
+	}
+	return nil
+}
+
+func (x *ClaimLeadsResponse) GetLeft() []*LeftLead {
+	if x != nil {
+		return x.Left
+	}
+	return nil
+}
+
+func (x *ClaimLeadsResponse) GetLastLead() string {
+	if x != nil {
+		return x.LastLead
+	}
+	return ""
+}
+
+func (x *ClaimLeadsResponse) GetWaiting() bool {
+	if x != nil {
+		return x.Waiting
+	}
+	return false
+}
+
+// A lead that was not leased.
+type LeftLead struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `leads/{lead}`.
+	Lead string `protobuf:"bytes,1,opt,name=lead,proto3" json:"lead,omitempty"`
+	// Why.
+	Why           LeftLead_Why `protobuf:"varint,2,opt,name=why,proto3,enum=assay.ingest.v1.LeftLead_Why" json:"why,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeftLead) Reset() {
+	*x = LeftLead{}
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeftLead) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeftLead) ProtoMessage() {}
+
+func (x *LeftLead) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeftLead.ProtoReflect.Descriptor instead.
+func (*LeftLead) Descriptor() ([]byte, []int) {
+	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *LeftLead) GetLead() string {
+	if x != nil {
+		return x.Lead
+	}
+	return ""
+}
+
+func (x *LeftLead) GetWhy() LeftLead_Why {
+	if x != nil {
+		return x.Why
+	}
+	return LeftLead_WHY_UNSPECIFIED
+}
+
+// Asks how many leads there are.
+type CountLeadsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountLeadsRequest) Reset() {
+	*x = CountLeadsRequest{}
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountLeadsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountLeadsRequest) ProtoMessage() {}
+
+func (x *CountLeadsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountLeadsRequest.ProtoReflect.Descriptor instead.
+func (*CountLeadsRequest) Descriptor() ([]byte, []int) {
+	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{5}
+}
+
+// How many leads there are.
+type CountLeadsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Leads, a person once.
+	Leads int32 `protobuf:"varint,1,opt,name=leads,proto3" json:"leads,omitempty"`
+	// The last lead in the order of names; empty if there is none.
+	LastLead      string `protobuf:"bytes,2,opt,name=last_lead,json=lastLead,proto3" json:"last_lead,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountLeadsResponse) Reset() {
+	*x = CountLeadsResponse{}
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountLeadsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountLeadsResponse) ProtoMessage() {}
+
+func (x *CountLeadsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountLeadsResponse.ProtoReflect.Descriptor instead.
+func (*CountLeadsResponse) Descriptor() ([]byte, []int) {
+	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *CountLeadsResponse) GetLeads() int32 {
+	if x != nil {
+		return x.Leads
+	}
+	return 0
+}
+
+func (x *CountLeadsResponse) GetLastLead() string {
+	if x != nil {
+		return x.LastLead
+	}
+	return ""
+}
+
 // Leased leads.
 type ClaimPendingResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -273,7 +664,7 @@ type ClaimPendingResponse struct {
 
 func (x *ClaimPendingResponse) Reset() {
 	*x = ClaimPendingResponse{}
-	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[2]
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -285,7 +676,7 @@ func (x *ClaimPendingResponse) String() string {
 func (*ClaimPendingResponse) ProtoMessage() {}
 
 func (x *ClaimPendingResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[2]
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -298,7 +689,7 @@ func (x *ClaimPendingResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimPendingResponse.ProtoReflect.Descriptor instead.
 func (*ClaimPendingResponse) Descriptor() ([]byte, []int) {
-	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{2}
+	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ClaimPendingResponse) GetLeads() []*ClaimedLead {
@@ -348,7 +739,7 @@ type ClaimedLead struct {
 
 func (x *ClaimedLead) Reset() {
 	*x = ClaimedLead{}
-	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[3]
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -360,7 +751,7 @@ func (x *ClaimedLead) String() string {
 func (*ClaimedLead) ProtoMessage() {}
 
 func (x *ClaimedLead) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[3]
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -373,7 +764,7 @@ func (x *ClaimedLead) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClaimedLead.ProtoReflect.Descriptor instead.
 func (*ClaimedLead) Descriptor() ([]byte, []int) {
-	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{3}
+	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ClaimedLead) GetLead() string {
@@ -492,7 +883,7 @@ type CompleteRequest struct {
 
 func (x *CompleteRequest) Reset() {
 	*x = CompleteRequest{}
-	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[4]
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -504,7 +895,7 @@ func (x *CompleteRequest) String() string {
 func (*CompleteRequest) ProtoMessage() {}
 
 func (x *CompleteRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[4]
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -517,7 +908,7 @@ func (x *CompleteRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompleteRequest.ProtoReflect.Descriptor instead.
 func (*CompleteRequest) Descriptor() ([]byte, []int) {
-	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{4}
+	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CompleteRequest) GetCompletions() []*Completion {
@@ -548,7 +939,7 @@ type Completion struct {
 
 func (x *Completion) Reset() {
 	*x = Completion{}
-	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[5]
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -560,7 +951,7 @@ func (x *Completion) String() string {
 func (*Completion) ProtoMessage() {}
 
 func (x *Completion) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[5]
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -573,7 +964,7 @@ func (x *Completion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Completion.ProtoReflect.Descriptor instead.
 func (*Completion) Descriptor() ([]byte, []int) {
-	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{5}
+	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Completion) GetLead() string {
@@ -629,7 +1020,7 @@ type CompleteResponse struct {
 
 func (x *CompleteResponse) Reset() {
 	*x = CompleteResponse{}
-	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[6]
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -641,7 +1032,7 @@ func (x *CompleteResponse) String() string {
 func (*CompleteResponse) ProtoMessage() {}
 
 func (x *CompleteResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[6]
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -654,7 +1045,7 @@ func (x *CompleteResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompleteResponse.ProtoReflect.Descriptor instead.
 func (*CompleteResponse) Descriptor() ([]byte, []int) {
-	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{6}
+	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *CompleteResponse) GetStates() []CompletionState {
@@ -681,7 +1072,7 @@ type ListFactsRequest struct {
 
 func (x *ListFactsRequest) Reset() {
 	*x = ListFactsRequest{}
-	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[7]
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -693,7 +1084,7 @@ func (x *ListFactsRequest) String() string {
 func (*ListFactsRequest) ProtoMessage() {}
 
 func (x *ListFactsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[7]
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -706,7 +1097,7 @@ func (x *ListFactsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFactsRequest.ProtoReflect.Descriptor instead.
 func (*ListFactsRequest) Descriptor() ([]byte, []int) {
-	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{7}
+	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListFactsRequest) GetLead() string {
@@ -752,7 +1143,7 @@ type ListFactsResponse struct {
 
 func (x *ListFactsResponse) Reset() {
 	*x = ListFactsResponse{}
-	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[8]
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -764,7 +1155,7 @@ func (x *ListFactsResponse) String() string {
 func (*ListFactsResponse) ProtoMessage() {}
 
 func (x *ListFactsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[8]
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -777,7 +1168,7 @@ func (x *ListFactsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListFactsResponse.ProtoReflect.Descriptor instead.
 func (*ListFactsResponse) Descriptor() ([]byte, []int) {
-	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{8}
+	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListFactsResponse) GetFacts() []*v1.Fact {
@@ -812,7 +1203,7 @@ type RetryQuarantinedRequest struct {
 
 func (x *RetryQuarantinedRequest) Reset() {
 	*x = RetryQuarantinedRequest{}
-	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[9]
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -824,7 +1215,7 @@ func (x *RetryQuarantinedRequest) String() string {
 func (*RetryQuarantinedRequest) ProtoMessage() {}
 
 func (x *RetryQuarantinedRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[9]
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -837,7 +1228,7 @@ func (x *RetryQuarantinedRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryQuarantinedRequest.ProtoReflect.Descriptor instead.
 func (*RetryQuarantinedRequest) Descriptor() ([]byte, []int) {
-	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{9}
+	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *RetryQuarantinedRequest) GetLead() string {
@@ -858,7 +1249,7 @@ type RetryQuarantinedResponse struct {
 
 func (x *RetryQuarantinedResponse) Reset() {
 	*x = RetryQuarantinedResponse{}
-	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[10]
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -870,7 +1261,7 @@ func (x *RetryQuarantinedResponse) String() string {
 func (*RetryQuarantinedResponse) ProtoMessage() {}
 
 func (x *RetryQuarantinedResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[10]
+	mi := &file_assay_ingest_v1_pending_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -883,7 +1274,7 @@ func (x *RetryQuarantinedResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetryQuarantinedResponse.ProtoReflect.Descriptor instead.
 func (*RetryQuarantinedResponse) Descriptor() ([]byte, []int) {
-	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{10}
+	return file_assay_ingest_v1_pending_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *RetryQuarantinedResponse) GetLeads() int32 {
@@ -905,7 +1296,37 @@ const file_assay_ingest_v1_pending_service_proto_rawDesc = "" +
 	"\rwait_duration\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\fwaitDuration\"\x86\x01\n" +
 	"\x10ClaimLeadRequest\x120\n" +
 	"\x04lead\x18\x01 \x01(\tB\x1c\xbaH\x19r\x172\x15^leads/[0-9a-f-]{36}$R\x04lead\x12@\n" +
-	"\x0elease_duration\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\rleaseDuration\"J\n" +
+	"\x0elease_duration\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\rleaseDuration\"\xcb\x02\n" +
+	"\x11ClaimLeadsRequest\x12\x1f\n" +
+	"\x05leads\x18\x01 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x05leads\x12&\n" +
+	"\n" +
+	"after_lead\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\tafterLead\x12 \n" +
+	"\ato_lead\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06toLead\x12'\n" +
+	"\tmax_leads\x18\x04 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bmaxLeads\x12@\n" +
+	"\x0elease_duration\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\rleaseDuration\x12#\n" +
+	"\rwhole_history\x18\x06 \x01(\bR\fwholeHistory\x12\x1b\n" +
+	"\tread_only\x18\a \x01(\bR\breadOnly\x12\x1e\n" +
+	"\x06one_in\x18\b \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\x05oneIn\"\xae\x01\n" +
+	"\x12ClaimLeadsResponse\x122\n" +
+	"\x05leads\x18\x01 \x03(\v2\x1c.assay.ingest.v1.ClaimedLeadR\x05leads\x12-\n" +
+	"\x04left\x18\x02 \x03(\v2\x19.assay.ingest.v1.LeftLeadR\x04left\x12\x1b\n" +
+	"\tlast_lead\x18\x03 \x01(\tR\blastLead\x12\x18\n" +
+	"\awaiting\x18\x04 \x01(\bR\awaiting\"\xb4\x01\n" +
+	"\bLeftLead\x12\x12\n" +
+	"\x04lead\x18\x01 \x01(\tR\x04lead\x12/\n" +
+	"\x03why\x18\x02 \x01(\x0e2\x1d.assay.ingest.v1.LeftLead.WhyR\x03why\"c\n" +
+	"\x03Why\x12\x13\n" +
+	"\x0fWHY_UNSPECIFIED\x10\x00\x12\x0f\n" +
+	"\vWHY_PENDING\x10\x01\x12\x0e\n" +
+	"\n" +
+	"WHY_LEASED\x10\x02\x12\x13\n" +
+	"\x0fWHY_QUARANTINED\x10\x03\x12\x11\n" +
+	"\rWHY_NOT_FOUND\x10\x04\"\x13\n" +
+	"\x11CountLeadsRequest\"G\n" +
+	"\x12CountLeadsResponse\x12\x14\n" +
+	"\x05leads\x18\x01 \x01(\x05R\x05leads\x12\x1b\n" +
+	"\tlast_lead\x18\x02 \x01(\tR\blastLead\"J\n" +
 	"\x14ClaimPendingResponse\x122\n" +
 	"\x05leads\x18\x01 \x03(\v2\x1c.assay.ingest.v1.ClaimedLeadR\x05leads\"\xcd\x04\n" +
 	"\vClaimedLead\x12\x12\n" +
@@ -967,11 +1388,17 @@ const file_assay_ingest_v1_pending_service_proto_rawDesc = "" +
 	"\x15COMPLETION_STATE_DONE\x10\x01\x12\x1c\n" +
 	"\x18COMPLETION_STATE_PENDING\x10\x02\x12\x1b\n" +
 	"\x17COMPLETION_STATE_FENCED\x10\x03\x12 \n" +
-	"\x1cCOMPLETION_STATE_QUARANTINED\x10\x042\x80\x04\n" +
+	"\x1cCOMPLETION_STATE_QUARANTINED\x10\x042\xc0\x05\n" +
 	"\x0ePendingService\x12d\n" +
 	"\fClaimPending\x12$.assay.ingest.v1.ClaimPendingRequest\x1a%.assay.ingest.v1.ClaimPendingResponse\"\a\xea\xe0\x18\x03\n" +
 	"\x01\a\x12^\n" +
 	"\tClaimLead\x12!.assay.ingest.v1.ClaimLeadRequest\x1a%.assay.ingest.v1.ClaimPendingResponse\"\a\xea\xe0\x18\x03\n" +
+	"\x01\a\x12^\n" +
+	"\n" +
+	"ClaimLeads\x12\".assay.ingest.v1.ClaimLeadsRequest\x1a#.assay.ingest.v1.ClaimLeadsResponse\"\a\xea\xe0\x18\x03\n" +
+	"\x01\a\x12^\n" +
+	"\n" +
+	"CountLeads\x12\".assay.ingest.v1.CountLeadsRequest\x1a#.assay.ingest.v1.CountLeadsResponse\"\a\xea\xe0\x18\x03\n" +
 	"\x01\a\x12X\n" +
 	"\bComplete\x12 .assay.ingest.v1.CompleteRequest\x1a!.assay.ingest.v1.CompleteResponse\"\a\xea\xe0\x18\x03\n" +
 	"\x01\a\x12[\n" +
@@ -992,56 +1419,70 @@ func file_assay_ingest_v1_pending_service_proto_rawDescGZIP() []byte {
 	return file_assay_ingest_v1_pending_service_proto_rawDescData
 }
 
-var file_assay_ingest_v1_pending_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_assay_ingest_v1_pending_service_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_assay_ingest_v1_pending_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_assay_ingest_v1_pending_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_assay_ingest_v1_pending_service_proto_goTypes = []any{
 	(CompletionState)(0),             // 0: assay.ingest.v1.CompletionState
-	(Completion_Outcome)(0),          // 1: assay.ingest.v1.Completion.Outcome
-	(*ClaimPendingRequest)(nil),      // 2: assay.ingest.v1.ClaimPendingRequest
-	(*ClaimLeadRequest)(nil),         // 3: assay.ingest.v1.ClaimLeadRequest
-	(*ClaimPendingResponse)(nil),     // 4: assay.ingest.v1.ClaimPendingResponse
-	(*ClaimedLead)(nil),              // 5: assay.ingest.v1.ClaimedLead
-	(*CompleteRequest)(nil),          // 6: assay.ingest.v1.CompleteRequest
-	(*Completion)(nil),               // 7: assay.ingest.v1.Completion
-	(*CompleteResponse)(nil),         // 8: assay.ingest.v1.CompleteResponse
-	(*ListFactsRequest)(nil),         // 9: assay.ingest.v1.ListFactsRequest
-	(*ListFactsResponse)(nil),        // 10: assay.ingest.v1.ListFactsResponse
-	(*RetryQuarantinedRequest)(nil),  // 11: assay.ingest.v1.RetryQuarantinedRequest
-	(*RetryQuarantinedResponse)(nil), // 12: assay.ingest.v1.RetryQuarantinedResponse
-	(*durationpb.Duration)(nil),      // 13: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),    // 14: google.protobuf.Timestamp
-	(*v1.Fact)(nil),                  // 15: assay.type.v1.Fact
-	(*v1.DecisionDigest)(nil),        // 16: assay.type.v1.DecisionDigest
+	(LeftLead_Why)(0),                // 1: assay.ingest.v1.LeftLead.Why
+	(Completion_Outcome)(0),          // 2: assay.ingest.v1.Completion.Outcome
+	(*ClaimPendingRequest)(nil),      // 3: assay.ingest.v1.ClaimPendingRequest
+	(*ClaimLeadRequest)(nil),         // 4: assay.ingest.v1.ClaimLeadRequest
+	(*ClaimLeadsRequest)(nil),        // 5: assay.ingest.v1.ClaimLeadsRequest
+	(*ClaimLeadsResponse)(nil),       // 6: assay.ingest.v1.ClaimLeadsResponse
+	(*LeftLead)(nil),                 // 7: assay.ingest.v1.LeftLead
+	(*CountLeadsRequest)(nil),        // 8: assay.ingest.v1.CountLeadsRequest
+	(*CountLeadsResponse)(nil),       // 9: assay.ingest.v1.CountLeadsResponse
+	(*ClaimPendingResponse)(nil),     // 10: assay.ingest.v1.ClaimPendingResponse
+	(*ClaimedLead)(nil),              // 11: assay.ingest.v1.ClaimedLead
+	(*CompleteRequest)(nil),          // 12: assay.ingest.v1.CompleteRequest
+	(*Completion)(nil),               // 13: assay.ingest.v1.Completion
+	(*CompleteResponse)(nil),         // 14: assay.ingest.v1.CompleteResponse
+	(*ListFactsRequest)(nil),         // 15: assay.ingest.v1.ListFactsRequest
+	(*ListFactsResponse)(nil),        // 16: assay.ingest.v1.ListFactsResponse
+	(*RetryQuarantinedRequest)(nil),  // 17: assay.ingest.v1.RetryQuarantinedRequest
+	(*RetryQuarantinedResponse)(nil), // 18: assay.ingest.v1.RetryQuarantinedResponse
+	(*durationpb.Duration)(nil),      // 19: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),    // 20: google.protobuf.Timestamp
+	(*v1.Fact)(nil),                  // 21: assay.type.v1.Fact
+	(*v1.DecisionDigest)(nil),        // 22: assay.type.v1.DecisionDigest
 }
 var file_assay_ingest_v1_pending_service_proto_depIdxs = []int32{
-	13, // 0: assay.ingest.v1.ClaimPendingRequest.lease_duration:type_name -> google.protobuf.Duration
-	13, // 1: assay.ingest.v1.ClaimPendingRequest.wait_duration:type_name -> google.protobuf.Duration
-	13, // 2: assay.ingest.v1.ClaimLeadRequest.lease_duration:type_name -> google.protobuf.Duration
-	5,  // 3: assay.ingest.v1.ClaimPendingResponse.leads:type_name -> assay.ingest.v1.ClaimedLead
-	14, // 4: assay.ingest.v1.ClaimedLead.as_of_time:type_name -> google.protobuf.Timestamp
-	15, // 5: assay.ingest.v1.ClaimedLead.facts:type_name -> assay.type.v1.Fact
-	14, // 6: assay.ingest.v1.ClaimedLead.accepted_time:type_name -> google.protobuf.Timestamp
-	13, // 7: assay.ingest.v1.ClaimedLead.accept_duration:type_name -> google.protobuf.Duration
-	7,  // 8: assay.ingest.v1.CompleteRequest.completions:type_name -> assay.ingest.v1.Completion
-	1,  // 9: assay.ingest.v1.Completion.outcome:type_name -> assay.ingest.v1.Completion.Outcome
-	16, // 10: assay.ingest.v1.Completion.decision:type_name -> assay.type.v1.DecisionDigest
-	0,  // 11: assay.ingest.v1.CompleteResponse.states:type_name -> assay.ingest.v1.CompletionState
-	15, // 12: assay.ingest.v1.ListFactsResponse.facts:type_name -> assay.type.v1.Fact
-	2,  // 13: assay.ingest.v1.PendingService.ClaimPending:input_type -> assay.ingest.v1.ClaimPendingRequest
-	3,  // 14: assay.ingest.v1.PendingService.ClaimLead:input_type -> assay.ingest.v1.ClaimLeadRequest
-	6,  // 15: assay.ingest.v1.PendingService.Complete:input_type -> assay.ingest.v1.CompleteRequest
-	9,  // 16: assay.ingest.v1.PendingService.ListFacts:input_type -> assay.ingest.v1.ListFactsRequest
-	11, // 17: assay.ingest.v1.PendingService.RetryQuarantined:input_type -> assay.ingest.v1.RetryQuarantinedRequest
-	4,  // 18: assay.ingest.v1.PendingService.ClaimPending:output_type -> assay.ingest.v1.ClaimPendingResponse
-	4,  // 19: assay.ingest.v1.PendingService.ClaimLead:output_type -> assay.ingest.v1.ClaimPendingResponse
-	8,  // 20: assay.ingest.v1.PendingService.Complete:output_type -> assay.ingest.v1.CompleteResponse
-	10, // 21: assay.ingest.v1.PendingService.ListFacts:output_type -> assay.ingest.v1.ListFactsResponse
-	12, // 22: assay.ingest.v1.PendingService.RetryQuarantined:output_type -> assay.ingest.v1.RetryQuarantinedResponse
-	18, // [18:23] is the sub-list for method output_type
-	13, // [13:18] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	19, // 0: assay.ingest.v1.ClaimPendingRequest.lease_duration:type_name -> google.protobuf.Duration
+	19, // 1: assay.ingest.v1.ClaimPendingRequest.wait_duration:type_name -> google.protobuf.Duration
+	19, // 2: assay.ingest.v1.ClaimLeadRequest.lease_duration:type_name -> google.protobuf.Duration
+	19, // 3: assay.ingest.v1.ClaimLeadsRequest.lease_duration:type_name -> google.protobuf.Duration
+	11, // 4: assay.ingest.v1.ClaimLeadsResponse.leads:type_name -> assay.ingest.v1.ClaimedLead
+	7,  // 5: assay.ingest.v1.ClaimLeadsResponse.left:type_name -> assay.ingest.v1.LeftLead
+	1,  // 6: assay.ingest.v1.LeftLead.why:type_name -> assay.ingest.v1.LeftLead.Why
+	11, // 7: assay.ingest.v1.ClaimPendingResponse.leads:type_name -> assay.ingest.v1.ClaimedLead
+	20, // 8: assay.ingest.v1.ClaimedLead.as_of_time:type_name -> google.protobuf.Timestamp
+	21, // 9: assay.ingest.v1.ClaimedLead.facts:type_name -> assay.type.v1.Fact
+	20, // 10: assay.ingest.v1.ClaimedLead.accepted_time:type_name -> google.protobuf.Timestamp
+	19, // 11: assay.ingest.v1.ClaimedLead.accept_duration:type_name -> google.protobuf.Duration
+	13, // 12: assay.ingest.v1.CompleteRequest.completions:type_name -> assay.ingest.v1.Completion
+	2,  // 13: assay.ingest.v1.Completion.outcome:type_name -> assay.ingest.v1.Completion.Outcome
+	22, // 14: assay.ingest.v1.Completion.decision:type_name -> assay.type.v1.DecisionDigest
+	0,  // 15: assay.ingest.v1.CompleteResponse.states:type_name -> assay.ingest.v1.CompletionState
+	21, // 16: assay.ingest.v1.ListFactsResponse.facts:type_name -> assay.type.v1.Fact
+	3,  // 17: assay.ingest.v1.PendingService.ClaimPending:input_type -> assay.ingest.v1.ClaimPendingRequest
+	4,  // 18: assay.ingest.v1.PendingService.ClaimLead:input_type -> assay.ingest.v1.ClaimLeadRequest
+	5,  // 19: assay.ingest.v1.PendingService.ClaimLeads:input_type -> assay.ingest.v1.ClaimLeadsRequest
+	8,  // 20: assay.ingest.v1.PendingService.CountLeads:input_type -> assay.ingest.v1.CountLeadsRequest
+	12, // 21: assay.ingest.v1.PendingService.Complete:input_type -> assay.ingest.v1.CompleteRequest
+	15, // 22: assay.ingest.v1.PendingService.ListFacts:input_type -> assay.ingest.v1.ListFactsRequest
+	17, // 23: assay.ingest.v1.PendingService.RetryQuarantined:input_type -> assay.ingest.v1.RetryQuarantinedRequest
+	10, // 24: assay.ingest.v1.PendingService.ClaimPending:output_type -> assay.ingest.v1.ClaimPendingResponse
+	10, // 25: assay.ingest.v1.PendingService.ClaimLead:output_type -> assay.ingest.v1.ClaimPendingResponse
+	6,  // 26: assay.ingest.v1.PendingService.ClaimLeads:output_type -> assay.ingest.v1.ClaimLeadsResponse
+	9,  // 27: assay.ingest.v1.PendingService.CountLeads:output_type -> assay.ingest.v1.CountLeadsResponse
+	14, // 28: assay.ingest.v1.PendingService.Complete:output_type -> assay.ingest.v1.CompleteResponse
+	16, // 29: assay.ingest.v1.PendingService.ListFacts:output_type -> assay.ingest.v1.ListFactsResponse
+	18, // 30: assay.ingest.v1.PendingService.RetryQuarantined:output_type -> assay.ingest.v1.RetryQuarantinedResponse
+	24, // [24:31] is the sub-list for method output_type
+	17, // [17:24] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_assay_ingest_v1_pending_service_proto_init() }
@@ -1054,8 +1495,8 @@ func file_assay_ingest_v1_pending_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_ingest_v1_pending_service_proto_rawDesc), len(file_assay_ingest_v1_pending_service_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   11,
+			NumEnums:      3,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

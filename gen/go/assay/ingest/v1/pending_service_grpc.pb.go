@@ -21,6 +21,8 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	PendingService_ClaimPending_FullMethodName     = "/assay.ingest.v1.PendingService/ClaimPending"
 	PendingService_ClaimLead_FullMethodName        = "/assay.ingest.v1.PendingService/ClaimLead"
+	PendingService_ClaimLeads_FullMethodName       = "/assay.ingest.v1.PendingService/ClaimLeads"
+	PendingService_CountLeads_FullMethodName       = "/assay.ingest.v1.PendingService/CountLeads"
 	PendingService_Complete_FullMethodName         = "/assay.ingest.v1.PendingService/Complete"
 	PendingService_ListFacts_FullMethodName        = "/assay.ingest.v1.PendingService/ListFacts"
 	PendingService_RetryQuarantined_FullMethodName = "/assay.ingest.v1.PendingService/RetryQuarantined"
@@ -39,6 +41,12 @@ type PendingServiceClient interface {
 	ClaimPending(ctx context.Context, in *ClaimPendingRequest, opts ...grpc.CallOption) (*ClaimPendingResponse, error)
 	// Leases one lead by name, pending or not, e.g. because a review time is due.
 	ClaimLead(ctx context.Context, in *ClaimLeadRequest, opts ...grpc.CallOption) (*ClaimPendingResponse, error)
+	// Leases leads that do not wait for a decision, by name or in the order of their
+	// names, to decide them again. Those that wait, are leased or are quarantined are
+	// left: what waits is decided anyway.
+	ClaimLeads(ctx context.Context, in *ClaimLeadsRequest, opts ...grpc.CallOption) (*ClaimLeadsResponse, error)
+	// Counts the leads.
+	CountLeads(ctx context.Context, in *CountLeadsRequest, opts ...grpc.CallOption) (*CountLeadsResponse, error)
 	// Ends leases: completed, released or failed, each only if its fence still holds.
 	Complete(ctx context.Context, in *CompleteRequest, opts ...grpc.CallOption) (*CompleteResponse, error)
 	// Returns a lead's history in the order of facts versions, in chunks that end
@@ -70,6 +78,26 @@ func (c *pendingServiceClient) ClaimLead(ctx context.Context, in *ClaimLeadReque
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ClaimPendingResponse)
 	err := c.cc.Invoke(ctx, PendingService_ClaimLead_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *pendingServiceClient) ClaimLeads(ctx context.Context, in *ClaimLeadsRequest, opts ...grpc.CallOption) (*ClaimLeadsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ClaimLeadsResponse)
+	err := c.cc.Invoke(ctx, PendingService_ClaimLeads_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *pendingServiceClient) CountLeads(ctx context.Context, in *CountLeadsRequest, opts ...grpc.CallOption) (*CountLeadsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CountLeadsResponse)
+	err := c.cc.Invoke(ctx, PendingService_CountLeads_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +147,12 @@ type PendingServiceServer interface {
 	ClaimPending(context.Context, *ClaimPendingRequest) (*ClaimPendingResponse, error)
 	// Leases one lead by name, pending or not, e.g. because a review time is due.
 	ClaimLead(context.Context, *ClaimLeadRequest) (*ClaimPendingResponse, error)
+	// Leases leads that do not wait for a decision, by name or in the order of their
+	// names, to decide them again. Those that wait, are leased or are quarantined are
+	// left: what waits is decided anyway.
+	ClaimLeads(context.Context, *ClaimLeadsRequest) (*ClaimLeadsResponse, error)
+	// Counts the leads.
+	CountLeads(context.Context, *CountLeadsRequest) (*CountLeadsResponse, error)
 	// Ends leases: completed, released or failed, each only if its fence still holds.
 	Complete(context.Context, *CompleteRequest) (*CompleteResponse, error)
 	// Returns a lead's history in the order of facts versions, in chunks that end
@@ -141,6 +175,12 @@ func (UnimplementedPendingServiceServer) ClaimPending(context.Context, *ClaimPen
 }
 func (UnimplementedPendingServiceServer) ClaimLead(context.Context, *ClaimLeadRequest) (*ClaimPendingResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ClaimLead not implemented")
+}
+func (UnimplementedPendingServiceServer) ClaimLeads(context.Context, *ClaimLeadsRequest) (*ClaimLeadsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ClaimLeads not implemented")
+}
+func (UnimplementedPendingServiceServer) CountLeads(context.Context, *CountLeadsRequest) (*CountLeadsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CountLeads not implemented")
 }
 func (UnimplementedPendingServiceServer) Complete(context.Context, *CompleteRequest) (*CompleteResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Complete not implemented")
@@ -204,6 +244,42 @@ func _PendingService_ClaimLead_Handler(srv interface{}, ctx context.Context, dec
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(PendingServiceServer).ClaimLead(ctx, req.(*ClaimLeadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PendingService_ClaimLeads_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ClaimLeadsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PendingServiceServer).ClaimLeads(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PendingService_ClaimLeads_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PendingServiceServer).ClaimLeads(ctx, req.(*ClaimLeadsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _PendingService_CountLeads_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CountLeadsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PendingServiceServer).CountLeads(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: PendingService_CountLeads_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PendingServiceServer).CountLeads(ctx, req.(*CountLeadsRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -276,6 +352,14 @@ var PendingService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ClaimLead",
 			Handler:    _PendingService_ClaimLead_Handler,
+		},
+		{
+			MethodName: "ClaimLeads",
+			Handler:    _PendingService_ClaimLeads_Handler,
+		},
+		{
+			MethodName: "CountLeads",
+			Handler:    _PendingService_CountLeads_Handler,
 		},
 		{
 			MethodName: "Complete",

@@ -457,7 +457,9 @@ type FitAssessment struct {
 	// Parent of the lead's own span; empty: no span.
 	Traceparent string `protobuf:"bytes,7,opt,name=traceparent,proto3" json:"traceparent,omitempty"`
 	// Start over: replace whatever is stored, also if it is newer.
-	Reset_        bool `protobuf:"varint,8,opt,name=reset,proto3" json:"reset,omitempty"`
+	Reset_ bool `protobuf:"varint,8,opt,name=reset,proto3" json:"reset,omitempty"`
+	// Compute and store nothing of the lead.
+	DryRun        bool `protobuf:"varint,9,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -544,6 +546,13 @@ func (x *FitAssessment) GetTraceparent() string {
 func (x *FitAssessment) GetReset_() bool {
 	if x != nil {
 		return x.Reset_
+	}
+	return false
+}
+
+func (x *FitAssessment) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
 	}
 	return false
 }
@@ -696,7 +705,7 @@ const file_assay_profilefit_v1_profilefit_service_proto_rawDesc = "" +
 	"\x05model\x18\x02 \x01(\v2\x17.assay.type.v1.FitModelB\x06\xbaH\x03\xc8\x01\x01R\x05model\"\x1a\n" +
 	"\x18RegisterFitModelResponse\"h\n" +
 	"\x10AssessFitRequest\x12T\n" +
-	"\vassessments\x18\x01 \x03(\v2\".assay.profilefit.v1.FitAssessmentB\x0e\xbaH\v\x92\x01\b\x10\xd0\x0f\"\x03\xd8\x01\x03R\vassessments\"\x9e\x02\n" +
+	"\vassessments\x18\x01 \x03(\v2\".assay.profilefit.v1.FitAssessmentB\x0e\xbaH\v\x92\x01\b\x10\xd0\x0f\"\x03\xd8\x01\x03R\vassessments\"\xb7\x02\n" +
 	"\rFitAssessment\x12\x12\n" +
 	"\x04lead\x18\x01 \x01(\tR\x04lead\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\tR\brevision\x12!\n" +
@@ -707,7 +716,8 @@ const file_assay_profilefit_v1_profilefit_service_proto_rawDesc = "" +
 	"\n" +
 	"as_of_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\basOfTime\x12 \n" +
 	"\vtraceparent\x18\a \x01(\tR\vtraceparent\x12\x14\n" +
-	"\x05reset\x18\b \x01(\bR\x05reset\"M\n" +
+	"\x05reset\x18\b \x01(\bR\x05reset\x12\x17\n" +
+	"\adry_run\x18\t \x01(\bR\x06dryRun\"M\n" +
 	"\x11AssessFitResponse\x128\n" +
 	"\aresults\x18\x01 \x03(\v2\x1e.assay.profilefit.v1.FitResultR\aresults\"\xb2\x01\n" +
 	"\tFitResult\x124\n" +
