@@ -3,6 +3,7 @@ package traits
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -104,6 +105,10 @@ func parseTitles(text []byte) (*titleDictionary, error) {
 	if err := decoder.Decode(&file); err != nil {
 		return nil, err
 	}
+	return file.dictionary()
+}
+
+func (file *titlesFile) dictionary() (*titleDictionary, error) {
 	d := &titleDictionary{vocabulary: map[string]int32{}, kinds: []uint8{0}, next: map[step]int32{}, entries: []*entry{nil}}
 	rungs := map[string]rung{"none": rungNone}
 	for r, name := range rungNames {
@@ -151,12 +156,58 @@ func parseTitles(text []byte) (*titleDictionary, error) {
 	d.mark(wordOf, file.Aides.Of...)
 	for _, tail := range listed(file.Compounds) {
 		for _, form := range forms(tail) {
-			d.tails = append(d.tails, form[0], form[0]+"in")
+			d.tails = append(d.tails, form[0])
 		}
 	}
-	slices.Sort(d.tails)
-	slices.Reverse(d.tails) // "managerin" before "manager" is of no matter, but always the same
+	d.complete()
 	return d, nil
+}
+
+// complete gives words of the dictionary what the forms of other words would have given
+// them if they were not listed: one that stands only in phrases ("commerciale") the
+// meaning of its plain form, a German compound that says only a rung ("Verkaufsleiter")
+// or only a function ("Personalleiter") what its parts say besides.
+func (d *titleDictionary) complete() {
+	words := slices.Sorted(maps.Keys(d.vocabulary))
+	for _, word := range words {
+		if d.single(d.vocabulary[word]) == nil {
+			if plain := d.single(d.inflected(word)); plain != nil {
+				d.set(d.vocabulary[word], *plain)
+			}
+		}
+	}
+	for _, word := range words {
+		known := d.single(d.vocabulary[word])
+		if known == nil {
+			continue
+		}
+		head, tail := d.split(word)
+		if last := d.single(tail); last != nil && known.rung == rungUnsaid {
+			known.rung = last.rung
+		}
+		if first := d.single(head); first != nil && known.strength == nothing {
+			known.function, known.strength = first.function, first.strength
+		}
+	}
+}
+
+// single returns what a word means by itself; nil for nothing.
+func (d *titleDictionary) single(token int32) *entry {
+	if node, ok := d.next[step{0, token}]; ok {
+		return d.entries[node]
+	}
+	return nil
+}
+
+func (d *titleDictionary) set(token int32, e entry) {
+	at := step{0, token}
+	node, ok := d.next[at]
+	if !ok {
+		node = int32(len(d.entries))
+		d.entries = append(d.entries, nil)
+		d.next[at] = node
+	}
+	d.entries[node] = &e
 }
 
 // add puts phrases into the trie, in each way they are written.
@@ -274,32 +325,27 @@ func phraseWords(phrase string) []string {
 // resolve returns the token of a word, or the two of a German compound; 0 for a word
 // that is not in the vocabulary in any form.
 func (d *titleDictionary) resolve(word string) (first, second int32) {
-	if token := d.form(word); token != 0 {
+	if token, ok := d.vocabulary[word]; ok {
 		return token, 0
 	}
-	for _, tail := range d.tails {
-		head, ok := strings.CutSuffix(word, tail)
-		if !ok || len(head) < 2 {
-			continue
-		}
-		for _, joint := range []string{"", "s", "n", "es", "en"} {
-			if inner, ok := strings.CutSuffix(head, joint); ok && d.vocabulary[inner] != 0 {
-				return d.vocabulary[inner], d.form(tail)
-			}
-		}
-		return d.form(tail), 0
+	if token := d.inflected(word); token != 0 {
+		return token, 0
 	}
-	return 0, 0
+	head, tail := d.split(word)
+	if head == 0 {
+		return tail, 0
+	}
+	return head, tail
 }
 
-// form looks a word up as it is, then as the plural or the feminine of one that we know,
-// or with a French article before it.
-func (d *titleDictionary) form(word string) int32 {
-	if token := d.vocabulary[word]; token != 0 || len(word) < 4 {
-		return token
+// inflected returns the token of the word that a word is the plural or the feminine of,
+// or that it has a French article before; 0 if there is none.
+func (d *titleDictionary) inflected(word string) int32 {
+	if len(word) < 4 {
+		return 0
 	}
-	stem, last := word[:len(word)-1], word[len(word)-1]
-	switch last {
+	stem := word[:len(word)-1]
+	switch word[len(word)-1] {
 	case 's', 'e':
 		if token := d.vocabulary[stem]; token != 0 {
 			return token
@@ -320,4 +366,28 @@ func (d *titleDictionary) form(word string) int32 {
 		return d.vocabulary[word[1:]]
 	}
 	return 0
+}
+
+// split takes a German compound apart: its last part, and the part before it if that is
+// a word we know. It is for words that are long enough to be one.
+func (d *titleDictionary) split(word string) (head, tail int32) {
+	if len(word) < 8 {
+		return 0, 0
+	}
+	for _, last := range d.tails {
+		before, ok := strings.CutSuffix(word, last)
+		if !ok {
+			before, ok = strings.CutSuffix(word, last+"in")
+		}
+		if !ok || len(before) < 2 {
+			continue
+		}
+		for _, joint := range []string{"", "s", "n", "es", "en"} {
+			if inner, ok := strings.CutSuffix(before, joint); ok && d.vocabulary[inner] != 0 {
+				return d.vocabulary[inner], d.vocabulary[last]
+			}
+		}
+		return d.vocabulary[before+"e"], d.vocabulary[last] // Schulleiter
+	}
+	return 0, 0
 }

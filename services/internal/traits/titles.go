@@ -228,7 +228,7 @@ func (r *reading) own() uint64 {
 // there is no director.
 func (r *reading) belongsToAide(m match) bool {
 	behind := int(m.start + m.length)
-	return behind < r.n && r.breaks&(1<<behind) == 0 && m.entry.rung < rungLead && m.entry.rung != rungIntern &&
+	return behind < r.n && r.breaks&(1<<behind) == 0 && m.entry.rung > rungIntern && m.entry.rung < rungLead &&
 		r.dictionary.is(r.tokens[behind], wordAide)
 }
 
@@ -258,7 +258,7 @@ func (r *reading) function() string {
 			continue
 		}
 		taken |= m.mask()
-		if m.entry.function != "" && (best.entry == nil || r.saysMore(m, best)) {
+		if m.entry.function != "" && !r.belongsToAide(m) && (best.entry == nil || r.saysMore(m, best)) {
 			best = m
 		}
 	}
