@@ -132,27 +132,32 @@ func (s *standardServer) RetireStandard(ctx context.Context, in *handoffv1.Retir
 
 // standardError turns the registry's sentinels into errors of the API.
 func standardError(name string, err error) error {
-	var (
-		problems standard.Problems
-		state    *standard.StateError
-	)
+	var state *standard.StateError
 	switch {
 	case errors.Is(err, standard.ErrNotFound):
 		return apierr.NotFound(name)
 	case errors.As(err, &state):
 		return apierr.WrongState(name, state.State, state.Want)
-	case errors.As(err, &problems):
-		violations := make([]apierr.Violation, len(problems))
-		for i, p := range problems {
-			violations[i] = apierr.Violation{Field: "spec", Expected: p.Expected}
-			if p.Path != "" {
-				violations[i].Field += "." + p.Path
-			}
-		}
-		return apierr.InvalidStandard(violations...)
 	default:
+		return invalidStandard("spec", err)
+	}
+}
+
+// invalidStandard says what is wrong with the standard in a field of the request. Any
+// other error stays as it is.
+func invalidStandard(field string, err error) error {
+	var problems standard.Problems
+	if !errors.As(err, &problems) {
 		return err
 	}
+	violations := make([]apierr.Violation, len(problems))
+	for i, p := range problems {
+		violations[i] = apierr.Violation{Field: field, Expected: p.Expected}
+		if p.Path != "" {
+			violations[i].Field += "." + p.Path
+		}
+	}
+	return apierr.InvalidStandard(violations...)
 }
 
 func standardMessage(row standard.Standard) *handoffv1.Standard {

@@ -16,6 +16,7 @@ type standardCmd struct {
 	List     standardListCmd     `cmd:"" help:"List the standards."`
 	Show     standardShowCmd     `cmd:"" help:"Print a version of a standard. As a table: YAML in one canonical form, without the comments and the order of the file."`
 	Lint     standardLintCmd     `cmd:"" aliases:"validate" help:"Check a standard without storing it. Exit code 1 if something is wrong with it."`
+	Diff     standardDiffCmd     `cmd:"" help:"Say what differs between two versions, or between a version and a file."`
 	Draft    standardDraftCmd    `cmd:"" help:"Store a version of a standard, to be signed off."`
 	SignOff  standardSignOffCmd  `cmd:"" help:"Agree to a version, for marketing or for sales."`
 	Publish  standardPublishCmd  `cmd:"" help:"Make a version decide that marketing and sales signed off."`

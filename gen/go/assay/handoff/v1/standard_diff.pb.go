@@ -134,8 +134,8 @@ type StandardChange struct {
 	// What happened.
 	Kind StandardChange_Kind `protobuf:"varint,1,opt,name=kind,proto3,enum=assay.handoff.v1.StandardChange_Kind" json:"kind,omitempty"`
 	// Where, in the new one (REMOVED: in the old one), e.g.
-	// `engagement.groups["content"].rules["ebook"].points`. Members of a list are named
-	// by their id or label, in quotes, or else by their index from 0.
+	// `engagement.groups[content].rules[ebook].points`. Members of a list are named by
+	// their id or label, in quotes if it is no plain word, or else by their index from 0.
 	Path string `protobuf:"bytes,2,opt,name=path,proto3" json:"path,omitempty"`
 	// Where it was in the old one, if it had another path there.
 	OldPath string `protobuf:"bytes,3,opt,name=old_path,json=oldPath,proto3" json:"old_path,omitempty"`
