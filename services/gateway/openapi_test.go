@@ -19,6 +19,7 @@ func TestTheDocumentNamesEveryPathAndParameter(t *testing.T) {
 	}
 	f := newFront(t)
 	ids := map[string]string{
+		"account":  strings.TrimPrefix(lead, "leads/"),
 		"lead":     strings.TrimPrefix(lead, "leads/"),
 		"handoff":  strings.TrimPrefix(offer, "handoffs/"),
 		"standard": "default", "version": "0123456789abcdef", "apiKey": "17", "operation": strings.TrimPrefix(offer, "handoffs/"), "track": "sales",

@@ -71,6 +71,7 @@ func newMux(conns Conns) (*runtime.ServeMux, error) {
 	ctx := context.Background()
 	return mux, errors.Join(
 		ingestv1.RegisterIngestServiceHandlerClient(ctx, mux, ingestv1.NewIngestServiceClient(headerConn{conns.Ingest})),
+		ingestv1.RegisterAccountServiceHandlerClient(ctx, mux, ingestv1.NewAccountServiceClient(headerConn{conns.Ingest})),
 		profilefitv1.RegisterProfileFitServiceHandlerClient(ctx, mux, profilefitv1.NewProfileFitServiceClient(headerConn{conns.ProfileFit})),
 		behaviorv1.RegisterBehaviorScoringServiceHandlerClient(ctx, mux, behaviorv1.NewBehaviorScoringServiceClient(headerConn{conns.Behavior})),
 		handoffv1.RegisterHandoffServiceHandlerClient(ctx, mux, handoffv1.NewHandoffServiceClient(headerConn{conns.Handoff})),

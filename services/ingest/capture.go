@@ -10,6 +10,7 @@ import (
 
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/ingest/internal/account"
 	"github.com/assay-hq/assay/services/ingest/internal/activity"
 	"github.com/assay-hq/assay/services/ingest/internal/canonical"
 	"github.com/assay-hq/assay/services/ingest/internal/effective"
@@ -89,7 +90,7 @@ func (a *ingestAPI) personOf(ctx context.Context, name string) (string, error) {
 func withoutWait(req *ingestv1.CaptureLeadRequest) *ingestv1.CaptureLeadRequest {
 	return &ingestv1.CaptureLeadRequest{
 		Lead: req.GetLead(), Activities: req.GetActivities(), Historical: req.GetHistorical(),
-		DefaultTime: req.GetDefaultTime(), Source: req.GetSource(),
+		DefaultTime: req.GetDefaultTime(), Source: req.GetSource(), Account: req.GetAccount(),
 	}
 }
 
@@ -225,6 +226,16 @@ func (a *ingestAPI) read(req *ingestv1.CaptureLeadRequest, requestID string, rec
 	if v := readLead(s, req.GetLead()); v != nil {
 		return nil, v.Under("lead")
 	}
+	if req.GetAccount() != nil {
+		if s.Account != "" {
+			return nil, violation.New("account", "either account or lead.account")
+		}
+		who, v := account.NewIdentity(req.GetAccount())
+		if v != nil {
+			return nil, v.Under("account")
+		}
+		s.AccountIdentity = &who
+	}
 	said := &saidOfLead{subject: s, results: newActivityResults(len(req.GetActivities()))}
 	c := activity.Circumstances{Window: window, Default: s.Effective, DefaultClamped: clamped, RequestID: requestID, Trusted: trusted}
 	s.Activities = make([]activity.Activity, 0, len(req.GetActivities()))
@@ -247,10 +258,29 @@ func readLead(s *store.Subject, in *ingestv1.Lead) (v *violation.Violation) {
 	if s.Identities, v = identity.NewList("identities", in.GetIdentities()); v != nil {
 		return v
 	}
-	if s.Attributes, v = lead.Attributes(in.GetAttributes()); v != nil {
+	said, v := lead.Attributes(in.GetAttributes())
+	if v != nil {
 		return v.Under("attributes")
 	}
-	s.LeadSource, v = leadSource(in.GetLeadSource())
+	if in.GetAccount() != "" {
+		if s.Account, v = account.ParseName("account", in.GetAccount()); v != nil {
+			return v
+		}
+	}
+	return readSource(s, in, said)
+}
+
+// readSource reads attributes and lead source: files and forms often have the source
+// among the attributes.
+func readSource(s *store.Subject, in *ingestv1.Lead, said []lead.Attribute) (v *violation.Violation) {
+	from := &ingestv1.LeadSource{}
+	if s.Attributes, from.Channel, from.Campaign, from.Detail, v = lead.SplitSource(said); v != nil {
+		return v.Under("attributes")
+	}
+	if in.GetLeadSource() != nil {
+		from = in.GetLeadSource()
+	}
+	s.LeadSource, v = leadSource(from)
 	return v.Under("leadSource")
 }
 

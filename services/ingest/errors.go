@@ -26,6 +26,12 @@ func refused(err error, name, under string) error {
 		return apierr.RequestIDReused()
 	case errors.Is(err, store.ErrTooManyAttributes):
 		return invalid(tooManyAttributes.Under(under))
+	case errors.Is(err, store.ErrNoAccount):
+		return invalid(noAccount.Under(under))
+	case errors.Is(err, store.ErrTooManyAccountKeys):
+		return invalid(violation.New("account", "at most 300 attributes and counts in all, those known before included"))
+	case errors.Is(err, store.ErrTooManyAccountFacts):
+		return invalid(violation.New("account.facts", "at most 10,000 facts in all, those known before included"))
 	case errors.Is(err, store.ErrLeadSourceSet):
 		return apierr.WrongState(name, "with a lead source", "none: it is set once")
 	case errors.Is(err, store.ErrRaced), errors.Is(err, sqldb.ErrClosed):
@@ -36,6 +42,8 @@ func refused(err error, name, under string) error {
 
 var tooManyAttributes = violation.New("lead.attributes", "at most 200 attributes in all, those known before included")
 
+var noAccount = violation.New("lead.account", "an account that exists")
+
 // refusal is why one item of a batch was refused.
 type refusal struct{ reason, field, message string }
 
@@ -45,8 +53,11 @@ func refusalOf(v *violation.Violation) refusal {
 
 // refusedItem turns what the store refuses of one item into its refusal.
 func refusedItem(err error, under string) refusal {
-	if errors.Is(err, store.ErrTooManyAttributes) {
+	switch {
+	case errors.Is(err, store.ErrTooManyAttributes):
 		return refusalOf(tooManyAttributes.Under(under))
+	case errors.Is(err, store.ErrNoAccount):
+		return refusalOf(noAccount.Under(under))
 	}
 	// Nothing else can be wrong with an item that names no lead and no etag.
 	return refusal{reason(typev1.ErrorReason_ERROR_REASON_INTERNAL), under, err.Error()}

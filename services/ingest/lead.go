@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
+	"github.com/assay-hq/assay/services/ingest/internal/account"
 	"github.com/assay-hq/assay/services/ingest/internal/activity"
 	"github.com/assay-hq/assay/services/ingest/internal/identity"
 	"github.com/assay-hq/assay/services/ingest/internal/lead"
@@ -138,13 +139,20 @@ func readUpdate(req *ingestv1.UpdateLeadRequest) (*store.Subject, *violation.Vio
 	if v != nil {
 		return nil, v.Under("lead.attributes")
 	}
-	source, v := leadSource(req.GetLead().GetLeadSource())
-	if v != nil {
-		return nil, v.Under("lead.leadSource")
+	if v := readSource(s, req.GetLead(), given); v != nil {
+		return nil, v.Under("lead")
 	}
+	var belongs string
+	if name := req.GetLead().GetAccount(); name != "" {
+		if belongs, v = account.ParseName("lead.account", name); v != nil {
+			return nil, v
+		}
+	}
+	given, source := s.Attributes, s.LeadSource
+	s.Attributes, s.LeadSource = nil, nil
 	paths := req.GetUpdateMask().GetPaths()
 	if len(paths) == 0 {
-		s.Attributes, s.LeadSource = given, source
+		s.Attributes, s.LeadSource, s.Account = given, source, belongs
 		return s, nil
 	}
 	for i, path := range paths {
@@ -152,9 +160,14 @@ func readUpdate(req *ingestv1.UpdateLeadRequest) (*store.Subject, *violation.Vio
 		switch {
 		case path == "*":
 			s.Replace, s.Attributes, s.LeadSource = true, given, source
+			s.Account, s.LeaveAccount = belongs, belongs == ""
 		case path == "attributes":
 			s.Replace, s.Attributes = true, given
 		case path == "lead_source" || strings.HasPrefix(path, "lead_source."): // it is set as a whole
+			s.LeadSource = source
+		case path == "account":
+			s.Account, s.LeaveAccount = belongs, belongs == ""
+		case key == lead.SourceChannel || key == lead.SourceCampaign || key == lead.SourceDetail:
 			s.LeadSource = source
 		case one && lead.CheckKey(key) == nil:
 			if s.Replace || slices.ContainsFunc(s.Attributes, func(a lead.Attribute) bool { return a.Key == key }) {
@@ -166,7 +179,7 @@ func readUpdate(req *ingestv1.UpdateLeadRequest) (*store.Subject, *violation.Vio
 			}
 			s.Attributes = append(s.Attributes, change)
 		default:
-			return nil, violation.New(fmt.Sprintf("updateMask.paths[%d]", i), "attributes, attributes.<key> or lead_source")
+			return nil, violation.New(fmt.Sprintf("updateMask.paths[%d]", i), "attributes, attributes.<key>, account or lead_source")
 		}
 	}
 	slices.SortFunc(s.Attributes, func(a, b lead.Attribute) int { return strings.Compare(a.Key, b.Key) })
@@ -178,6 +191,9 @@ func leadMessage(l store.Lead) (*ingestv1.Lead, error) {
 		Name: lead.Name(l.ID), Etag: l.ETag, FactsVersion: int32(l.Version),
 		CreateTime: timestamppb.New(l.CreatedAt), UpdateTime: timestamppb.New(l.UpdatedAt),
 		Attributes: &structpb.Struct{},
+	}
+	if l.Account != "" {
+		m.Account = account.Name(l.Account)
 	}
 	err := protojson.Unmarshal(l.Attributes, m.Attributes)
 	if l.LeadSource != nil {

@@ -70,6 +70,7 @@ func New(d Deps) (*Service, error) {
 // Register adds the APIs to a server.
 func (s *Service) Register(r grpc.ServiceRegistrar) {
 	ingestv1.RegisterIngestServiceServer(r, &ingestAPI{Service: s})
+	ingestv1.RegisterAccountServiceServer(r, &accountAPI{Service: s})
 	ingestv1.RegisterPendingServiceServer(r, &pendingAPI{Service: s})
 }
 
@@ -100,7 +101,33 @@ func (s *Service) Start(ctx context.Context) error {
 			}
 		}
 	})
+	s.chores.Go(func() { s.tellLeads(ctx) })
 	return nil
+}
+
+// tellEvery is how often accounts are looked at that another process may have left
+// with leads to tell.
+const tellEvery = 5 * time.Second
+
+// tellLeads tells leads what is new of their accounts.
+func (s *Service) tellLeads(ctx context.Context) {
+	ticker := time.NewTicker(tellEvery)
+	defer ticker.Stop()
+	for {
+		more, err := s.store.TellLeads(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.log.Log.WarnContext(ctx, "leads could not be told what is new of their account", "error", err)
+		}
+		if more && err == nil && ctx.Err() == nil {
+			continue
+		}
+		select {
+		case <-s.store.ToTell():
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // Stop ends the chores, commits what was submitted and ends all waiting. Stop the

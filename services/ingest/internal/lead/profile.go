@@ -113,9 +113,19 @@ func (p *Profile) Value(key string) []byte {
 	return []byte("null")
 }
 
-// Full reports whether the profile has more attributes than a lead may have.
+// Full reports whether the profile has more attributes than a lead may have, those of
+// its account not counted.
 func (p *Profile) Full() bool {
-	return len(p.values) > MaxAttributes || len(p.places) > maxNames
+	return own(p.values) > MaxAttributes || own(p.places) > maxNames
+}
+
+func own[V any](m map[string]V) (n int) {
+	for key := range m {
+		if !OfAccount(key) {
+			n++
+		}
+	}
+	return n
 }
 
 // Keys returns the keys that have a value, sorted.

@@ -61,6 +61,9 @@ type Row struct {
 	UpdatedAt int64
 	// Latest is the latest effective time of any fact.
 	Latest int64
+	// Earliest is the earliest one, 0 without facts, and EarliestVersion the version
+	// with which that fact came.
+	Earliest, EarliestVersion int64
 	// RepeatedFacts and RepeatedBytes are how much waits for the next version without
 	// making the lead wait, see [Row.Repeat].
 	RepeatedFacts, RepeatedBytes int64
@@ -116,6 +119,14 @@ func (r *Row) Repeat(c Captures, version, latest int64) {
 	if r.RepeatedFacts >= MaxRepeatedFacts || r.RepeatedBytes >= maxRepeatedBytes {
 		c.Facts, c.Bytes = 0, 0 // they are counted
 		r.Capture(c, version, latest)
+	}
+}
+
+// Begin takes in the earliest effective time of facts that come with a version: what
+// the lead's first fact is may change with them.
+func (r *Row) Begin(earliest, version int64) {
+	if r.Earliest == 0 || earliest < r.Earliest {
+		r.Earliest, r.EarliestVersion = earliest, version
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/assay-hq/assay/services/ingest/internal/account"
 	"github.com/assay-hq/assay/services/ingest/internal/activity"
 	"github.com/assay-hq/assay/services/ingest/internal/identity"
 	"github.com/assay-hq/assay/services/ingest/internal/lead"
@@ -49,6 +50,12 @@ type Subject struct {
 	Replace bool
 	// LeadSource is where it first came from, as JSON; nil: not said.
 	LeadSource []byte
+	// Account is the id of the account it belongs to; it must exist. Empty: not said.
+	Account string
+	// AccountIdentity finds that account instead; one that nobody knows makes one.
+	AccountIdentity *account.Identity
+	// LeaveAccount says that it belongs to none.
+	LeaveAccount bool
 	// StrictSource refuses a LeadSource other than the one that is set.
 	StrictSource bool
 	// Effective is since when attributes and identities hold.
@@ -64,12 +71,15 @@ type Subject struct {
 
 	// Result is what became of it.
 	Result Result
+
+	// madeAccount is the id of the account that is to be made with it.
+	madeAccount string
 }
 
 // Result is what became of a subject.
 type Result struct {
 	// Err refuses the subject, of which nothing is stored: [ErrNotFound],
-	// [ErrETagMismatch], [ErrTooManyAttributes], [ErrLeadSourceSet].
+	// [ErrETagMismatch], [ErrTooManyAttributes], [ErrLeadSourceSet], [ErrNoAccount].
 	Err error
 	// Lead is the id of the lead, as found; empty if it was not made.
 	Lead string

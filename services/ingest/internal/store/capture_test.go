@@ -27,7 +27,7 @@ func TestCaptureMakesALead(t *testing.T) {
 			l.Version != 1 || len(l.Identities) != 1 || !slices.Equal(l.Members, []string{got.Lead}) || !l.CreatedAt.Equal(start) || !l.UpdatedAt.Equal(start) {
 			t.Errorf("%+v", l)
 		}
-		want := []string{`1 email_domain="example.com"`, `1 employees=250`, `1 job_title="VP"`, `1 e1`, `1 e2`}
+		want := []string{`1 email_domain="example.com"`, `1 employees=250`, `1 job_title="VP"`, `1 lead_source="event"`, `1 e1`, `1 e2`}
 		have := f.history(got.Lead)
 		if slices.Sort(have); !slices.Equal(have, sorted(want)) {
 			t.Errorf("history: %q", have)
@@ -211,7 +211,7 @@ func TestOneVersionForATransaction(t *testing.T) {
 				t.Errorf("%+v", s.Result)
 			}
 		}
-		if c := f.claim(9); len(c) != 1 || len(c[0].Facts) != 6 || c[0].AsOf != start.Add(4*time.Minute).UnixMicro() {
+		if c := f.claim(9); len(c) != 1 || len(sayings(c[0].Facts)) != 6 || c[0].AsOf != start.Add(4*time.Minute).UnixMicro() {
 			t.Errorf("%+v", c)
 		}
 	})
@@ -319,7 +319,7 @@ func TestManyLeadsInOneCapture(t *testing.T) {
 			t.Errorf("%d pending", n)
 		}
 		for i, c := range f.claim(1000) {
-			if len(c.Facts) != 4 || c.Omitted {
+			if len(sayings(c.Facts)) != 4 || c.Omitted {
 				t.Fatalf("lead %d: %d facts", i, len(c.Facts))
 			}
 		}

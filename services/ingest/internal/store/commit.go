@@ -29,8 +29,11 @@ type commit struct {
 	person     map[string]string              // lead id → the person's lead
 	leads      map[string]*working            // by the person's lead
 	activities map[activityKey]stored
+	accounts   knownAccounts
+	historical bool // what is told of accounts is history
 
 	newRequests, newIdentities, newActivities, newAttributes *rows
+	newAccounts, newAccountIdentities, accountLeads          *rows
 }
 
 type reply struct{ digest, reply []byte }
@@ -50,11 +53,14 @@ type working struct {
 	captures pending.Captures // those with new facts
 	repeated pending.Captures // those whose facts only repeat what is known
 	latest   int64            // latest effective time of new facts
+	earliest int64            // earliest one; 0: there are none
 
 	known   *leadRow // nil: not read, since only activities were brought
 	changed bool     // known is to be written
 	touched bool     // something changed that is no fact
 	late    []attributeFact
+	moved   bool // the account it belongs to changed, now or in the past
+	sourced bool // the lead source changed
 }
 
 // version is the facts version after this transaction's captures so far. All of its
@@ -73,6 +79,8 @@ type leadRow struct {
 	revision   int64
 	profile    *lead.Profile
 	leadSource []byte
+	sourceAt   int64  // when the lead source was said to be true
+	sourceBy   string // its source and id
 }
 
 // attributeFact is a row of attributes, kept for what is said of earlier times.
@@ -86,9 +94,10 @@ type attributeFact struct {
 var (
 	leadTable = table{
 		name:    "leads",
-		columns: "id text, canonical_id text, created_at bigint, revision bigint, attributes bytea, attribute_places bytea, lead_source bytea",
+		columns: "id text, canonical_id text, created_at bigint, revision bigint, attributes bytea, attribute_places bytea, lead_source bytea, lead_source_at bigint, lead_source_by text",
 		suffix: `ON CONFLICT (id) DO UPDATE SET revision = excluded.revision, attributes = excluded.attributes,
-			attribute_places = excluded.attribute_places, lead_source = excluded.lead_source`,
+			attribute_places = excluded.attribute_places, lead_source = excluded.lead_source,
+			lead_source_at = excluded.lead_source_at, lead_source_by = excluded.lead_source_by`,
 	}
 	attributeTable = table{
 		name:    "attributes",
@@ -118,6 +127,8 @@ func newCommit(s *Store, tx *sqldb.Tx) *commit {
 		activities:  map[activityKey]stored{},
 		newRequests: requestTable.rows(), newIdentities: identityTable.rows(),
 		newActivities: activityTable.rows(), newAttributes: attributeTable.rows(),
+		accounts:    newKnownAccounts(),
+		newAccounts: accountTable.rows(), newAccountIdentities: accountIdentityTable.rows(), accountLeads: accountLeadTable.rows(),
 	}
 }
 
@@ -146,6 +157,9 @@ func (c *commit) read(items []*Capture) error {
 		return err
 	}
 	if err := c.readActivities(subjects); err != nil {
+		return err
+	}
+	if err := c.readAccounts(subjects); err != nil {
 		return err
 	}
 	c.now = c.store.now()
@@ -296,7 +310,7 @@ func (c *commit) readLeads(subjects []*Subject) error {
 }
 
 func (c *commit) needsLead(s *Subject) bool {
-	if s.Dated || len(s.Attributes) > 0 || s.LeadSource != nil || s.ETag != "" || s.Replace {
+	if s.Dated || len(s.Attributes) > 0 || s.LeadSource != nil || s.ETag != "" || s.Replace || s.saysAccount() {
 		return true
 	}
 	for _, id := range s.Identities {
@@ -312,7 +326,7 @@ func (c *commit) readLeadRows(ids []string) error {
 		return nil
 	}
 	from, args := keysOf(ids).from(c.tx.Dialect())
-	result, err := c.tx.Query(`SELECT l.id, l.canonical_id, l.created_at, l.revision, l.attributes, l.attribute_places, l.lead_source
+	result, err := c.tx.Query(`SELECT l.id, l.canonical_id, l.created_at, l.revision, l.attributes, l.attribute_places, l.lead_source, l.lead_source_at, l.lead_source_by
 		FROM `+from+` CROSS JOIN leads l WHERE l.id = k.a`, args...)
 	if err != nil {
 		return err
@@ -320,7 +334,7 @@ func (c *commit) readLeadRows(ids []string) error {
 	return each(result, func() error {
 		var l leadRow
 		var values, places []byte
-		err := result.Scan(&l.id, &l.person, &l.createdAt, &l.revision, &values, &places, &l.leadSource)
+		err := result.Scan(&l.id, &l.person, &l.createdAt, &l.revision, &values, &places, &l.leadSource, &l.sourceAt, &l.sourceBy)
 		if err != nil {
 			return err
 		}
@@ -417,6 +431,7 @@ func (c *commit) subject(item *Capture, s *Subject) error {
 			return err
 		}
 	}
+	sourced := w.sourced
 	facts, err := c.profile(item, s, w)
 	if err != nil {
 		return err
@@ -430,16 +445,21 @@ func (c *commit) subject(item *Capture, s *Subject) error {
 		return nil
 	}
 	c.identify(item, s, id, w)
-	size, news := int64(0), fresh > 0 || s.Result.Created
+	c.makeAccount(item, s)
+	size, news := int64(0), fresh > 0 || s.Result.Created || w.sourced != sourced
 	for i := range facts {
 		news = news || facts[i].news
+		w.moved = w.moved || facts[i].news && facts[i].key == lead.Account
 		size += overhead + int64(len(facts[i].value))
 		w.latest = max(w.latest, facts[i].at.At)
+		if !canonical.IsNull(facts[i].value) { // that nothing is known does not make a lead known
+			w.span(facts[i].at.At)
+		}
 	}
 	for i := range s.Activities {
 		if s.Result.Activities[i].State == Stored {
 			size += overhead + int64(len(s.Activities[i].Properties)+len(s.Activities[i].ID))
-			w.latest = max(w.latest, s.Activities[i].Occurred.UnixMicro())
+			w.span(s.Activities[i].Occurred.UnixMicro())
 		}
 	}
 	brought := pending.Captures{
@@ -519,6 +539,10 @@ func (c *commit) profile(item *Capture, s *Subject, w *working) ([]attributeFact
 		s.Result.Err = ErrLeadSourceSet
 		return nil, nil
 	}
+	if !c.findAccount(s) {
+		s.Result.Err = ErrNoAccount
+		return nil, nil
+	}
 	said := c.said(s, w)
 	var facts []attributeFact
 	var now *lead.Profile
@@ -556,11 +580,34 @@ func (c *commit) profile(item *Capture, s *Subject, w *working) ([]attributeFact
 		w.known.profile, w.changed = now, true
 		w.late = append(w.late, facts...)
 	}
-	if s.LeadSource != nil && w.known.leadSource == nil {
-		w.known.leadSource = s.LeadSource
+	if w.known.from(s) {
+		w.sourced = true
 		w.revise(s)
 	}
 	return facts, nil
+}
+
+// from takes in where a lead is said to have come from first, and reports whether
+// that is news. Of several the earliest counts, whatever the order of their arrival.
+func (l *leadRow) from(s *Subject) bool {
+	if s.LeadSource == nil {
+		return false
+	}
+	place := s.place(lead.Attribute{Key: lead.SourceChannel, Value: s.LeadSource})
+	by := place.Source + " " + place.ID
+	if l.leadSource != nil && cmp.Or(cmp.Compare(place.At, l.sourceAt), cmp.Compare(by, l.sourceBy)) >= 0 {
+		return false
+	}
+	l.leadSource, l.sourceAt, l.sourceBy = s.LeadSource, place.At, by
+	return true
+}
+
+// span takes in the effective time of a new fact.
+func (w *working) span(at int64) {
+	w.latest = max(w.latest, at)
+	if w.earliest == 0 || at < w.earliest {
+		w.earliest = at
+	}
 }
 
 // revise notes a change of the lead that is no fact.
@@ -598,7 +645,7 @@ func (c *commit) said(s *Subject, w *working) []lead.Attribute {
 	}
 	if s.Replace {
 		for _, key := range w.known.profile.Names() {
-			if key == lead.EmailDomain {
+			if !lead.Replaceable(key) {
 				continue
 			}
 			named := slices.ContainsFunc(s.Attributes, func(a lead.Attribute) bool { return a.Key == key })
@@ -609,6 +656,9 @@ func (c *commit) said(s *Subject, w *working) []lead.Attribute {
 	}
 	if i := slices.IndexFunc(s.Identities, func(id identity.Identity) bool { return id.Kind == identity.Email }); i >= 0 && c.saysDomain(s) {
 		set(lead.EmailDomain, canonical.Text(s.Identities[i].Domain()))
+	}
+	if value := c.accountValue(s); value != nil {
+		set(lead.Account, value)
 	}
 	return list
 }
@@ -701,12 +751,25 @@ func (c *commit) addFacts(item *Capture, s *Subject, id string, w *working, fact
 
 // write writes what is new, one statement for each table.
 func (c *commit) write() error {
+	if err := c.writeAccounts(); err != nil {
+		return err
+	}
+	if _, err := c.newAttributes.write(c.tx); err != nil {
+		return err
+	}
+	derived, err := c.derive()
+	if err != nil {
+		return err
+	}
 	changed, queue := leadTable.rows(), pendingTable.rows()
 	for _, person := range slices.Sorted(maps.Keys(c.leads)) {
 		w := c.leads[person]
 		if w.changed {
 			l := w.known
-			changed.add(l.id, l.person, l.createdAt, l.revision, l.profile.Values(), l.profile.Places(), l.leadSource)
+			changed.add(l.id, l.person, l.createdAt, l.revision, l.profile.Values(), l.profile.Places(), l.leadSource, l.sourceAt, l.sourceBy)
+		}
+		if w.earliest != 0 {
+			w.row.Begin(w.earliest, w.base+1)
 		}
 		if w.repeated.Accepted != 0 {
 			w.row.Repeat(w.repeated, w.base+1, w.latest)
@@ -721,7 +784,7 @@ func (c *commit) write() error {
 			addPending(queue, &w.row, nil)
 		}
 	}
-	for _, r := range []*rows{changed, queue, c.newAttributes} {
+	for _, r := range []*rows{changed, queue, derived, c.accountLeads} {
 		if _, err := r.write(c.tx); err != nil {
 			return err
 		}

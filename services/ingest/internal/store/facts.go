@@ -5,13 +5,17 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"math"
 	"slices"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/ingest/internal/canonical"
 	"github.com/assay-hq/assay/services/ingest/internal/lead"
+	"github.com/assay-hq/assay/services/ingest/internal/pending"
 )
 
 // readDeltas reads the facts of claimed leads, those of merged members included:
@@ -44,9 +48,33 @@ func (s *Store) readDeltas(ctx context.Context, claimed []*Claimed) error {
 		}
 	})
 	for _, c := range claimed {
+		if f := createTime(&c.Row, c.From, c.Claimed, c.Claimed); f != nil {
+			c.Facts = append(c.Facts, f)
+		}
 		sortFacts(c.Facts)
 	}
 	return err
+}
+
+// createTime is the fact that says when the lead was first known, if it belongs to the
+// versions after one up to another; last is the last one that is asked for. It follows
+// from the facts, and only ever moves to an earlier time: of those that were told, all
+// of one instant, the earliest has the greatest id.
+func createTime(row *pending.Row, after, to, last int64) *typev1.Fact {
+	version := min(row.EarliestVersion, last)
+	if row.Earliest == 0 || version <= after || version > to {
+		return nil
+	}
+	f := &typev1.Fact{
+		Id: fmt.Sprintf("%019d", math.MaxInt64-row.Earliest), Source: lead.FromLead, Lead: lead.Name(row.Lead),
+		Attribute: &typev1.AttributeFact{Key: lead.CreateTime, ValueJson: createTimeJSON(row.Earliest)},
+	}
+	setTimes(f, version, 0, row.Earliest)
+	return f
+}
+
+func createTimeJSON(micros int64) []byte {
+	return canonical.Text(time.UnixMicro(micros).UTC().Format("2006-01-02T15:04:05.000000Z"))
 }
 
 // readFacts reads the facts of persons (a) after a version (b) up to another (c).
@@ -130,8 +158,9 @@ const chunkBytes = 8 << 20
 func (s *Store) Facts(ctx context.Context, id string, after, to int64, size int) (facts []*typev1.Fact, version int64, more bool, err error) {
 	var person string
 	var last int64
-	err = s.db.Read().QueryRowContext(ctx, `SELECT l.canonical_id, p.facts_version FROM leads l CROSS JOIN pending p
-		WHERE l.id = $1 AND p.lead_id = l.canonical_id`, id).Scan(&person, &last)
+	var row pending.Row
+	err = s.db.Read().QueryRowContext(ctx, `SELECT l.canonical_id, p.facts_version, p.earliest_effective, p.earliest_version FROM leads l CROSS JOIN pending p
+		WHERE l.id = $1 AND p.lead_id = l.canonical_id`, id).Scan(&person, &last, &row.Earliest, &row.EarliestVersion)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, 0, false, ErrNotFound
 	}
@@ -145,6 +174,10 @@ func (s *Store) Facts(ctx context.Context, id string, after, to int64, size int)
 		return nil, 0, false, err
 	}
 	err = s.readFacts(ctx, keysOf([]string{person}, []int64{after}, []int64{version}), func(_ string, f *typev1.Fact) { facts = append(facts, f) })
+	row.Lead = person
+	if f := createTime(&row, after, version, to); f != nil {
+		facts = append(facts, f)
+	}
 	sortFacts(facts)
 	return facts, version, more, err
 }

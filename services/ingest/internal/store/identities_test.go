@@ -68,7 +68,7 @@ func TestANewIdentityRaisesTheVersionOnlyWithItsDomain(t *testing.T) {
 		if got := f.capture(subject(anonymous("v1"), email("b@x.example"))); got.Changed {
 			t.Errorf("nothing new: %+v", got)
 		}
-		if n := len(f.claim(9)[0].Facts); n != 1 {
+		if n := len(sayings(f.claim(9)[0].Facts)); n != 1 {
 			t.Errorf("%d facts", n)
 		}
 	})
@@ -121,7 +121,7 @@ func TestOnePersonIsOneLead(t *testing.T) {
 			t.Errorf("%d activities", n)
 		}
 		for _, c := range f.claim(100) {
-			if len(c.Facts) != callers/2+1 || int64(len(c.Facts)) != c.Serving.Facts {
+			if n := len(sayings(c.Facts)); n != callers/2+1 || int64(n) != c.Serving.Facts {
 				t.Errorf("%d facts, %d summed up", len(c.Facts), c.Serving.Facts)
 			}
 		}

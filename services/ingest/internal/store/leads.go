@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/assay-hq/assay/services/ingest/internal/account"
 	"github.com/assay-hq/assay/services/ingest/internal/identity"
 	"github.com/assay-hq/assay/services/ingest/internal/lead"
 	"github.com/assay-hq/assay/services/internal/sqldb"
@@ -22,8 +23,10 @@ type Lead struct {
 	CreatedAt, UpdatedAt time.Time
 	Version              int64
 	ETag                 string
-	// Attributes are the current values, as a JSON object.
+	// Attributes are the current values of its own, as a JSON object.
 	Attributes []byte
+	// Account is the id of the account it belongs to; empty: to none.
+	Account string
 	// LeadSource is JSON, or nil.
 	LeadSource []byte
 	// Identities of all members, strongest first.
@@ -40,6 +43,14 @@ func scanLead(scan func(...any) error) (Lead, error) {
 	err := scan(&l.ID, &created, &revision, &l.Attributes, &l.LeadSource, &l.Version, &updated)
 	l.CreatedAt, l.UpdatedAt = sqldb.Time(created), sqldb.Time(updated)
 	l.ETag = lead.ETag(l.ID, l.Version, revision)
+	if err != nil {
+		return l, err
+	}
+	var name string
+	l.Attributes, name, err = lead.Own(l.Attributes)
+	if name != "" {
+		l.Account, _ = account.ParseName("", name)
+	}
 	return l, err
 }
 

@@ -190,7 +190,7 @@ func checkOrder(r *rapid.T, f *fixture, n int) {
 		claimed, err := f.ClaimLead(f.t.Context(), id, time.Minute)
 		f.ok(err)
 		for _, c := range claimed {
-			for _, x := range c.Facts {
+			for _, x := range sayings(c.Facts) {
 				got = append(got, factOf(x))
 			}
 			f.complete(store.Decided, c)
@@ -224,7 +224,7 @@ func checkOrder(r *rapid.T, f *fixture, n int) {
 	list, _, _, err := f.Facts(f.t.Context(), id, 0, 0, 1<<20)
 	f.ok(err)
 	var all []fact
-	for _, x := range list {
+	for _, x := range sayings(list) {
 		all = append(all, factOf(x))
 	}
 	if have, _ := fold(all); !slices.Equal(have, history) || len(all) != len(got) {
@@ -275,7 +275,7 @@ func TestARepetitionWaitsForAFact(t *testing.T) {
 			t.Fatalf("%+v", got)
 		}
 		c := f.claim(1)
-		if len(c) != 1 || c[0].From != 1 || c[0].Claimed != 2 || len(c[0].Facts) != 4 || string(c[0].Attributes) != `{"k":"A"}` || c[0].Serving.Facts != 4 {
+		if len(c) != 1 || c[0].From != 1 || c[0].Claimed != 2 || len(c[0].Facts) != 4 || string(c[0].Attributes) != `{"create_time":"2026-03-01T13:00:00.000000Z","k":"A"}` || c[0].Serving.Facts != 4 {
 			t.Fatalf("%+v", c)
 		}
 		// While it is claimed, repetitions are of the version after.
@@ -288,7 +288,7 @@ func TestARepetitionWaitsForAFact(t *testing.T) {
 			s.Activities = append(s.Activities, act("e1", 0))
 			return s
 		}())
-		if c = f.claim(1); len(c) != 1 || c[0].From != 2 || len(c[0].Facts) != 2 || c[0].Serving.Facts != 2 {
+		if c = f.claim(1); len(c) != 1 || c[0].From != 2 || len(sayings(c[0].Facts)) != 2 || c[0].Serving.Facts != 2 {
 			t.Fatalf("%+v", c)
 		}
 	})

@@ -180,7 +180,7 @@ func TestQuarantine(t *testing.T) {
 			t.Error(n, err)
 		}
 		c := f.claim(1)
-		if len(c) != 1 || len(c[0].Facts) != 3 {
+		if len(c) != 1 || len(sayings(c[0].Facts)) != 3 {
 			t.Errorf("%+v", c)
 		}
 		if n, err := f.Retry(t.Context(), id); err != nil || n != 0 {
@@ -217,7 +217,7 @@ func TestClaimLead(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		id := f.acts("a@x.example", act("e1", 0)).Lead
 		claimed, err := f.ClaimLead(t.Context(), id, time.Minute)
-		if err != nil || len(claimed) != 1 || len(claimed[0].Facts) != 2 {
+		if err != nil || len(claimed) != 1 || len(sayings(claimed[0].Facts)) != 2 {
 			t.Fatalf("%+v, %v", claimed, err)
 		}
 		if twice, err := f.ClaimLead(t.Context(), id, time.Minute); err != nil || len(twice) != 0 || len(f.claim(1)) != 0 {

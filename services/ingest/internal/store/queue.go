@@ -9,6 +9,7 @@ import (
 	"time"
 
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/ingest/internal/lead"
 	"github.com/assay-hq/assay/services/ingest/internal/pending"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
@@ -229,12 +230,24 @@ func (s *Store) readClaimedLeads(ctx context.Context, claimed []*Claimed) error 
 			return err
 		}
 		c := byLead[id]
-		c.Attributes, c.LeadSource = attributes, leadSource
+		c.Attributes, c.LeadSource = withCreateTime(attributes, c.Earliest), leadSource
 		if c.rewritten = c.Decided < rewritten; !c.rewritten {
 			c.From = c.Decided
 		}
 		return nil
 	})
+}
+
+// withCreateTime adds to attributes what follows from the earliest fact.
+func withCreateTime(attributes []byte, earliest int64) []byte {
+	if earliest == 0 || len(attributes) < 2 {
+		return attributes
+	}
+	out := append([]byte(`{"`+lead.CreateTime+`":`), createTimeJSON(earliest)...)
+	if len(attributes) > 2 {
+		out = append(out, ',')
+	}
+	return append(out, attributes[1:]...)
 }
 
 // Release gives back leads that were claimed and not handed out.

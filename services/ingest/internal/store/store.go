@@ -45,12 +45,14 @@ var (
 	ErrTooManyAttributes = errors.New("store: too many attributes")
 	// ErrLeadSourceSet: the lead source is set, and to something else.
 	ErrLeadSourceSet = errors.New("store: lead source is set")
+	// ErrNoAccount: the account that a lead is said to belong to does not exist.
+	ErrNoAccount = errors.New("store: no such account")
 )
 
 // IsRefusal reports whether an error of [Store.Capture] is the refusal of its one
 // subject.
 func IsRefusal(err error) bool {
-	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrETagMismatch) || errors.Is(err, ErrTooManyAttributes) || errors.Is(err, ErrLeadSourceSet)
+	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrETagMismatch) || errors.Is(err, ErrTooManyAttributes) || errors.Is(err, ErrLeadSourceSet) || errors.Is(err, ErrNoAccount)
 }
 
 // ErrRaced says that another process was faster: a capture that runs again sees what
@@ -69,12 +71,13 @@ type Store struct {
 	known     *identityCache
 	bell      pending.Bell
 	waiters   *pending.Waiters
+	toTell    chan struct{}
 }
 
 // Open returns the store of a database. Before anything is claimed, call
 // [Store.VoidLeases].
 func Open(db *sqldb.DB, now func() time.Time) *Store {
-	s := &Store{db: db, now: now, known: newIdentityCache()}
+	s := &Store{db: db, now: now, known: newIdentityCache(), toTell: make(chan struct{}, 1)}
 	s.waiters = pending.NewWaiters(s.decisions)
 	s.committer = sqldb.NewCommitter(db, "capture", s.apply,
 		sqldb.MaxBytes(4<<20, func(c *Capture) int { return c.size() }))

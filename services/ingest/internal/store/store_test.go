@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 )
 
 func TestMain(m *testing.M) { dbtest.Main(m) }
@@ -167,6 +169,13 @@ func (f *fixture) complete(outcome store.EndOutcome, claimed ...*store.Claimed) 
 	return states
 }
 
+// sayings are facts without the one that follows from the earliest of them.
+func sayings(facts []*typev1.Fact) []*typev1.Fact {
+	return slices.DeleteFunc(slices.Clone(facts), func(f *typev1.Fact) bool {
+		return f.GetAttribute().GetKey() == lead.CreateTime
+	})
+}
+
 // history returns all facts of a lead in short: version, key or id, value or type.
 func (f *fixture) history(id string) (list []string) {
 	f.t.Helper()
@@ -175,7 +184,7 @@ func (f *fixture) history(id string) (list []string) {
 	if more {
 		f.t.Fatal("more than all")
 	}
-	for _, x := range facts {
+	for _, x := range sayings(facts) {
 		if a := x.GetAttribute(); a != nil {
 			list = append(list, fmt.Sprintf("%d %s=%s", x.GetFactsVersion(), a.GetKey(), a.GetValueJson()))
 		} else {

@@ -262,10 +262,10 @@ func (x *ListLeadsResponse) GetNextPageToken() string {
 // Changes a lead.
 type UpdateLeadRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The lead with its new values. `name` is required; only `attributes` and
-	// `lead_source` (while unset) can change here.
+	// The lead with its new values. `name` is required; only `attributes`, `account`
+	// and `lead_source` (while unset) can change here.
 	Lead *Lead `protobuf:"bytes,1,opt,name=lead,proto3" json:"lead,omitempty"`
-	// The fields to change: `attributes`, `attributes.<key>`, `lead_source`.
+	// The fields to change: `attributes`, `attributes.<key>`, `account`, `lead_source`.
 	// Default: the fields present.
 	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -340,7 +340,11 @@ type CaptureLeadRequest struct {
 	// body: sending the activity again with another default changes nothing.
 	DefaultTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=default_time,json=defaultTime,proto3" json:"default_time,omitempty"`
 	// Who sent the attributes. Default: `api`.
-	Source        string `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`
+	Source string `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`
+	// The account the lead belongs to from `default_time` on, by one of the account's
+	// identities; one that nobody knows makes a new account. Either this or
+	// `lead.account`.
+	Account       *AccountIdentity `protobuf:"bytes,9,opt,name=account,proto3" json:"account,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -429,6 +433,13 @@ func (x *CaptureLeadRequest) GetSource() string {
 		return x.Source
 	}
 	return ""
+}
+
+func (x *CaptureLeadRequest) GetAccount() *AccountIdentity {
+	if x != nil {
+		return x.Account
+	}
+	return nil
 }
 
 // What became of a capture.
@@ -1104,7 +1115,7 @@ var File_assay_ingest_v1_ingest_service_proto protoreflect.FileDescriptor
 
 const file_assay_ingest_v1_ingest_service_proto_rawDesc = "" +
 	"\n" +
-	"$assay/ingest/v1/ingest_service.proto\x12\x0fassay.ingest.v1\x1a\x1eassay/ingest/v1/activity.proto\x1a\x1aassay/ingest/v1/lead.proto\x1a\x1aassay/type/v1/access.proto\x1a\x1dassay/type/v1/lifecycle.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"E\n" +
+	"$assay/ingest/v1/ingest_service.proto\x12\x0fassay.ingest.v1\x1a\x1dassay/ingest/v1/account.proto\x1a\x1eassay/ingest/v1/activity.proto\x1a\x1aassay/ingest/v1/lead.proto\x1a\x1aassay/type/v1/access.proto\x1a\x1dassay/type/v1/lifecycle.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"E\n" +
 	"\x0eGetLeadRequest\x123\n" +
 	"\x04name\x18\x01 \x01(\tB\x1f\xe0A\x02\xbaH\x19r\x172\x15^leads/[0-9a-f-]{36}$R\x04name\"\x9e\x01\n" +
 	"\x10ListLeadsRequest\x12$\n" +
@@ -1119,7 +1130,7 @@ const file_assay_ingest_v1_ingest_service_proto_rawDesc = "" +
 	"\x11UpdateLeadRequest\x124\n" +
 	"\x04lead\x18\x01 \x01(\v2\x15.assay.ingest.v1.LeadB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x04lead\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
-	"updateMask\"\x92\x04\n" +
+	"updateMask\"\xce\x04\n" +
 	"\x12CaptureLeadRequest\x124\n" +
 	"\x04lead\x18\x01 \x01(\v2\x15.assay.ingest.v1.LeadB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x04lead\x12A\n" +
 	"\n" +
@@ -1133,7 +1144,8 @@ const file_assay_ingest_v1_ingest_service_proto_rawDesc = "" +
 	"historical\x18\x06 \x01(\bR\n" +
 	"historical\x12=\n" +
 	"\fdefault_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vdefaultTime\x12B\n" +
-	"\x06source\x18\b \x01(\tB*\xbaH'r%\x18d2!^([a-zA-Z0-9][a-zA-Z0-9:._/-]*)?$R\x06source\"\xad\x03\n" +
+	"\x06source\x18\b \x01(\tB*\xbaH'r%\x18d2!^([a-zA-Z0-9][a-zA-Z0-9:._/-]*)?$R\x06source\x12:\n" +
+	"\aaccount\x18\t \x01(\v2 .assay.ingest.v1.AccountIdentityR\aaccount\"\xad\x03\n" +
 	"\x13CaptureLeadResponse\x12\x12\n" +
 	"\x04lead\x18\x01 \x01(\tR\x04lead\x12F\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2,.assay.ingest.v1.CaptureLeadResponse.OutcomeR\aoutcome\x12#\n" +
@@ -1245,9 +1257,10 @@ var file_assay_ingest_v1_ingest_service_proto_goTypes = []any{
 	(*Activity)(nil),                      // 19: assay.ingest.v1.Activity
 	(*durationpb.Duration)(nil),           // 20: google.protobuf.Duration
 	(*timestamppb.Timestamp)(nil),         // 21: google.protobuf.Timestamp
-	(*ActivityResult)(nil),                // 22: assay.ingest.v1.ActivityResult
-	(*v1.DecisionDigest)(nil),             // 23: assay.type.v1.DecisionDigest
-	(*Identity)(nil),                      // 24: assay.ingest.v1.Identity
+	(*AccountIdentity)(nil),               // 22: assay.ingest.v1.AccountIdentity
+	(*ActivityResult)(nil),                // 23: assay.ingest.v1.ActivityResult
+	(*v1.DecisionDigest)(nil),             // 24: assay.type.v1.DecisionDigest
+	(*Identity)(nil),                      // 25: assay.ingest.v1.Identity
 }
 var file_assay_ingest_v1_ingest_service_proto_depIdxs = []int32{
 	17, // 0: assay.ingest.v1.ListLeadsResponse.leads:type_name -> assay.ingest.v1.Lead
@@ -1257,40 +1270,41 @@ var file_assay_ingest_v1_ingest_service_proto_depIdxs = []int32{
 	19, // 4: assay.ingest.v1.CaptureLeadRequest.activities:type_name -> assay.ingest.v1.Activity
 	20, // 5: assay.ingest.v1.CaptureLeadRequest.wait_timeout:type_name -> google.protobuf.Duration
 	21, // 6: assay.ingest.v1.CaptureLeadRequest.default_time:type_name -> google.protobuf.Timestamp
-	0,  // 7: assay.ingest.v1.CaptureLeadResponse.outcome:type_name -> assay.ingest.v1.CaptureLeadResponse.Outcome
-	22, // 8: assay.ingest.v1.CaptureLeadResponse.activity_results:type_name -> assay.ingest.v1.ActivityResult
-	23, // 9: assay.ingest.v1.CaptureLeadResponse.decision:type_name -> assay.type.v1.DecisionDigest
-	5,  // 10: assay.ingest.v1.BatchCaptureLeadsRequest.requests:type_name -> assay.ingest.v1.CaptureLeadRequest
-	9,  // 11: assay.ingest.v1.BatchCaptureLeadsResponse.results:type_name -> assay.ingest.v1.BatchCaptureResult
-	6,  // 12: assay.ingest.v1.BatchCaptureResult.response:type_name -> assay.ingest.v1.CaptureLeadResponse
-	24, // 13: assay.ingest.v1.LookupLeadRequest.identity:type_name -> assay.ingest.v1.Identity
-	17, // 14: assay.ingest.v1.LookupLeadResponse.lead:type_name -> assay.ingest.v1.Lead
-	13, // 15: assay.ingest.v1.BatchRecordActivitiesRequest.activities:type_name -> assay.ingest.v1.ActivityRecord
-	24, // 16: assay.ingest.v1.ActivityRecord.identity:type_name -> assay.ingest.v1.Identity
-	19, // 17: assay.ingest.v1.ActivityRecord.activity:type_name -> assay.ingest.v1.Activity
-	22, // 18: assay.ingest.v1.BatchRecordActivitiesResponse.results:type_name -> assay.ingest.v1.ActivityResult
-	19, // 19: assay.ingest.v1.ListActivitiesResponse.activities:type_name -> assay.ingest.v1.Activity
-	1,  // 20: assay.ingest.v1.IngestService.GetLead:input_type -> assay.ingest.v1.GetLeadRequest
-	2,  // 21: assay.ingest.v1.IngestService.ListLeads:input_type -> assay.ingest.v1.ListLeadsRequest
-	4,  // 22: assay.ingest.v1.IngestService.UpdateLead:input_type -> assay.ingest.v1.UpdateLeadRequest
-	5,  // 23: assay.ingest.v1.IngestService.CaptureLead:input_type -> assay.ingest.v1.CaptureLeadRequest
-	7,  // 24: assay.ingest.v1.IngestService.BatchCaptureLeads:input_type -> assay.ingest.v1.BatchCaptureLeadsRequest
-	10, // 25: assay.ingest.v1.IngestService.LookupLead:input_type -> assay.ingest.v1.LookupLeadRequest
-	12, // 26: assay.ingest.v1.IngestService.BatchRecordActivities:input_type -> assay.ingest.v1.BatchRecordActivitiesRequest
-	15, // 27: assay.ingest.v1.IngestService.ListActivities:input_type -> assay.ingest.v1.ListActivitiesRequest
-	17, // 28: assay.ingest.v1.IngestService.GetLead:output_type -> assay.ingest.v1.Lead
-	3,  // 29: assay.ingest.v1.IngestService.ListLeads:output_type -> assay.ingest.v1.ListLeadsResponse
-	17, // 30: assay.ingest.v1.IngestService.UpdateLead:output_type -> assay.ingest.v1.Lead
-	6,  // 31: assay.ingest.v1.IngestService.CaptureLead:output_type -> assay.ingest.v1.CaptureLeadResponse
-	8,  // 32: assay.ingest.v1.IngestService.BatchCaptureLeads:output_type -> assay.ingest.v1.BatchCaptureLeadsResponse
-	11, // 33: assay.ingest.v1.IngestService.LookupLead:output_type -> assay.ingest.v1.LookupLeadResponse
-	14, // 34: assay.ingest.v1.IngestService.BatchRecordActivities:output_type -> assay.ingest.v1.BatchRecordActivitiesResponse
-	16, // 35: assay.ingest.v1.IngestService.ListActivities:output_type -> assay.ingest.v1.ListActivitiesResponse
-	28, // [28:36] is the sub-list for method output_type
-	20, // [20:28] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	22, // 7: assay.ingest.v1.CaptureLeadRequest.account:type_name -> assay.ingest.v1.AccountIdentity
+	0,  // 8: assay.ingest.v1.CaptureLeadResponse.outcome:type_name -> assay.ingest.v1.CaptureLeadResponse.Outcome
+	23, // 9: assay.ingest.v1.CaptureLeadResponse.activity_results:type_name -> assay.ingest.v1.ActivityResult
+	24, // 10: assay.ingest.v1.CaptureLeadResponse.decision:type_name -> assay.type.v1.DecisionDigest
+	5,  // 11: assay.ingest.v1.BatchCaptureLeadsRequest.requests:type_name -> assay.ingest.v1.CaptureLeadRequest
+	9,  // 12: assay.ingest.v1.BatchCaptureLeadsResponse.results:type_name -> assay.ingest.v1.BatchCaptureResult
+	6,  // 13: assay.ingest.v1.BatchCaptureResult.response:type_name -> assay.ingest.v1.CaptureLeadResponse
+	25, // 14: assay.ingest.v1.LookupLeadRequest.identity:type_name -> assay.ingest.v1.Identity
+	17, // 15: assay.ingest.v1.LookupLeadResponse.lead:type_name -> assay.ingest.v1.Lead
+	13, // 16: assay.ingest.v1.BatchRecordActivitiesRequest.activities:type_name -> assay.ingest.v1.ActivityRecord
+	25, // 17: assay.ingest.v1.ActivityRecord.identity:type_name -> assay.ingest.v1.Identity
+	19, // 18: assay.ingest.v1.ActivityRecord.activity:type_name -> assay.ingest.v1.Activity
+	23, // 19: assay.ingest.v1.BatchRecordActivitiesResponse.results:type_name -> assay.ingest.v1.ActivityResult
+	19, // 20: assay.ingest.v1.ListActivitiesResponse.activities:type_name -> assay.ingest.v1.Activity
+	1,  // 21: assay.ingest.v1.IngestService.GetLead:input_type -> assay.ingest.v1.GetLeadRequest
+	2,  // 22: assay.ingest.v1.IngestService.ListLeads:input_type -> assay.ingest.v1.ListLeadsRequest
+	4,  // 23: assay.ingest.v1.IngestService.UpdateLead:input_type -> assay.ingest.v1.UpdateLeadRequest
+	5,  // 24: assay.ingest.v1.IngestService.CaptureLead:input_type -> assay.ingest.v1.CaptureLeadRequest
+	7,  // 25: assay.ingest.v1.IngestService.BatchCaptureLeads:input_type -> assay.ingest.v1.BatchCaptureLeadsRequest
+	10, // 26: assay.ingest.v1.IngestService.LookupLead:input_type -> assay.ingest.v1.LookupLeadRequest
+	12, // 27: assay.ingest.v1.IngestService.BatchRecordActivities:input_type -> assay.ingest.v1.BatchRecordActivitiesRequest
+	15, // 28: assay.ingest.v1.IngestService.ListActivities:input_type -> assay.ingest.v1.ListActivitiesRequest
+	17, // 29: assay.ingest.v1.IngestService.GetLead:output_type -> assay.ingest.v1.Lead
+	3,  // 30: assay.ingest.v1.IngestService.ListLeads:output_type -> assay.ingest.v1.ListLeadsResponse
+	17, // 31: assay.ingest.v1.IngestService.UpdateLead:output_type -> assay.ingest.v1.Lead
+	6,  // 32: assay.ingest.v1.IngestService.CaptureLead:output_type -> assay.ingest.v1.CaptureLeadResponse
+	8,  // 33: assay.ingest.v1.IngestService.BatchCaptureLeads:output_type -> assay.ingest.v1.BatchCaptureLeadsResponse
+	11, // 34: assay.ingest.v1.IngestService.LookupLead:output_type -> assay.ingest.v1.LookupLeadResponse
+	14, // 35: assay.ingest.v1.IngestService.BatchRecordActivities:output_type -> assay.ingest.v1.BatchRecordActivitiesResponse
+	16, // 36: assay.ingest.v1.IngestService.ListActivities:output_type -> assay.ingest.v1.ListActivitiesResponse
+	29, // [29:37] is the sub-list for method output_type
+	21, // [21:29] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_assay_ingest_v1_ingest_service_proto_init() }
@@ -1298,6 +1312,7 @@ func file_assay_ingest_v1_ingest_service_proto_init() {
 	if File_assay_ingest_v1_ingest_service_proto != nil {
 		return
 	}
+	file_assay_ingest_v1_account_proto_init()
 	file_assay_ingest_v1_activity_proto_init()
 	file_assay_ingest_v1_lead_proto_init()
 	type x struct{}

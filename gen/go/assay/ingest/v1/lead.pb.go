@@ -103,13 +103,21 @@ type Lead struct {
 	// The profile as it is now, e.g. `{"job_title": "VP Engineering", "employees": 250}`.
 	// Keys are snake_case; values are strings, numbers, booleans or lists of these;
 	// `null` removes a value. The address's domain is kept as `email_domain`.
+	// `account` and `create_time` are reserved. `lead_source`, `lead_source_campaign`
+	// and `lead_source_detail` say the same as the fields of `lead_source`.
 	Attributes *structpb.Struct `protobuf:"bytes,6,opt,name=attributes,proto3" json:"attributes,omitempty"`
-	// Where the lead first came from. Set once.
+	// Where the lead first came from. Set once: of several that are said, the one of
+	// the earliest time counts. A condition reads it as `lead.lead_source` (the
+	// channel), `lead.lead_source_campaign` and `lead.lead_source_detail`.
 	LeadSource *LeadSource `protobuf:"bytes,7,opt,name=lead_source,json=leadSource,proto3" json:"lead_source,omitempty"`
 	// Counter of the lead, raised by every change of its facts.
 	FactsVersion int32 `protobuf:"varint,8,opt,name=facts_version,json=factsVersion,proto3" json:"facts_version,omitempty"`
 	// All leads known to be this person, this one included.
-	Members       []string `protobuf:"bytes,9,rep,name=members,proto3" json:"members,omitempty"`
+	Members []string `protobuf:"bytes,9,rep,name=members,proto3" json:"members,omitempty"`
+	// The account it belongs to now: `accounts/{account}`; empty: to none. In a capture
+	// it must exist and holds from the capture's `default_time` on; what is known of
+	// the account counts for the lead from then on. A condition reads `account.industry`.
+	Account       string `protobuf:"bytes,10,opt,name=account,proto3" json:"account,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -205,6 +213,13 @@ func (x *Lead) GetMembers() []string {
 		return x.Members
 	}
 	return nil
+}
+
+func (x *Lead) GetAccount() string {
+	if x != nil {
+		return x.Account
+	}
+	return ""
 }
 
 // One way to recognise a person.
@@ -330,7 +345,7 @@ var File_assay_ingest_v1_lead_proto protoreflect.FileDescriptor
 
 const file_assay_ingest_v1_lead_proto_rawDesc = "" +
 	"\n" +
-	"\x1aassay/ingest/v1/lead.proto\x12\x0fassay.ingest.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xec\x03\n" +
+	"\x1aassay/ingest/v1/lead.proto\x12\x0fassay.ingest.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc0\x04\n" +
 	"\x04Lead\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12@\n" +
@@ -347,7 +362,10 @@ const file_assay_ingest_v1_lead_proto_rawDesc = "" +
 	"\vlead_source\x18\a \x01(\v2\x1b.assay.ingest.v1.LeadSourceR\n" +
 	"leadSource\x12(\n" +
 	"\rfacts_version\x18\b \x01(\x05B\x03\xe0A\x03R\ffactsVersion\x12\x1d\n" +
-	"\amembers\x18\t \x03(\tB\x03\xe0A\x03R\amembers:.\xeaA+\n" +
+	"\amembers\x18\t \x03(\tB\x03\xe0A\x03R\amembers\x12R\n" +
+	"\aaccount\x18\n" +
+	" \x01(\tB8\xfaA\x13\n" +
+	"\x11assay.dev/Account\xbaH\x1fr\x1d2\x1b^(accounts/[0-9a-f-]{36})?$R\aaccount:.\xeaA+\n" +
 	"\x0eassay.dev/Lead\x12\fleads/{lead}*\x05leads2\x04lead\"\xda\x01\n" +
 	"\bIdentity\x12A\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1e.assay.ingest.v1.Identity.KindB\r\xe0A\x02\xbaH\a\x82\x01\x04\x10\x01 \x00R\x04kind\x12#\n" +

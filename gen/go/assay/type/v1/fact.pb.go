@@ -139,7 +139,8 @@ func (x *Fact) GetActivity() *ActivityFact {
 // next fact of the same key.
 type AttributeFact struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name of the attribute in snake_case, e.g. `job_title`.
+	// Name of the attribute in snake_case, e.g. `job_title`. One that belongs to the
+	// lead's account is `account.` and the attribute's name, e.g. `account.industry`.
 	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
 	// The value as JSON: a string, number, boolean or list of these. Empty or
 	// `null` means that the value was removed and is unknown again.

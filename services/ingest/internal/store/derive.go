@@ -1,0 +1,244 @@
+package store
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"slices"
+
+	"github.com/assay-hq/assay/services/ingest/internal/account"
+	"github.com/assay-hq/assay/services/ingest/internal/canonical"
+	"github.com/assay-hq/assay/services/ingest/internal/lead"
+	"github.com/assay-hq/assay/services/ingest/internal/pending"
+)
+
+// Some facts of a lead follow from others: what is true of its account while it
+// belongs to it, and the lead source from the first touch on. What they should be is
+// a function of the set of what was said, and may change in the past when something
+// late arrives. Facts are never changed, so the difference is said: at each instant
+// where what the lead's facts give is not what they should, one more fact, which
+// counts after those of its instant because its id begins with the facts version.
+
+// derive says what is missing of the leads that changed. It comes after what was said
+// is written, and returns the rows to write.
+func (c *commit) derive() (*rows, error) {
+	to := attributeTable.rows()
+	var moved, sourced []string
+	for _, person := range slices.Sorted(maps.Keys(c.leads)) {
+		if c.leads[person].moved {
+			moved = append(moved, person)
+		}
+		if c.leads[person].sourced {
+			sourced = append(sourced, person)
+		}
+	}
+	if err := c.deriveSource(to, sourced); err != nil {
+		return nil, err
+	}
+	return to, c.deriveAccount(to, moved)
+}
+
+// toldOf reads what the facts of persons say of some keys, in the order of time. Those
+// of a lead that is new say nothing yet.
+func (c *commit) toldOf(persons []string, where string) (map[string]map[string][]account.Said, error) {
+	told := map[string]map[string][]account.Said{}
+	known := slices.DeleteFunc(slices.Clone(persons), func(person string) bool { return c.leads[person].base == 0 })
+	if len(known) == 0 {
+		return told, nil
+	}
+	from, args := keysOf(known).from(c.tx.Dialect())
+	result, err := c.tx.Query(`SELECT k.a, f.key, f.effective_at, f.source, f.id, f.value FROM `+from+`
+		CROSS JOIN leads m CROSS JOIN attributes f WHERE m.canonical_id = k.a AND f.lead_id = m.id AND `+where, args...)
+	if err != nil {
+		return nil, err
+	}
+	err = each(result, func() error {
+		var person string
+		var s account.Said
+		if err := result.Scan(&person, &s.Key, &s.At.At, &s.At.Source, &s.At.ID, &s.Value); err != nil {
+			return err
+		}
+		if told[person] == nil {
+			told[person] = map[string][]account.Said{}
+		}
+		told[person][s.Key] = append(told[person][s.Key], s)
+		return nil
+	})
+	return told, err
+}
+
+// tell says what a key of a person lacks.
+func (c *commit) tell(to *rows, person, key, source string, told []account.Said, want []account.Step) {
+	w := c.leads[person]
+	slices.SortFunc(told, func(a, b account.Said) int { return a.At.Compare(b.At) })
+	steps := make([]account.Step, len(told))
+	for i, s := range told {
+		steps[i] = account.Step{At: s.At.At, Value: s.Value}
+	}
+	missing := account.Missing(steps, want)
+	if len(missing) == 0 {
+		return
+	}
+	brought := pending.Captures{
+		Accepted: c.now.UnixMicro(), Facts: int64(len(missing)), Historical: c.historical,
+		Bytes: int64(len(missing)) * overhead,
+	}
+	if w.captures.Accepted != 0 {
+		brought.Historical = w.captures.Historical
+	}
+	for _, step := range missing {
+		place := lead.Place{At: step.At, Source: source, ID: derivedID(w.base+1, key, step.At)}
+		to.add(person, key, step.At, source, place.ID, w.base+1, c.now.UnixMicro(), step.Value)
+		brought.Bytes += int64(len(step.Value))
+		w.span(step.At)
+		w.known.profile.Set(key, step.Value, place)
+	}
+	w.changed = true
+	w.captures.Add(brought)
+}
+
+// derivedID is the id of a fact that follows from others: of those of one instant the
+// one of the latest version counts.
+func derivedID(version int64, key string, at int64) string {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%s\x00%d", key, at)
+	return fmt.Sprintf("%010d-%s", version, hex.EncodeToString(h.Sum(nil)))
+}
+
+// deriveSource says the lead source of persons.
+func (c *commit) deriveSource(to *rows, persons []string) error {
+	if len(persons) == 0 {
+		return nil
+	}
+	told, err := c.toldOf(persons, `f.key IN ('`+lead.SourceChannel+`', '`+lead.SourceCampaign+`', '`+lead.SourceDetail+`')`)
+	if err != nil {
+		return err
+	}
+	for _, person := range persons {
+		l := c.leads[person].known
+		var first struct{ Channel, Campaign, Detail string }
+		if err := json.Unmarshal(l.leadSource, &first); err != nil {
+			return fmt.Errorf("store: lead source: %w", err)
+		}
+		for _, part := range []struct{ key, text string }{
+			{lead.SourceChannel, first.Channel}, {lead.SourceCampaign, first.Campaign}, {lead.SourceDetail, first.Detail},
+		} {
+			var want []account.Step
+			if part.text != "" {
+				want = []account.Step{{At: l.sourceAt, Value: canonical.Text(part.text)}}
+			}
+			c.tell(to, person, part.key, lead.FromLead, told[person][part.key], want)
+		}
+	}
+	return nil
+}
+
+// deriveAccount says what persons have through their accounts.
+func (c *commit) deriveAccount(to *rows, persons []string) error {
+	if len(persons) == 0 {
+		return nil
+	}
+	stays, err := c.stays(persons)
+	if err != nil {
+		return err
+	}
+	histories, err := c.histories(stays)
+	if err != nil {
+		return err
+	}
+	// Every store orders texts in its own way; LIKE means the same everywhere.
+	told, err := c.toldOf(persons, `f.key LIKE '`+lead.AccountPrefix+`%'`)
+	if err != nil {
+		return err
+	}
+	timelines := make(map[string]account.Timelines, len(histories))
+	for id, h := range histories {
+		timelines[id] = h.timelines
+	}
+	if err := c.forgetAccounts(persons, stays); err != nil {
+		return err
+	}
+	for _, person := range persons {
+		want := account.Timelines{}
+		for key, steps := range account.View(stays[person], timelines) {
+			want[lead.AccountPrefix+key] = steps
+		}
+		for key := range told[person] {
+			if _, ok := want[key]; !ok {
+				want[key] = nil
+			}
+		}
+		for _, key := range slices.Sorted(maps.Keys(want)) {
+			c.tell(to, person, key, lead.FromAccount, told[person][key], want[key])
+		}
+		c.remember(person, stays[person], histories)
+	}
+	return nil
+}
+
+// stays returns to which accounts persons belonged. What was said of a new lead is all
+// of this transaction, and its row is still to be written.
+func (c *commit) stays(persons []string) (map[string][]account.Stay, error) {
+	told, err := c.toldOf(persons, `f.key = '`+lead.Account+`'`)
+	if err != nil {
+		return nil, err
+	}
+	stays := make(map[string][]account.Stay, len(persons))
+	for _, person := range persons {
+		said := told[person][lead.Account]
+		if w := c.leads[person]; w.base == 0 {
+			for _, f := range w.late {
+				if f.key == lead.Account {
+					said = append(said, account.Said{At: f.at, Value: f.value})
+				}
+			}
+		}
+		stays[person] = account.Stays(said)
+	}
+	return stays, nil
+}
+
+// forgetAccounts drops from accounts the leads that, as is known now, never belonged to
+// them.
+func (c *commit) forgetAccounts(persons []string, stays map[string][]account.Stay) error {
+	from, args := keysOf(persons).from(c.tx.Dialect())
+	result, err := c.tx.Query(`SELECT b.lead_id, b.account_id FROM `+from+` CROSS JOIN account_leads b WHERE b.lead_id = k.a`, args...)
+	if err != nil {
+		return err
+	}
+	var gone [][2]string
+	err = each(result, func() error {
+		var person, id string
+		err := result.Scan(&person, &id)
+		if !slices.ContainsFunc(stays[person], func(s account.Stay) bool { return s.Account == id }) {
+			gone = append(gone, [2]string{person, id})
+		}
+		return err
+	})
+	for _, row := range gone {
+		if err == nil {
+			_, err = c.tx.Exec(`DELETE FROM account_leads WHERE lead_id = $1 AND account_id = $2`, row[0], row[1])
+		}
+	}
+	return err
+}
+
+// remember notes which version of its accounts a person was told of.
+func (c *commit) remember(person string, stays []account.Stay, histories map[string]*history) {
+	present := map[string]int64{}
+	for i, stay := range stays {
+		if stay.Account != "" {
+			present[stay.Account] = 0
+			if i == len(stays)-1 {
+				present[stay.Account] = 1
+			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(present)) {
+		if h := histories[id]; h != nil {
+			c.accountLeads.add(id, person, h.version, present[id])
+		}
+	}
+}
