@@ -77,9 +77,10 @@ func advance(model *fit.Model, a *profilefitv1.FitAssessment, stored *store.Chec
 }
 
 // stands reports whether the stored result is also that of asOf: facts that were in
-// the future when it was made may have come true since.
+// the future when it was made may have come true since, and some answers change by time
+// alone.
 func stands(stored *store.Checkpoint, asOf time.Time) bool {
-	return asOf.Equal(stored.AsOf) || asOf.After(stored.AsOf) && !stored.Latest.After(stored.AsOf)
+	return asOf.Equal(stored.AsOf) || asOf.After(stored.AsOf) && !stored.Settled.After(stored.AsOf)
 }
 
 // again answers with the stored result. Most activities come without an attribute
@@ -106,7 +107,7 @@ func apply(model *fit.Model, history fit.History, asOf time.Time, to int32, stor
 	}
 	result.State = typev1.CheckpointState_CHECKPOINT_STATE_OK
 	s := step{result: result, written: whole, faults: assessment.Faults, next: store.Checkpoint{
-		FactsVersion: to, AsOf: asOf, Latest: history.Latest(), Facts: history.Encode(), Result: encoded,
+		FactsVersion: to, AsOf: asOf, Settled: model.Settled(history), Facts: history.Encode(), Result: encoded,
 	}}
 	if stored == nil {
 		return s, nil

@@ -9,29 +9,9 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/assay-hq/assay/services/internal/condition"
 	"github.com/assay-hq/assay/services/profilefit/internal/fit"
 )
-
-func specOf(model *typev1.FitModel) fit.Spec {
-	spec := fit.Spec{MaxPoints: model.MaxPoints, MinKnown: int(model.GetMinKnown())}
-	for _, g := range model.GetGroups() {
-		group := fit.Group{ID: g.GetId(), Description: g.GetDescription(), MaxPoints: g.MaxPoints}
-		for _, c := range g.GetCriteria() {
-			criterion := fit.Criterion{
-				ID: c.GetId(), Description: c.GetDescription(), When: c.GetWhen(), Points: c.GetPoints(), UnknownPoints: c.GetUnknownPoints(),
-			}
-			for _, ch := range c.GetChoices() {
-				criterion.Choices = append(criterion.Choices, fit.Choice{When: ch.GetWhen(), Points: ch.GetPoints(), Description: ch.GetDescription()})
-			}
-			group.Criteria = append(group.Criteria, criterion)
-		}
-		spec.Groups = append(spec.Groups, group)
-	}
-	for _, edge := range model.GetClasses() {
-		spec.Classes = append(spec.Classes, fit.ClassEdge{Label: edge.GetLabel(), AtLeast: edge.GetAtLeast()})
-	}
-	return spec
-}
 
 // factsOf returns the attribute facts that the model reads.
 func factsOf(model *fit.Model, facts []*typev1.Fact) ([]fit.Fact, error) {
@@ -64,12 +44,23 @@ var kinds = map[fit.Kind]typev1.Contribution_Kind{
 	fit.Given:      typev1.Contribution_KIND_GIVEN,
 	fit.Unanswered: typev1.Contribution_KIND_UNKNOWN,
 	fit.Withheld:   typev1.Contribution_KIND_CAP,
+	fit.Lifted:     typev1.Contribution_KIND_FLOOR,
+	fit.Combined:   typev1.Contribution_KIND_COMBINE,
+	fit.Shown:      typev1.Contribution_KIND_SHOWN,
 }
 
 func fitOf(r fit.Result) *typev1.Fit {
-	message := &typev1.Fit{Status: statuses[r.Status], FitClass: r.Class, Unknown: r.Unknown}
+	message := &typev1.Fit{
+		Status: statuses[r.Status], FitClass: r.Class, Unknown: r.Unknown, Persona: r.Persona, Flags: r.Flags, Missing: r.Missing,
+	}
 	if r.Status == fit.Scored {
 		message.Score = proto.Float64(r.Score.Float())
+	}
+	if r.Underlying != nil {
+		message.UnderlyingScore = proto.Float64(r.Underlying.Float())
+	}
+	if r.ICP != condition.Unknown {
+		message.Icp = proto.Bool(r.ICP == condition.True)
 	}
 	for _, line := range r.Lines {
 		message.Contributions = append(message.Contributions, &typev1.Contribution{
@@ -83,7 +74,7 @@ func fitOf(r fit.Result) *typev1.Fit {
 func resultOf(a fit.Assessment) *profilefitv1.FitResult {
 	result := &profilefitv1.FitResult{Fit: fitOf(a.Result)}
 	for _, p := range a.Timeline {
-		point := &typev1.FitPoint{EffectiveTime: timestamppb.New(p.EffectiveTime), FitClass: p.Class}
+		point := &typev1.FitPoint{EffectiveTime: timestamppb.New(p.EffectiveTime), FitClass: p.Class, Persona: p.Persona}
 		if p.Status == fit.Scored {
 			point.Score = proto.Float64(p.Score.Float())
 		}

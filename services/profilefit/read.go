@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	profilefitv1 "github.com/assay-hq/assay/gen/go/assay/profilefit/v1"
 	"google.golang.org/protobuf/proto"
@@ -52,6 +51,7 @@ func (s *Service) PreviewFit(_ context.Context, r *profilefitv1.PreviewFitReques
 	if err != nil {
 		return nil, err
 	}
+	now := s.now()
 	var facts []fit.Fact
 	var violations []apierr.Violation
 	attributes := r.GetAttributes().GetFields()
@@ -64,12 +64,11 @@ func (s *Service) PreviewFit(_ context.Context, r *profilefitv1.PreviewFitReques
 			violations = append(violations, apierr.Violation{Field: "attributes." + key, Expected: "a string, number, boolean or list of these"})
 			continue
 		}
-		facts = append(facts, fit.Fact{Key: key, Value: value})
+		facts = append(facts, fit.Fact{EffectiveTime: now, Key: key, Value: value})
 	}
 	if len(violations) > 0 {
 		return nil, apierr.InvalidFields(violations...)
 	}
-	// All attributes hold at one instant, so any will do.
-	assessment := model.Assess(model.Add(nil, facts...), time.Time{})
+	assessment := model.Assess(model.Add(nil, facts...), now)
 	return &profilefitv1.PreviewFitResponse{Fit: fitOf(assessment.Result)}, nil
 }

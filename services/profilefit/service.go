@@ -5,7 +5,8 @@
 //	checkpoint.go   one lead, from what is stored to what is answered
 //	models.go       RegisterFitModel, and the compiled models
 //	read.go         GetFit, PreviewFit
-//	message.go      between protos and the core
+//	message.go      facts and results between protos and the core
+//	spec.go         models from protos to the core
 //	internal/fit    the core: what a fit is, as a pure function
 //	internal/store  the tables
 //
@@ -19,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 
 	profilefitv1 "github.com/assay-hq/assay/gen/go/assay/profilefit/v1"
 	"go.opentelemetry.io/otel/metric"
@@ -39,6 +41,8 @@ type Deps struct {
 	DB *sqldb.DB
 	// Telemetry of the service. Default: silent.
 	Telemetry *telemetry.Telemetry
+	// Now is the clock, for previews alone. Default: the system's.
+	Now func() time.Time
 }
 
 // Service implements assay.profilefit.v1.ProfileFitService.
@@ -46,6 +50,7 @@ type Service struct {
 	profilefitv1.UnimplementedProfileFitServiceServer
 	store       *store.Store
 	models      *models
+	now         func() time.Time
 	telemetry   *telemetry.Telemetry
 	assessments metric.Int64Counter
 	faults      metric.Int64Counter
@@ -59,6 +64,9 @@ func New(d Deps) (*Service, error) {
 	if d.Telemetry == nil {
 		d.Telemetry = telemetry.New("profilefit", nil)
 	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
 	assessments, err := d.Telemetry.Meter.Int64Counter("assay.profilefit.assessments",
 		metric.WithDescription("Assessments of leads, by how the checkpoint answered."))
 	if err != nil {
@@ -71,7 +79,7 @@ func New(d Deps) (*Service, error) {
 	}
 	s := store.New(d.DB)
 	return &Service{
-		store: s, models: newModels(s), telemetry: d.Telemetry, assessments: assessments, faults: faults,
+		store: s, models: newModels(s), now: d.Now, telemetry: d.Telemetry, assessments: assessments, faults: faults,
 	}, nil
 }
 

@@ -2,9 +2,10 @@ package fit
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
+	"time"
+	_ "time/tzdata" // the same calendar on machines without one
 
 	"github.com/assay-hq/assay/services/internal/condition"
 	"github.com/assay-hq/assay/services/internal/points"
@@ -14,8 +15,10 @@ import (
 const (
 	// MaxCriteria is the most criteria of a model, all groups together.
 	MaxCriteria = 2000
-	// MaxConditions is the most conditions of a model, all criteria together.
+	// MaxConditions is the most conditions and bands of a model, all together.
 	MaxConditions = 10_000
+	// MaxDepth is how deep groups may stand in each other.
+	MaxDepth = 5
 
 	maxProblems = 100
 )
@@ -24,77 +27,46 @@ const (
 // as its id.
 const Total = "total"
 
-// Model is a compiled spec. It is immutable and may be used from many goroutines.
-type Model struct {
-	groups    []group
-	criteria  []criterion // of all groups, in order
-	maxPoints *points.Points
-	atMost    string // the cap of the total in words
-	classes   []classEdge
-	minKnown  int
-	keys      map[string]int // attributes the model reads → slot
-	readers   [][]int        // slot → criteria that read it
-}
-
-type group struct {
-	id         string
-	maxPoints  *points.Points
-	atMost     string // its cap in words
-	first, end int    // its criteria
-}
-
-type criterion struct {
-	id, group     string
-	description   string
-	choices       []choice
-	unknownPoints points.Points
-}
-
-type choice struct {
-	when        *condition.Condition
-	points      points.Points
-	description string
-}
-
-type classEdge struct {
-	label   string
-	atLeast points.Points
-}
-
 // Compile checks a spec and compiles its conditions. The error is Problems: all that
 // is wrong (the first hundred), each with its path.
 func Compile(spec Spec) (*Model, error) {
 	if err := checkSize(spec); err != nil {
 		return nil, err
 	}
-	c := compiler{ids: map[string]string{Total: "the total"}}
-	m := &Model{minKnown: spec.MinKnown}
-	m.maxPoints, m.atMost = c.maximum("maxPoints", spec.MaxPoints, "Total")
+	c := compiler{
+		Model: &Model{minKnown: spec.MinKnown, keys: map[string]int{}}, spec: &spec,
+		ids: map[string]string{Total: "the total"}, lists: map[string]*condition.List{},
+		segments: map[string]int{}, personaIDs: map[string]int{},
+	}
+	c.surroundings()
+	c.at.segment = len(c.questions)
+	c.segment()
+	c.at.personas = len(c.questions)
+	c.persona()
+	c.at.criteria = len(c.questions)
 	for i := range spec.Groups {
-		c.group(m, fmt.Sprintf("groups[%d]", i), &spec.Groups[i])
+		c.Model.groups = append(c.Model.groups, c.group(fmt.Sprintf("groups[%d]", i), 1, &spec.Groups[i]))
 	}
-	c.classes(m, spec.Classes)
-	if spec.MinKnown < 0 || spec.MinKnown > len(m.criteria) {
-		c.problem("minKnown", "must be from 0 to the number of criteria, %d, is %d", len(m.criteria), spec.MinKnown)
-	}
+	c.total()
+	c.at.override = len(c.questions)
+	c.override()
+	c.at.ladder = len(c.questions)
+	c.class()
+	c.at.icp = len(c.questions)
+	c.said()
 	if len(c.problems) > 0 {
 		return nil, c.problems
 	}
-	m.indexReaders()
-	return m, nil
+	return c.Model, nil
 }
 
 // checkSize refuses a model that is too large before anything is compiled.
 func checkSize(spec Spec) error {
-	criteria, conditions := 0, 0
-	for i := range spec.Groups {
-		criteria += len(spec.Groups[i].Criteria)
-		for j := range spec.Groups[i].Criteria {
-			conditions += max(1, len(spec.Groups[i].Criteria[j].Choices))
-		}
-	}
 	var c compiler
+	criteria, conditions := count(&c, "groups", 1, spec.Groups)
+	conditions += len(spec.Segments) + len(spec.Personas) + len(spec.Overrides) + len(spec.Ladder) + len(spec.Flags) + 1
 	switch {
+	case len(c.problems) > 0:
 	case criteria > MaxCriteria:
 		c.problem("groups", "has %d criteria, the most is %d", criteria, MaxCriteria)
 	case conditions > MaxConditions:
@@ -105,39 +77,32 @@ func checkSize(spec Spec) error {
 	return c.problems
 }
 
-// indexReaders notes which criteria read which attribute, so that a change of one
-// asks only those again.
-func (m *Model) indexReaders() {
-	m.keys = map[string]int{}
-	for i := range m.criteria {
-		for _, ch := range m.criteria[i].choices {
-			for _, key := range ch.when.Attributes() {
-				slot, known := m.keys[key]
-				if !known {
-					slot = len(m.readers)
-					m.keys[key] = slot
-					m.readers = append(m.readers, nil)
-				}
-				if !slices.Contains(m.readers[slot], i) {
-					m.readers[slot] = append(m.readers[slot], i)
-				}
-			}
-		}
+func count(c *compiler, path string, depth int, groups []Group) (criteria, conditions int) {
+	if depth > MaxDepth && len(groups) > 0 {
+		c.problem(path, "must be empty: groups stand in each other at most %d deep", MaxDepth)
+		return 0, 0
 	}
+	for i := range groups {
+		g := &groups[i]
+		criteria += len(g.Criteria)
+		for j := range g.Criteria {
+			conditions += max(1, len(g.Criteria[j].Choices)+len(g.Criteria[j].Bands))
+		}
+		moreCriteria, moreConditions := count(c, fmt.Sprintf("%s[%d].groups", path, i), depth+1, g.Groups)
+		criteria, conditions = criteria+moreCriteria, conditions+moreConditions
+	}
+	return criteria, conditions
 }
 
-// Attributes returns the keys of the attributes the model reads, sorted.
-func (m *Model) Attributes() []string { return slices.Sorted(maps.Keys(m.keys)) }
-
-// Reads reports whether the model reads an attribute.
-func (m *Model) Reads(key string) bool {
-	_, ok := m.keys[key]
-	return ok
-}
-
+// compiler makes a model of a spec.
 type compiler struct {
+	*Model
+	spec     *Spec
 	problems Problems
 	ids      map[string]string // id → path of who has it
+	lists    map[string]*condition.List
+	// segments and personaIDs → their place
+	segments, personaIDs map[string]int
 }
 
 func (c *compiler) problem(path, format string, args ...any) {
@@ -168,83 +133,143 @@ func (c *compiler) points(path string, f float64) points.Points {
 	return p
 }
 
-// maximum returns a cap, and the cap in words.
-func (c *compiler) maximum(path string, f *float64, of string) (*points.Points, string) {
-	if f == nil {
-		return nil, ""
+// limits returns a cap and a floor, and both in words.
+func (c *compiler) limits(path, of string, atMost, atLeast *float64) (most, least *points.Points, mostWords, leastWords string) {
+	if atMost != nil {
+		p := c.points(path+"maxPoints", *atMost)
+		if p < 0 {
+			c.problem(path+"maxPoints", "must be at least 0, is %v", p)
+		}
+		most, mostWords = &p, fmt.Sprintf("%s: at most %v", of, p)
 	}
-	p := c.points(path, *f)
-	if p < 0 {
-		c.problem(path, "must be at least 0, is %v", p)
+	if atLeast != nil {
+		p := c.points(path+"minPoints", *atLeast)
+		if most != nil && *most >= 0 && p > *most {
+			c.problem(path+"minPoints", "must not be above `maxPoints`, %v, is %v", *most, p)
+		}
+		least, leastWords = &p, fmt.Sprintf("%s: at least %v", of, p)
 	}
-	return &p, fmt.Sprintf("%s: at most %v", of, p)
+	return most, least, mostWords, leastWords
 }
 
-func (c *compiler) group(m *Model, path string, g *Group) {
-	c.id(path+".id", g.ID)
-	first := len(m.criteria)
-	maximum, atMost := c.maximum(path+".maxPoints", g.MaxPoints, words(g.Description, g.ID))
-	for i := range g.Criteria {
-		c.criterion(m, fmt.Sprintf("%s.criteria[%d]", path, i), g.ID, &g.Criteria[i])
-	}
-	m.groups = append(m.groups, group{
-		id: g.ID, maxPoints: maximum, atMost: atMost, first: first, end: len(m.criteria),
-	})
-}
+// What conditions of a model may read: all but who a lead is may depend on the time.
+const (
+	whoVars  = condition.LeadVar
+	whenVars = condition.LeadVar | condition.NowVar | condition.PastVar
+)
 
-func (c *compiler) criterion(m *Model, path, groupID string, cr *Criterion) {
-	c.id(path+".id", cr.ID)
-	made := criterion{
-		id: cr.ID, group: groupID, description: words(cr.Description, cr.ID),
-		unknownPoints: c.points(path+".unknownPoints", cr.UnknownPoints),
-	}
-	choices := cr.Choices
-	switch {
-	case cr.When != "" && len(choices) > 0:
-		c.problem(path+".choices", "must be empty beside `when`: give one of the two")
-	case cr.When == "" && len(choices) == 0:
-		c.problem(path+".when", "must be a condition, or `choices` must have one: give one of the two")
-	case len(choices) > 0 && cr.Points != 0:
-		c.problem(path+".points", "must be 0 beside `choices`: each choice has its own points")
-	}
-	if cr.When != "" {
-		made.choices = append(made.choices, c.choice(path, Choice{When: cr.When, Points: cr.Points}, made.description))
-	}
-	for i, ch := range choices {
-		made.choices = append(made.choices, c.choice(fmt.Sprintf("%s.choices[%d]", path, i), ch, made.description))
-	}
-	m.criteria = append(m.criteria, made)
-}
-
-func (c *compiler) choice(path string, ch Choice, description string) choice {
-	made := choice{points: c.points(path+".points", ch.Points), description: words(ch.Description, description)}
+// when compiles a condition of the question that comes next.
+func (c *compiler) when(path, text string, vars condition.Vars) *condition.Condition {
 	if len(c.problems) >= maxProblems {
-		return made // refused anyway: compile no more
+		return nil // refused anyway: compile no more
 	}
-	when, err := condition.Compile(ch.When, condition.LeadVar)
+	made, err := condition.CompileWith(text, condition.Options{Vars: vars, Lists: c.lists})
 	if err != nil {
-		c.problem(path+".when", "%v", err)
+		c.problem(path, "%v", err)
+		return nil
 	}
-	made.when = when
+	c.index(len(c.questions), made)
 	return made
 }
 
-func (c *compiler) classes(m *Model, edges []ClassEdge) {
-	labels := map[string]bool{}
-	for i, edge := range edges {
-		path := fmt.Sprintf("classes[%d]", i)
-		if n := len([]rune(edge.Label)); n == 0 || n > 40 {
-			c.problem(path+".label", "must have 1 to 40 characters")
+// surroundings are what conditions read besides facts.
+func (c *compiler) surroundings() {
+	for i, l := range c.spec.Lists {
+		path := fmt.Sprintf("lists[%d].id", i)
+		if !idPattern.MatchString(l.ID) {
+			c.problem(path, "must be 1 to 63 of a-z, 0-9 and _, beginning with a letter")
 		}
-		if labels[edge.Label] {
-			c.problem(path+".label", "must be unique, %q stands twice", edge.Label)
+		if c.lists[l.ID] != nil {
+			c.problem(path, "must be unique, %q stands twice", l.ID)
 		}
-		labels[edge.Label] = true
-		atLeast := c.points(path+".atLeast", edge.AtLeast)
-		if i > 0 && atLeast >= m.classes[i-1].atLeast {
-			c.problem(path+".atLeast", "must be below the edge before it, %v: the highest edge comes first", m.classes[i-1].atLeast)
+		c.lists[l.ID] = condition.NewList(l.Values)
+	}
+	zone, err := time.LoadLocation(c.spec.TimeZone)
+	if err != nil || c.spec.TimeZone == "Local" {
+		c.problem("timeZone", "must be a time zone as Europe/Berlin, is %q", c.spec.TimeZone)
+	}
+	c.zone = zone
+}
+
+func (c *compiler) segment() {
+	if len(c.spec.Segments) == 0 {
+		return
+	}
+	q := question{skip: true}
+	for i, s := range c.spec.Segments {
+		path := fmt.Sprintf("segments[%d]", i)
+		if _, again := c.segments[s.ID]; again || !idPattern.MatchString(s.ID) {
+			c.problem(path+".id", "must be 1 to 63 of a-z, 0-9 and _, beginning with a letter, and unique among the segments")
 		}
-		m.classes = append(m.classes, classEdge{label: edge.Label, atLeast: atLeast})
+		c.segments[s.ID] = i
+		q.rows = append(q.rows, c.when(path+".when", s.When, whoVars))
+	}
+	c.questions = append(c.questions, q)
+}
+
+func (c *compiler) persona() {
+	for i, p := range c.spec.Personas {
+		path := fmt.Sprintf("personas[%d]", i)
+		c.id(path+".id", p.ID)
+		c.personaIDs[p.ID] = i
+		c.personas = append(c.personas, p.ID)
+		c.questions = append(c.questions, question{rows: []*condition.Condition{c.when(path+".when", p.When, whoVars)}})
+	}
+}
+
+// total compiles what holds of the sum of the groups.
+func (c *compiler) total() {
+	most, least, atMost, atLeast := c.limits("", "Total", c.spec.MaxPoints, c.spec.MinPoints)
+	c.maxPoints, c.atMost, c.atLeast = most, atMost, atLeast
+	if least != nil {
+		c.least = *least
+	}
+	if c.least == 0 {
+		c.atLeast = "Total: not below 0"
+	}
+	if c.minKnown < 0 || c.minKnown > len(c.criteria) {
+		c.problem("minKnown", "must be from 0 to the number of criteria, %d, is %d", len(c.criteria), c.minKnown)
+	}
+	for i, key := range c.spec.Required {
+		path := fmt.Sprintf("required[%d]", i)
+		if key == "" || len(key) > 200 {
+			c.problem(path, "must be the key of an attribute, e.g. `country` or `account.industry`")
+		}
+		if slices.Contains(c.required, key) {
+			c.problem(path, "must be unique, %q stands twice", key)
+		}
+		c.slot(key)
+		c.required = append(c.required, key)
+	}
+}
+
+func (c *compiler) override() {
+	if len(c.spec.Overrides) == 0 {
+		return
+	}
+	q := question{skip: true}
+	for i, o := range c.spec.Overrides {
+		path := fmt.Sprintf("overrides[%d]", i)
+		c.id(path+".id", o.ID)
+		q.rows = append(q.rows, c.when(path+".when", o.When, whenVars))
+		c.overrides = append(c.overrides, override{
+			id: o.ID, description: words(o.Description, o.ID), points: c.points(path+".points", o.Points),
+		})
+	}
+	c.questions = append(c.questions, q)
+}
+
+// said compiles what is said of a lead beside its score.
+func (c *compiler) said() {
+	if c.spec.ICP != "" {
+		c.questions = append(c.questions, question{rows: []*condition.Condition{c.when("icp", c.spec.ICP, whoVars)}})
+	}
+	c.at.flags = len(c.questions)
+	for i, f := range c.spec.Flags {
+		path := fmt.Sprintf("flags[%d]", i)
+		c.id(path+".id", f.ID)
+		c.flags = append(c.flags, f.ID)
+		c.questions = append(c.questions, question{rows: []*condition.Condition{c.when(path+".when", f.When, whoVars)}})
 	}
 }
 

@@ -87,7 +87,7 @@ func TestAssess(t *testing.T) {
 			Status: fit.Scored, Score: 0, Lines: []fit.Line{
 				{Rule: "size", Group: "company", Kind: fit.Given, Points: 1050, Description: "11 to 1,000 employees"},
 				{Rule: "student", Group: "person", Kind: fit.Given, Points: -10000, Description: "Student"},
-				{Rule: "total", Kind: fit.Withheld, Points: 8950, Description: "Total: not below 0"},
+				{Rule: "total", Kind: fit.Lifted, Points: 8950, Description: "Total: not below 0"},
 			},
 		}},
 		{"too little known", insufficient, []fit.Fact{known(0, "country", `"DE"`)}, fit.Result{
@@ -213,9 +213,9 @@ func TestCompileFindsEveryProblem(t *testing.T) {
 			"groups[0].criteria[0].when":            "line 1, column 8: Syntax error",
 			"groups[0].criteria[1].choices[1].when": "undeclared reference to 'activity'",
 			"groups[0].criteria[1].choices[2].when": "is empty",
-			"groups[0].criteria[2].when":            "give one of the two",
-			"groups[0].criteria[3].choices":         "give one of the two",
-			"groups[0].criteria[4].points":          "each choice has its own",
+			"groups[0].criteria[2].when":            "give one of the three",
+			"groups[0].criteria[3].choices":         "give one of when, choices and bands",
+			"groups[0].criteria[4].points":          "each of them has its own points",
 		}},
 		{"points", fit.Spec{MaxPoints: limit(-1), Groups: []fit.Group{{ID: "g", MaxPoints: limit(0.001), Criteria: []fit.Criterion{
 			{ID: "a", When: `true`, Points: 0.123, UnknownPoints: 1e12},

@@ -191,6 +191,9 @@ func (n naive) hold(r *fit.Result, sum points.Points, from, to *float64, line fi
 	if held == sum {
 		return sum
 	}
+	if held > sum {
+		line.Kind = fit.Lifted
+	}
 	if line.Points = held - sum; !n.dropCapLines {
 		r.Lines = append(r.Lines, line)
 	}

@@ -43,8 +43,9 @@ type Checkpoint struct {
 	FactsVersion int32
 	// AsOf is the instant of the result.
 	AsOf time.Time
-	// Latest is the effective time of the latest fact; zero if there is none.
-	Latest time.Time
+	// Settled is the instant from which on the result does not change by itself; zero if
+	// there are no facts. Its column is `latest`, as it usually is the latest fact.
+	Settled time.Time
 	// Facts are the encoded facts.
 	Facts []byte
 	// Result is the encoded result.
@@ -119,11 +120,11 @@ func (s *Store) each(ctx context.Context, query string, args []any, found func(K
 	for rows.Next() {
 		var key Key
 		var c Checkpoint
-		var asOf, latest int64
-		if err := rows.Scan(&key.LeadID, &key.Revision, &c.Writes, &c.FactsVersion, &asOf, &latest, &c.Facts, &c.Result); err != nil {
+		var asOf, settled int64
+		if err := rows.Scan(&key.LeadID, &key.Revision, &c.Writes, &c.FactsVersion, &asOf, &settled, &c.Facts, &c.Result); err != nil {
 			return fmt.Errorf("read checkpoints: %w", err)
 		}
-		c.AsOf, c.Latest = sqldb.Time(asOf), sqldb.Time(latest)
+		c.AsOf, c.Settled = sqldb.Time(asOf), sqldb.Time(settled)
 		found(key, c)
 	}
 	if err := rows.Err(); err != nil {
@@ -194,7 +195,7 @@ func insert(rows int) string {
 }
 
 func wholeArgs(args []any, c *Change) []any {
-	return append(args, c.LeadID, c.Revision, c.Writes+1, c.FactsVersion, sqldb.Micros(c.AsOf), sqldb.Micros(c.Latest), blob(c.Facts), blob(c.Result))
+	return append(args, c.LeadID, c.Revision, c.Writes+1, c.FactsVersion, sqldb.Micros(c.AsOf), sqldb.Micros(c.Settled), blob(c.Facts), blob(c.Result))
 }
 
 func update(rows int) string {

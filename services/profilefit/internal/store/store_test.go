@@ -36,7 +36,7 @@ func checkpoint(version int32) store.Checkpoint {
 	return store.Checkpoint{
 		FactsVersion: version,
 		AsOf:         time.Date(2026, 3, 1, 0, 0, 0, 1000, time.UTC),
-		Latest:       time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC),
+		Settled:      time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC),
 		Facts:        []byte{1, 0, 255},
 		Result:       fmt.Appendf(nil, "result of %d", version),
 	}
@@ -91,7 +91,7 @@ func TestCheckpointWithoutFacts(t *testing.T) {
 	each(t, func(t *testing.T, s *store.Store) {
 		save(t, s, store.Change{Key: key(1)})
 		got := load(t, s, key(1))[key(1)]
-		if got.Writes != 1 || !got.AsOf.IsZero() || !got.Latest.IsZero() || len(got.Facts)+len(got.Result) != 0 {
+		if got.Writes != 1 || !got.AsOf.IsZero() || !got.Settled.IsZero() || len(got.Facts)+len(got.Result) != 0 {
 			t.Fatalf("got %+v", got)
 		}
 	})

@@ -13,7 +13,7 @@ CREATE TABLE fits (
     writes        BIGINT  NOT NULL, -- how often the row was written: whoever writes says what it read
     facts_version BIGINT  NOT NULL, -- the version of the lead's facts that it reflects
     as_of         BIGINT  NOT NULL, -- the instant of the result
-    latest        BIGINT  NOT NULL, -- effective time of the latest fact; 0: there is none
+    latest        BIGINT  NOT NULL, -- from when on the result does not change by itself; 0: it never did
     facts         BYTEA   NOT NULL, -- the attribute facts that the model reads: fit.History
     result        BYTEA   NOT NULL, -- assay.profilefit.v1.FitResult
     PRIMARY KEY (lead_id, revision)
