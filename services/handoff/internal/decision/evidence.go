@@ -12,6 +12,8 @@ import (
 type Evidence struct {
 	// AsOf is the instant.
 	AsOf time.Time
+	// Zone is the calendar whose days count; nil: UTC.
+	Zone *time.Location
 	// Lead is the lead's attributes; nil: nothing is known.
 	Lead condition.Attributes
 	// Stage is the lifecycle stage, e.g. `NURTURE`, as the lead's facts tell it; empty
@@ -99,9 +101,5 @@ func (e *Evidence) known(attribute string) bool {
 
 // facts are the evidence as conditions read it.
 func (e *Evidence) facts() *condition.Facts {
-	facts := &condition.Facts{Lead: e.Lead}
-	if e.Fit.Scored {
-		facts.Fit = &condition.Fit{Score: e.Fit.Points.Float(), Class: e.Fit.Label}
-	}
-	return facts
+	return &condition.Facts{Lead: e.Lead, Now: e.AsOf, Zone: e.Zone}
 }

@@ -13,7 +13,7 @@ import (
 
 // evidence is what a standard's rules may read of a lead.
 func evidence(s *standard.Compiled, asOf time.Time, lead condition.Attributes, fit *typev1.Fit, engagement *typev1.Engagement) *decision.Evidence {
-	e := &decision.Evidence{AsOf: asOf, Lead: lead, Lines: map[string]points.Points{}}
+	e := &decision.Evidence{AsOf: asOf, Zone: s.Zone, Lead: lead, Lines: map[string]points.Points{}}
 	if fit != nil {
 		e.Fit = decision.Fit{
 			Score: scored(fit.Score, fit.GetFitClass()), Assessed: fit.GetStatus() != typev1.Fit_STATUS_UNSPECIFIED,

@@ -37,6 +37,8 @@ type Compiled struct {
 	// Engagement is what they do, with the time zone and the windows of the gates
 	// filled in; nil: the standard has no engagement.
 	Engagement *typev1.EngagementModel
+	// Zone is the standard's calendar.
+	Zone *time.Location
 	// Levels are the numbers that the rules compare the engagement with.
 	Levels *typev1.Levels
 	// Rules give the verdict.
@@ -81,8 +83,9 @@ var nests = []struct {
 
 // Compile checks a standard as a whole and makes it ready to decide. The error is
 // Problems: everything that is wrong, each with its path. The spec is not changed
-// and not kept.
-func Compile(spec *handoffv1.StandardSpec) (*Compiled, error) {
+// and not kept. Lists that name a dictionary are filled from the given ones; where
+// nobody knows which there are (nil), they stay empty.
+func Compile(spec *handoffv1.StandardSpec, dictionaries Dictionaries) (*Compiled, error) {
 	var c compiler
 	for _, nest := range nests {
 		if deep := depth(spec.ProtoReflect(), nest.of); deep > nest.most {
@@ -96,10 +99,19 @@ func Compile(spec *handoffv1.StandardSpec) (*Compiled, error) {
 	zone := c.zone("timeZone", spec.GetTimeZone(), "UTC")
 	c.changeWindow("changeWindow", spec.GetChangeWindow())
 	c.vocabulary(spec.GetVocabulary())
+	c.textLists(spec.GetLists(), dictionaries)
 	c.fit("fit", spec.GetFit())
 	c.engagement("engagement", spec.GetEngagement())
-	c.conditions("fit", spec.GetFit().ProtoReflect())
-	c.conditions("engagement", spec.GetEngagement().ProtoReflect())
+	fit := c.conditions("fit", spec.GetFit().ProtoReflect())
+	engagement := c.conditions("engagement", spec.GetEngagement().ProtoReflect())
+	if bySegment(spec) {
+		for i, segment := range spec.GetSegments() {
+			found := c.conditions(index("segments", i), segment.ProtoReflect())
+			fit.lists, engagement.lists = append(fit.lists, found.lists...), append(engagement.lists, found.lists...)
+			fit.dictionaries = append(fit.dictionaries, found.dictionaries...)
+			engagement.dictionaries = append(engagement.dictionaries, found.dictionaries...)
+		}
+	}
 	rules := c.qualification("qualification", spec)
 	out := &Compiled{
 		ID:    spec.GetId(),
@@ -119,15 +131,19 @@ func Compile(spec *handoffv1.StandardSpec) (*Compiled, error) {
 	}
 
 	var err error
+	if out.Zone, err = time.LoadLocation(zone); err != nil {
+		return nil, err
+	}
 	if out.content, err = canonical("standard", spec); err != nil {
 		return nil, err
 	}
 	out.Version = out.Name + "/versions/" + out.content.id()
 	if model := spec.GetFit(); model != nil {
 		out.Fit = proto.CloneOf(model)
-		if len(model.GetClassesBySegment()) > 0 {
+		if bySegment(spec) {
 			out.Fit.Segments = spec.GetSegments()
 		}
+		out.Fit.TimeZone, out.Fit.Lists, out.Fit.Dictionaries = spec.GetTimeZone(), c.listsOf(fit), dictionariesOf(fit)
 		if out.FitRevision, err = revision("fit", out.Fit); err != nil {
 			return nil, err
 		}
@@ -137,18 +153,38 @@ func Compile(spec *handoffv1.StandardSpec) (*Compiled, error) {
 		out.Engagement.TimeZone = cmp.Or(model.GetTimeZone(), zone)
 		out.Engagement.CountWindowDays = c.windows
 		out.Engagement.Watch = c.watch
-		if len(model.GetBandsBySegment())+len(model.GetCombined().GetBandsBySegment()) > 0 {
+		if bySegment(spec) {
 			out.Engagement.Segments = spec.GetSegments()
 		}
+		out.Engagement.Lists, out.Engagement.Dictionaries = c.listsOf(engagement), dictionariesOf(engagement)
 		if out.EngagementRevision, err = revision("engagement", out.Engagement); err != nil {
 			return nil, err
 		}
-		if c.readsFit || model.GetCombined() != nil {
+		if readsFit(model) || engagement.fit {
 			// Its scores depend on that fit: with another fit it is another model.
 			out.EngagementRevision += "-" + out.FitRevision
 		}
 	}
 	return out, nil
+}
+
+// bySegment says whether a model has edges that depend on the segment.
+func bySegment(spec *handoffv1.StandardSpec) bool {
+	engagement := spec.GetEngagement()
+	return len(spec.GetFit().GetClassesBySegment())+len(engagement.GetBandsBySegment())+
+		len(engagement.GetCombined().GetBandsBySegment()) > 0
+}
+
+// readsFit says whether a model has a combined score, or gates of its own that ask about
+// the fit.
+func readsFit(model *typev1.EngagementModel) bool {
+	asks := model.GetCombined() != nil
+	messages(model.ProtoReflect(), func(m protoreflect.Message) {
+		if g, ok := m.Interface().(*typev1.Gate); ok {
+			asks = asks || g.GetFitScore() != nil || len(g.GetFitClass()) > 0 || len(g.GetPersona()) > 0
+		}
+	})
+	return asks
 }
 
 // compiler collects what is wrong, and what gates need of the models.
@@ -161,8 +197,10 @@ type compiler struct {
 	levels  *typev1.Levels
 	// attributes and properties are the words of the vocabulary; nil: there is none.
 	attributes, properties map[string]bool
-	// readsFit: a condition of the engagement part reads the fit.
-	readsFit bool
+	// lists are those that conditions may read, and filledLists the same as models have
+	// them.
+	lists       map[string]*condition.List
+	filledLists []*typev1.TextList
 }
 
 // shape applies the rules that stand beside the fields in the protos, and refuses
@@ -226,18 +264,6 @@ func (c *compiler) zone(path, name, standard string) string {
 		c.add(path, "an IANA time zone such as Europe/Berlin, not %q", name)
 	}
 	return name
-}
-
-// condition compiles CEL; nil if it does not compile.
-func (c *compiler) condition(path, source string, vars condition.Vars) *condition.Condition {
-	compiled, err := condition.Compile(source, vars)
-	if err != nil {
-		c.add(path, "a condition: %v", err)
-		return nil
-	}
-	c.words(path, compiled.Reads())
-	c.readsFit = c.readsFit || compiled.ReadsFit()
-	return compiled
 }
 
 // camel turns a path of proto names into one of JSON names.

@@ -27,7 +27,7 @@ func parse(t testing.TB, text string) *handoffv1.StandardSpec {
 
 func compile(t testing.TB, text string) *standard.Compiled {
 	t.Helper()
-	c, err := standard.Compile(parse(t, text))
+	c, err := standard.Compile(parse(t, text), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,7 +201,7 @@ func TestCompileRefuses(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := standard.Compile(parse(t, c.text))
+			_, err := standard.Compile(parse(t, c.text), nil)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Fatalf("error\n%v\nwant it to contain\n%s", err, c.want)
 			}
@@ -308,7 +308,7 @@ func TestContentAddressSurvivesTheWire(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, back := range []*handoffv1.StandardSpec{&fromWire, &fromJSON} {
-			if c, err := standard.Compile(back); err != nil || c.Version != want {
+			if c, err := standard.Compile(back, nil); err != nil || c.Version != want {
 				t.Errorf("%s: %v, %v; want %s", file, c, err, want)
 			}
 		}

@@ -60,7 +60,7 @@ func Open(file string, text []byte) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	compiled, err := Compile(spec)
+	compiled, err := Compile(spec, nil)
 	var problems Problems
 	if errors.As(err, &problems) {
 		return nil, lines.locate(file, problems)

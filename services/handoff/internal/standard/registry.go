@@ -111,7 +111,7 @@ func (r *Registry) compile(ctx context.Context, id, version string) (*Compiled, 
 	if err != nil {
 		return nil, err
 	}
-	return Compile(v.Spec)
+	return Compile(v.Spec, nil)
 }
 
 // Bootstrap stores and publishes the standard of a new installation, signed off by
@@ -147,7 +147,7 @@ func (r *Registry) Bootstrap(ctx context.Context, file string, yaml []byte) erro
 // Create stores a version by its creator and returns it. The same content again
 // returns the stored one. The error is Problems if it does not compile.
 func (r *Registry) Create(ctx context.Context, spec *handoffv1.StandardSpec, creator string) (Version, error) {
-	c, err := Compile(spec)
+	c, err := Compile(spec, nil)
 	if err != nil {
 		return Version{}, err
 	}
@@ -161,7 +161,7 @@ func (r *Registry) Create(ctx context.Context, spec *handoffv1.StandardSpec, cre
 
 // Check compiles a version without storing it and returns what Create would.
 func (r *Registry) Check(ctx context.Context, spec *handoffv1.StandardSpec, creator string) (Version, error) {
-	c, err := Compile(spec)
+	c, err := Compile(spec, nil)
 	if err != nil {
 		return Version{}, err
 	}

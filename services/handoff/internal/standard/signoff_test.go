@@ -217,7 +217,7 @@ func TestTheLogBeginsWithThePast(t *testing.T) {
 				{"trial", "default", standard.Bootstrapper}, {"trial", "ours", "ana"}, {"other", "draft", "ana"},
 			} {
 				spec := parse(t, version(v.standard, v.words))
-				c, err := standard.Compile(spec)
+				c, err := standard.Compile(spec, nil)
 				if err != nil {
 					return err
 				}

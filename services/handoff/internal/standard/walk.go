@@ -81,30 +81,41 @@ func texts(path string, m protoreflect.Message, visit func(path string, field pr
 	})
 }
 
+// messages calls visit for a message and each one inside it.
+func messages(m protoreflect.Message, visit func(protoreflect.Message)) {
+	visit(m)
+	children(m, func(child protoreflect.Message) { messages(child, visit) })
+}
+
 // depth is how deep messages of one type are nested in a message, itself included.
 func depth(m protoreflect.Message, of protoreflect.FullName) int {
 	below := 0
-	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		switch {
-		case f.Message() == nil:
-		case f.IsMap():
-			v.Map().Range(func(_ protoreflect.MapKey, value protoreflect.Value) bool {
-				if f.MapValue().Message() != nil {
-					below = max(below, depth(value.Message(), of))
-				}
-				return true
-			})
-		case f.IsList():
-			for i := range v.List().Len() {
-				below = max(below, depth(v.List().Get(i).Message(), of))
-			}
-		default:
-			below = max(below, depth(v.Message(), of))
-		}
-		return true
-	})
+	children(m, func(child protoreflect.Message) { below = max(below, depth(child, of)) })
 	if m.Descriptor().FullName() == of {
 		below++
 	}
 	return below
+}
+
+// children calls visit for each message right inside a message.
+func children(m protoreflect.Message, visit func(protoreflect.Message)) {
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case f.IsMap():
+			v.Map().Range(func(_ protoreflect.MapKey, value protoreflect.Value) bool {
+				if f.MapValue().Message() != nil {
+					visit(value.Message())
+				}
+				return true
+			})
+		case f.Message() == nil:
+		case f.IsList():
+			for i := range v.List().Len() {
+				visit(v.List().Get(i).Message())
+			}
+		default:
+			visit(v.Message())
+		}
+		return true
+	})
 }
