@@ -21,6 +21,9 @@ func (s *Service) RegisterEngagementModel(ctx context.Context, in *behaviorv1.Re
 	if _, err := compile(in.GetModel()); err != nil {
 		return nil, invalidModel(err)
 	}
+	if in.GetValidateOnly() {
+		return &behaviorv1.RegisterEngagementModelResponse{}, nil
+	}
 	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(in.GetModel())
 	if err != nil {
 		return nil, fmt.Errorf("encode model: %w", err)

@@ -74,6 +74,10 @@ type Service struct {
 // New composes the service; nothing runs yet.
 func New(d Deps) (*Service, error) {
 	s := &Service{standards: standard.NewRegistry(d.DB, d.Now), keys: access.NewKeys(d.DB, d.Now)}
+	s.standards.Models = modelCheck{
+		fit:      profilefitv1.NewProfileFitServiceClient(d.ProfileFit),
+		behavior: behaviorv1.NewBehaviorScoringServiceClient(d.Behavior),
+	}.check
 	s.store = store.New(d.DB, d.Now, s.standards.ActiveIn)
 	s.standards.OnChange(s.beginRescore)
 	s.outbox = outbox.New(s.store, ingestv1.NewIngestServiceClient(d.Ingest), d.Telemetry.Log)

@@ -24,6 +24,9 @@ func (s *Service) RegisterFitModel(ctx context.Context, r *profilefitv1.Register
 	if err != nil {
 		return nil, err
 	}
+	if r.GetValidateOnly() {
+		return &profilefitv1.RegisterFitModelResponse{}, nil
+	}
 	content, err := proto.MarshalOptions{Deterministic: true}.Marshal(r.GetModel())
 	if err != nil {
 		return nil, fmt.Errorf("encode model: %w", err)

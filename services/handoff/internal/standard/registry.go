@@ -23,6 +23,10 @@ const maxAge = time.Second
 // Registry keeps the standards of an installation and has the active ones compiled.
 // It is safe for concurrent use.
 type Registry struct {
+	// Models says what is wrong with the models of a version before it is stored: those
+	// who score with them know. Nil: they are not asked.
+	Models func(ctx context.Context, c *Compiled) (Problems, error)
+
 	store
 	now     func() time.Time
 	changed func(tx *sqldb.Tx, name string) error // see OnChange
@@ -147,7 +151,7 @@ func (r *Registry) Bootstrap(ctx context.Context, file string, yaml []byte) erro
 // Create stores a version by its creator and returns it. The same content again
 // returns the stored one. The error is Problems if it does not compile.
 func (r *Registry) Create(ctx context.Context, spec *handoffv1.StandardSpec, creator string) (Version, error) {
-	c, err := Compile(spec, nil)
+	c, err := r.checked(ctx, spec)
 	if err != nil {
 		return Version{}, err
 	}
@@ -159,9 +163,22 @@ func (r *Registry) Create(ctx context.Context, spec *handoffv1.StandardSpec, cre
 	return v, err
 }
 
+// checked compiles a version and has its models checked.
+func (r *Registry) checked(ctx context.Context, spec *handoffv1.StandardSpec) (*Compiled, error) {
+	c, err := Compile(spec, nil)
+	if err != nil || r.Models == nil {
+		return c, err
+	}
+	problems, err := r.Models(ctx, c)
+	if err == nil && len(problems) > 0 {
+		err = problems
+	}
+	return c, err
+}
+
 // Check compiles a version without storing it and returns what Create would.
 func (r *Registry) Check(ctx context.Context, spec *handoffv1.StandardSpec, creator string) (Version, error) {
-	c, err := Compile(spec, nil)
+	c, err := r.checked(ctx, spec)
 	if err != nil {
 		return Version{}, err
 	}

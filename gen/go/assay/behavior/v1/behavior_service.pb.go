@@ -444,7 +444,9 @@ type RegisterEngagementModelRequest struct {
 	// The revision: the hash of the model's content, as its sender computed it.
 	Revision string `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
 	// The model.
-	Model         *v1.EngagementModel `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
+	Model *v1.EngagementModel `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
+	// Only check the model.
+	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -491,6 +493,13 @@ func (x *RegisterEngagementModelRequest) GetModel() *v1.EngagementModel {
 		return x.Model
 	}
 	return nil
+}
+
+func (x *RegisterEngagementModelRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // The model is registered.
@@ -863,11 +872,12 @@ const file_assay_behavior_v1_behavior_service_proto_rawDesc = "" +
 	"\x19PreviewEngagementResponse\x129\n" +
 	"\n" +
 	"engagement\x18\x01 \x01(\v2\x19.assay.type.v1.EngagementR\n" +
-	"engagement\"\x86\x01\n" +
+	"engagement\"\xab\x01\n" +
 	"\x1eRegisterEngagementModelRequest\x12&\n" +
 	"\brevision\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\brevision\x12<\n" +
-	"\x05model\x18\x02 \x01(\v2\x1e.assay.type.v1.EngagementModelB\x06\xbaH\x03\xc8\x01\x01R\x05model\"!\n" +
+	"\x05model\x18\x02 \x01(\v2\x1e.assay.type.v1.EngagementModelB\x06\xbaH\x03\xc8\x01\x01R\x05model\x12#\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"!\n" +
 	"\x1fRegisterEngagementModelResponse\"l\n" +
 	"\x11ApplyFactsRequest\x12W\n" +
 	"\fapplications\x18\x01 \x03(\v2#.assay.behavior.v1.FactsApplicationB\x0e\xbaH\v\x92\x01\b\x10\xd0\x0f\"\x03\xd8\x01\x03R\fapplications\"\xa5\x03\n" +

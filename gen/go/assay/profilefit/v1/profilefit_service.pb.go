@@ -307,7 +307,9 @@ type RegisterFitModelRequest struct {
 	// The revision: the hash of the model's content, as its sender computed it.
 	Revision string `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
 	// The model.
-	Model         *v1.FitModel `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
+	Model *v1.FitModel `protobuf:"bytes,2,opt,name=model,proto3" json:"model,omitempty"`
+	// Only check the model.
+	ValidateOnly  bool `protobuf:"varint,3,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -354,6 +356,13 @@ func (x *RegisterFitModelRequest) GetModel() *v1.FitModel {
 		return x.Model
 	}
 	return nil
+}
+
+func (x *RegisterFitModelRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
 }
 
 // The model is registered.
@@ -698,11 +707,12 @@ const file_assay_profilefit_v1_profilefit_service_proto_rawDesc = "" +
 	"attributes\x18\x02 \x01(\v2\x17.google.protobuf.StructR\n" +
 	"attributes\":\n" +
 	"\x12PreviewFitResponse\x12$\n" +
-	"\x03fit\x18\x01 \x01(\v2\x12.assay.type.v1.FitR\x03fit\"x\n" +
+	"\x03fit\x18\x01 \x01(\v2\x12.assay.type.v1.FitR\x03fit\"\x9d\x01\n" +
 	"\x17RegisterFitModelRequest\x12&\n" +
 	"\brevision\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\brevision\x125\n" +
-	"\x05model\x18\x02 \x01(\v2\x17.assay.type.v1.FitModelB\x06\xbaH\x03\xc8\x01\x01R\x05model\"\x1a\n" +
+	"\x05model\x18\x02 \x01(\v2\x17.assay.type.v1.FitModelB\x06\xbaH\x03\xc8\x01\x01R\x05model\x12#\n" +
+	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"\x1a\n" +
 	"\x18RegisterFitModelResponse\"h\n" +
 	"\x10AssessFitRequest\x12T\n" +
 	"\vassessments\x18\x01 \x03(\v2\".assay.profilefit.v1.FitAssessmentB\x0e\xbaH\v\x92\x01\b\x10\xd0\x0f\"\x03\xd8\x01\x03R\vassessments\"\xb7\x02\n" +
