@@ -33,7 +33,7 @@ func (s *standardServer) DiffStandardVersion(ctx context.Context, in *handoffv1.
 		to = v.Spec
 	default:
 		// What compiles is bounded in size and depth.
-		if _, err := standard.Compile(to); err != nil {
+		if _, err := standard.Compile(to, nil); err != nil {
 			return nil, invalidStandard("toSpec", err)
 		}
 	}
