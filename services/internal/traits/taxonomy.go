@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 
@@ -312,7 +314,7 @@ func forms(phrase string) [][]string {
 // phraseWords folds a phrase as a title is.
 func phraseWords(phrase string) []string {
 	var words []string
-	for word := range strings.FieldsSeq(fold.Words(phrase)) {
+	for word := range strings.FieldsSeq(fold.Words(unelided(phrase))) {
 		switch word {
 		case "and", "und", "et", "y", "the", "a", "an", "la", "le", "les", "el", "los", "las":
 		default:
@@ -320,6 +322,31 @@ func phraseWords(phrase string) []string {
 		}
 	}
 	return words
+}
+
+// unelided writes out what French elides: "chef d'équipe" is chef de équipe, and
+// "l'équipe" is équipe.
+func unelided(text string) string {
+	if !strings.ContainsAny(text, "'’") {
+		return text
+	}
+	out := make([]byte, 0, len(text)+8)
+	first, last := ' ', ' ' // the two runes before
+	for _, r := range text {
+		begins := !unicode.IsLetter(first) && !unicode.IsMark(first)
+		switch {
+		case r != '\'' && r != '’' || !begins:
+			out = utf8.AppendRune(out, r)
+		case last == 'd' || last == 'D':
+			out = append(out, "e "...)
+		case last == 'l' || last == 'L':
+			out[len(out)-1] = ' '
+		default:
+			out = utf8.AppendRune(out, r)
+		}
+		first, last = last, r
+	}
+	return string(out)
 }
 
 // resolve returns the token of a word, or the two of a German compound; 0 for a word
@@ -338,8 +365,8 @@ func (d *titleDictionary) resolve(word string) (first, second int32) {
 	return head, tail
 }
 
-// inflected returns the token of the word that a word is the plural or the feminine of,
-// or that it has a French article before; 0 if there is none.
+// inflected returns the token of the word that a word is the plural or the feminine of;
+// 0 if there is none.
 func (d *titleDictionary) inflected(word string) int32 {
 	if len(word) < 4 {
 		return 0
@@ -361,9 +388,6 @@ func (d *titleDictionary) inflected(word string) int32 {
 		if token := d.vocabulary[strings.TrimSuffix(word, "in")]; token != 0 {
 			return token
 		}
-	}
-	if word[0] == 'l' || word[0] == 'd' {
-		return d.vocabulary[word[1:]]
 	}
 	return 0
 }

@@ -109,7 +109,7 @@ func nextBreak(title string) int {
 
 // part reads the words of a part of a title. What follows "at" is a company.
 func (r *reading) part(part string) (words, company bool) {
-	folded := fold.Words(part)
+	folded := fold.Words(unelided(part))
 	broken := true
 	for r.n < maxTokens && len(folded) > 1 {
 		word := folded[1:]

@@ -54,6 +54,9 @@ func TestTitles(t *testing.T) {
 		{"Lead Generation Specialist", "staff", "marketing"},
 		{"Head Chef", "lead", "hospitality"},
 		{"Key Account Manager", "staff", "sales"},
+		{"Network Security Engineer", "staff", "security"},
+		{"Sales & Marketing Manager", "manager", "sales"},
+		{"CEO's assistant", "staff", "administration"},
 		{"HR Business Partner", "staff", "hr"},
 		{"Partner, Tax", "owner", "finance"},
 		{"Director of Student Affairs", "director", "education"},
@@ -72,6 +75,10 @@ func TestTitles(t *testing.T) {
 		{"Leiter Marketing und Kommunikation (m/w/d)", "director", "marketing"},
 		{"Dipl.-Ing.", "staff", "engineering"},
 		{"Assistentin der Geschäftsführung", "staff", "administration"},
+		{"Assistenz Geschäftsleitung", "staff", "administration"},
+		{"Geschäftsführungsassistentin", "staff", "administration"},
+		{"Personalleiterin", "director", "hr"},
+		{"Produktionsleiter", "manager", "manufacturing"},
 		{"Personalreferentin", "staff", "hr"},
 		{"Softwareentwickler/in", "staff", "engineering"},
 		{"Teamleiter Kundenservice", "lead", "support"},
@@ -83,11 +90,13 @@ func TestTitles(t *testing.T) {
 		{"PDG", "c_level", "executive"},
 		{"Directrice Générale", "c_level", "executive"},
 		{"Directrice des ventes", "director", "sales"},
+		{"Assistante commerciale", "staff", "sales"},           //nolint:misspell // French
 		{"Responsable marketing", "manager", "marketing"},      //nolint:misspell // French
 		{"Assistante de direction", "staff", "administration"}, //nolint:misspell // French
 		{"Chef d’équipe", "lead", "other"},
 		{"Ingénieure logiciel", "staff", "engineering"},
 		{"Stagiaire communication", "intern", "marketing"},
+		{"Chef d’atelier", "manager", "operations"},
 		{"Directeur de l'ingénierie", "director", "engineering"},
 
 		// Spanish.
