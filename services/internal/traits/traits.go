@@ -12,6 +12,8 @@
 package traits
 
 import (
+	"strings"
+
 	"golang.org/x/net/publicsuffix"
 	"golang.org/x/text/language/display"
 )
@@ -47,7 +49,18 @@ func Versions() map[string]string {
 		Titles:         titlesVersion,
 		FreeMail:       domainLists().free.version + ", own " + mailVersion,
 		DisposableMail: domainLists().disposable.version,
-		PublicSuffixes: publicsuffix.List.String(),
+		PublicSuffixes: suffixVersion(),
 		Countries:      "CLDR " + display.CLDRVersion + ", own " + countryVersion,
 	}
+}
+
+// suffixVersion returns the revision of the list, e.g. `d6c92f1bbb74`, which its
+// description ends with: "…, git revision d6c92f1bbb74… (2026-02-06T07:36:33Z)".
+func suffixVersion() string {
+	described := publicsuffix.List.String()
+	_, revision, ok := strings.Cut(described, "git revision ")
+	if !ok || len(revision) < 12 {
+		return described
+	}
+	return revision[:12]
 }
