@@ -223,10 +223,11 @@ func (j *job) toDecide() *store.Lead {
 		if !s.Rules.Apply(found) {
 			continue
 		}
+		decided := decision.Decide(&s.Rules, found)
 		l.Assessments = append(l.Assessments, store.Assessment{
-			Standard: s.ID, Version: s.Version, Specific: s.AppliesTo != nil, Track: s.Track, Queue: s.Queue,
-			Decision: decision.Decide(&s.Rules, found),
-			Fit:      fit.Fit, Engagement: engagement,
+			Standard: s.ID, Version: s.Version, Specific: s.AppliesTo != nil, Track: s.Track, Once: s.Once,
+			Decision: decided, Handling: s.Handle(decided.Codes(), decided.SalesReady),
+			Fit: fit.Fit, Engagement: engagement,
 			Attributes: func() []byte { return j.frozen(s) },
 			Review:     reviewTime(engagement),
 		})

@@ -48,7 +48,11 @@ type Compiled struct {
 	// Parents are the groups inside other groups, with the group around them, by id.
 	Parents map[string]string
 
-	content content
+	// Once: the first verdict in a cycle stands.
+	Once bool
+
+	handling []reasonHandling
+	content  content
 }
 
 // Applies says whether the standard applies to a lead. Unknown counts as no.
@@ -126,6 +130,8 @@ func Compile(spec *handoffv1.StandardSpec, dictionaries Dictionaries) (*Compiled
 	if source := spec.GetAppliesTo(); source != "" {
 		out.AppliesTo = c.condition("appliesTo", source, leadVars)
 	}
+	out.handling = c.handlings(spec.GetHandoff(), out.Queue)
+	out.Once = spec.GetQualification().GetEvaluation().GetOnce()
 	if err := c.err(); err != nil {
 		return nil, err
 	}
