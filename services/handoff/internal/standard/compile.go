@@ -51,8 +51,9 @@ type Compiled struct {
 	// Once: the first verdict in a cycle stands.
 	Once bool
 
-	handling []reasonHandling
-	content  content
+	handling   []reasonHandling
+	evaluation evaluation
+	content    content
 }
 
 // Applies says whether the standard applies to a lead. Unknown counts as no.
@@ -132,6 +133,7 @@ func Compile(spec *handoffv1.StandardSpec, dictionaries Dictionaries) (*Compiled
 	}
 	out.handling = c.handlings(spec.GetHandoff(), out.Queue)
 	out.Once = spec.GetQualification().GetEvaluation().GetOnce()
+	out.evaluation = c.evaluation("qualification.evaluation", spec.GetQualification().GetEvaluation())
 	if err := c.err(); err != nil {
 		return nil, err
 	}

@@ -86,6 +86,8 @@ type Assessment struct {
 	Handling standard.Handling
 	// Once: the first verdict in a cycle stands.
 	Once bool
+	// AsOf is the instant of its scores, if that is another than the lead's.
+	AsOf time.Time
 	// Decision by its rules.
 	Decision decision.Decision
 	// Fit and Engagement that the decision saw; nil if the standard has no such model.
@@ -468,6 +470,14 @@ func (b *batch) assess(l *Lead, a *Assessment, f *followed) (string, error) {
 	return now.decision, nil
 }
 
+// asOf is the instant of the scores.
+func (a *Assessment) asOf(l *Lead) time.Time {
+	if a.AsOf.IsZero() {
+		return l.AsOf
+	}
+	return a.AsOf
+}
+
 func (a *Assessment) attributes() []byte {
 	if a.Attributes == nil {
 		return nil
@@ -492,7 +502,7 @@ func (b *batch) evidence(l *Lead, a *Assessment) *handoffv1.Qualification {
 		Fit:               a.Fit,
 		Engagement:        a.Engagement,
 		FactsVersion:      l.FactsVersion,
-		AsOfTime:          timestamppb.New(l.AsOf),
+		AsOfTime:          timestamppb.New(a.asOf(l)),
 		DecideTime:        timestamppb.New(b.moment),
 		StepTimings:       timings,
 		TraceId:           trace,
