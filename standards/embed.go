@@ -2,9 +2,15 @@
 // files a marketer reads and edits.
 package standards
 
-import _ "embed"
+import "embed"
 
 // Default is the standard published on the first start of a new installation.
 //
 //go:embed default.yaml
 var Default []byte
+
+// Published are the standards of other companies in the folder `published`, each
+// expressed as its company published it.
+//
+//go:embed published/*.yaml
+var Published embed.FS

@@ -21,8 +21,9 @@ import (
 
 // Player plays scenarios through the services.
 type Player struct {
-	// Leads and Decisions are the services.
+	// Leads, Accounts and Decisions are the services.
 	Leads     ingestv1.IngestServiceClient
+	Accounts  ingestv1.AccountServiceClient
 	Decisions handoffv1.HandoffServiceClient
 	// SetClock moves the clocks of all services.
 	SetClock func(time.Time)
@@ -58,6 +59,9 @@ func (p *Player) Play(ctx context.Context, file *File) ([]Answer, error) {
 		p.SetClock(t.at)
 		answer := Answer{scenario: t.scenario, step: t.step}
 		answer.Qualification, answer.Err = p.play(ctx, t)
+		if errors.Is(answer.Err, errNoDecision) {
+			return nil, fmt.Errorf("%s, step %d: %w", file.Scenarios[t.scenario].Name, t.step, answer.Err) // nor will others be decided
+		}
 		answers = append(answers, answer)
 	}
 	slices.SortStableFunc(answers, func(a, b Answer) int {
@@ -66,10 +70,13 @@ func (p *Player) Play(ctx context.Context, file *File) ([]Answer, error) {
 	return answers, nil
 }
 
+var errNoDecision = errors.New("no decision was made")
+
 // take is a step of a scenario as it is played.
 type take struct {
 	scenario, step int
 	at             time.Time
+	account        *ingestv1.CaptureAccountRequest // nil: nothing becomes known of it
 	capture        *ingestv1.CaptureLeadRequest
 	lifecycle      []*ingestv1.Activity
 }
@@ -77,13 +84,18 @@ type take struct {
 // play says what happens to the services and asks what they say then.
 func (p *Player) play(ctx context.Context, t take) (*handoffv1.Qualification, error) {
 	marketer := caller.With(ctx, caller.Caller{Actor: "marketer", Role: typev1.Role_ROLE_MARKETING})
+	if t.account != nil {
+		if _, err := p.Accounts.CaptureAccount(marketer, t.account); err != nil {
+			return nil, err
+		}
+	}
 	if len(t.lifecycle) > 0 {
 		// The moves first need a lead, which the first step makes.
 		first := &ingestv1.CaptureLeadRequest{
 			Lead: &ingestv1.Lead{Identities: t.capture.GetLead().GetIdentities()}, DefaultTime: t.capture.GetDefaultTime(),
 		}
 		if t.step == 0 {
-			first.Lead.Attributes = t.capture.GetLead().GetAttributes()
+			first.Lead.Attributes, first.Account = t.capture.GetLead().GetAttributes(), t.capture.GetAccount()
 		}
 		lead, err := p.Leads.CaptureLead(marketer, first)
 		if err != nil {
@@ -103,7 +115,7 @@ func (p *Player) play(ctx context.Context, t take) (*handoffv1.Qualification, er
 		}
 	}
 	if captured.GetDecisionPending() {
-		return nil, errors.New("no decision was made")
+		return nil, errNoDecision
 	}
 	return p.Decisions.GetQualification(marketer, &handoffv1.GetQualificationRequest{Name: captured.GetLead() + "/qualification"})
 }
@@ -145,9 +157,9 @@ func (c Calendar) takes(number int, s *Scenario) ([]take, error) {
 		if i > 0 && !at.After(takes[i-1].at) {
 			return nil, fmt.Errorf("step %d: expected an instant after the step before", i)
 		}
-		known, attributes := at, step.Lead
+		known, attributes, company := at, step.Lead, step.Account
 		if i == 0 {
-			known, attributes = at.AddDate(0, 0, -365), merged(s.Lead, step.Lead)
+			known, attributes, company = at.AddDate(0, 0, -365), merged(s.Lead, step.Lead), merged(s.Account, step.Account)
 			if s.Known != nil {
 				if known, err = c.Instant(*s.Known); err != nil {
 					return nil, err
@@ -157,6 +169,15 @@ func (c Calendar) takes(number int, s *Scenario) ([]take, error) {
 		t := take{scenario: number, step: i, at: at}
 		if t.capture, err = capture(who, attributes, known, i); err != nil {
 			return nil, err
+		}
+		if s.Account != nil {
+			account := &ingestv1.AccountIdentity{Kind: ingestv1.AccountIdentity_KIND_EXTERNAL_ID, Value: fmt.Sprint(number)}
+			if t.account, err = captureAccount(account, company, known); err != nil {
+				return nil, err
+			}
+			if i == 0 {
+				t.capture.Account = account
+			}
 		}
 		activities, err := c.activities(fmt.Sprintf("%d-%d", number, i), step, at)
 		if err != nil {
@@ -199,7 +220,22 @@ func capture(who []*ingestv1.Identity, attributes map[string]any, known time.Tim
 		Lead:            &ingestv1.Lead{Identities: who, Attributes: values},
 		DefaultTime:     timestamppb.New(known),
 		WaitForDecision: true,
-		WaitTimeout:     durationpb.New(30 * time.Second),
+		WaitTimeout:     durationpb.New(10 * time.Second),
+	}, nil
+}
+
+// captureAccount says what becomes known of an account; nil if nothing does.
+func captureAccount(who *ingestv1.AccountIdentity, attributes map[string]any, known time.Time) (*ingestv1.CaptureAccountRequest, error) {
+	if len(attributes) == 0 {
+		return nil, nil
+	}
+	values, err := structpb.NewStruct(attributes)
+	if err != nil {
+		return nil, err
+	}
+	return &ingestv1.CaptureAccountRequest{
+		Account:     &ingestv1.Account{Identities: []*ingestv1.AccountIdentity{who}, Attributes: values},
+		DefaultTime: timestamppb.New(known),
 	}, nil
 }
 

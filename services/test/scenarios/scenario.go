@@ -56,6 +56,9 @@ type File struct {
 	// Day0 is the day that others are counted from. Default 2026-03-16, a Monday in
 	// the middle of a month.
 	Day0 string `yaml:"day0"`
+	// Known is since when leads are known, unless a scenario says otherwise. Default:
+	// 365 days before the first step.
+	Known *Moment `yaml:"known"`
 	// Scenarios are told apart by their names.
 	Scenarios []Scenario `yaml:"scenarios"`
 }
@@ -67,7 +70,10 @@ type Scenario struct {
 	// Lead has the attributes; `email` is the identity, of which scoring sees no more
 	// than the domain.
 	Lead map[string]any `yaml:"lead"`
-	// Known is since when that is known. Default: 365 days before the first step.
+	// Account has the attributes of the company that the lead belongs to. Default: it
+	// belongs to none.
+	Account map[string]any `yaml:"account"`
+	// Known is since when all that is known. Default: what the file says.
 	Known *Moment `yaml:"known"`
 	// Activities are what the lead did, if there is one step.
 	Activities []Activity `yaml:"activities"`
@@ -95,6 +101,8 @@ type Step struct {
 	Moment `yaml:",inline"`
 	// Lead has the attributes that become known.
 	Lead map[string]any `yaml:"lead"`
+	// Account has the attributes of its account that become known.
+	Account map[string]any `yaml:"account"`
 	// Activities that arrive.
 	Activities []Activity `yaml:"activities"`
 	// Expect is what the standard must say.
@@ -201,6 +209,9 @@ func Read(path string) (*File, error) {
 	}
 	for i := range file.Scenarios {
 		s := &file.Scenarios[i]
+		if s.Known == nil {
+			s.Known = file.Known
+		}
 		if len(s.Steps) == 0 {
 			s.Steps = []Step{{Activities: s.Activities, Expect: s.Expect}}
 		}

@@ -13,10 +13,12 @@ type Lack struct {
 	Missing []string
 }
 
-// nearest is the shortest list of conditions that would make the rules' verdict
+// Nearest is the shortest list of conditions that would make the rules' verdict
 // QUALIFIED, were they to hold as well: by the gates, or by a fast track where that
-// takes less.
-func nearest(rules *Rules, e *Evidence) []Lack {
+// takes less. It is empty for a lead that qualifies, and says nothing of exclusions and
+// disqualifications, which nothing the lead does can undo.
+func Nearest(rules *Rules, evidence *Evidence) []Lack {
+	e := evidence.in(rules)
 	var nearest []Lack
 	consider := func(lacks []Lack) {
 		if nearest == nil || len(lacks) < len(nearest) {
