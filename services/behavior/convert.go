@@ -3,14 +3,10 @@ package behavior
 import (
 	"errors"
 	"fmt"
-	"math"
-	"slices"
 	"time"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	behaviorv1 "github.com/assay-hq/assay/gen/go/assay/behavior/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/behavior/internal/engagement"
 	"github.com/assay-hq/assay/services/internal/points"
@@ -64,55 +60,5 @@ func fitOf(in []*typev1.FitPoint) []engagement.FitPoint {
 			Points: points.Round(p.GetScore()), Class: p.GetFitClass(),
 		}
 	}
-	return out
-}
-
-var kinds = map[engagement.Line]typev1.Contribution_Kind{
-	engagement.Given:   typev1.Contribution_KIND_GIVEN,
-	engagement.Limited: typev1.Contribution_KIND_LIMIT,
-	engagement.Faded:   typev1.Contribution_KIND_DECAY,
-	engagement.Capped:  typev1.Contribution_KIND_CAP,
-}
-
-func engagementMessage(s *engagement.Score) *typev1.Engagement {
-	out := &typev1.Engagement{
-		Score: proto.Float64(s.Points.Float()), EngagementBand: s.Band, AsOfTime: moment(s.Micros),
-		Contributions: make([]*typev1.Contribution, len(s.Contributions)),
-		Counts:        make([]*typev1.RuleCount, len(s.Counts)),
-	}
-	for i := range s.Contributions {
-		c := &s.Contributions[i]
-		line := &typev1.Contribution{
-			Rule: c.Rule, Group: c.Group, Kind: kinds[c.Line], Points: c.Points.Float(),
-			Count: number(c.Count), Description: c.Description,
-		}
-		if c.Count > 0 {
-			line.LastTime = moment(c.LastMicros)
-		}
-		out.Contributions[i] = line
-	}
-	for i := range s.Counts {
-		c := &s.Counts[i]
-		count := &typev1.RuleCount{Rule: c.Rule, Count: number(c.Count), LastTime: moment(c.LastMicros)}
-		for _, n := range c.Within {
-			count.InWindows = append(count.InWindows, number(n))
-		}
-		out.Counts[i] = count
-	}
-	return out
-}
-
-func number(n int64) int32 { return int32(min(n, math.MaxInt32)) }
-
-func activityMessages(lines []engagement.ActivityLine) []*behaviorv1.ActivityLine {
-	out := make([]*behaviorv1.ActivityLine, len(lines))
-	for i := range lines {
-		l := &lines[i]
-		out[i] = &behaviorv1.ActivityLine{
-			Source: l.Key.Source, Id: l.Key.ID, Type: l.Type, EffectiveTime: moment(l.Key.Micros),
-			Rule: l.Rule, Given: l.Given.Float(), Points: l.Points.Float(), Limited: l.Limited,
-		}
-	}
-	slices.Reverse(out) // the latest first, as a timeline is read
 	return out
 }

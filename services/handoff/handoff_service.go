@@ -46,7 +46,7 @@ func (s *handoffServer) ListQualifications(ctx context.Context, in *handoffv1.Li
 		return nil, apierr.InvalidField("orderBy", "`decide_time desc` or `engagement_score desc`")
 	}
 	query := []string{"qualifications", in.GetFilter(), strconv.FormatBool(byEngagement)}
-	place, err := place(in.GetPageToken(), query, 3)
+	place, err := place(in.GetPageToken(), query, 1, 3)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (s *handoffServer) ListQualifications(ctx context.Context, in *handoffv1.Li
 
 func (s *handoffServer) ListDecisions(ctx context.Context, in *handoffv1.ListDecisionsRequest) (*handoffv1.ListDecisionsResponse, error) {
 	query := []string{"decisions", in.GetParent()}
-	place, err := place(in.GetPageToken(), query, 2)
+	place, err := place(in.GetPageToken(), query, 1, 2)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (s *handoffServer) ListDecisions(ctx context.Context, in *handoffv1.ListDec
 
 func (s *handoffServer) ListStageMoves(ctx context.Context, in *handoffv1.ListStageMovesRequest) (*handoffv1.ListStageMovesResponse, error) {
 	query := []string{"stageMoves", in.GetParent()}
-	place, err := place(in.GetPageToken(), query, 2)
+	place, err := place(in.GetPageToken(), query, 1, 2)
 	if err != nil {
 		return nil, err
 	}
@@ -140,23 +140,34 @@ func (s *handoffServer) ListHandoffs(ctx context.Context, in *handoffv1.ListHand
 	if err != nil {
 		return nil, err
 	}
-	query := []string{"handoffs", in.GetFilter()}
-	place, err := place(in.GetPageToken(), query, 2)
+	byQueue := false
+	switch in.GetOrderBy() {
+	case "", "create_time":
+	case "queue":
+		byQueue = true
+	default:
+		return nil, apierr.InvalidField("orderBy", "`create_time` or `queue`")
+	}
+	query, numbers := []string{"handoffs", in.GetFilter(), in.GetOrderBy()}, 1
+	if byQueue {
+		numbers = 2
+	}
+	place, err := place(in.GetPageToken(), query, numbers, numbers+1)
 	if err != nil {
 		return nil, err
 	}
 	size := pageSize(in.GetPageSize())
-	handoffs, err := s.store.Handoffs(ctx, filter, place, size+1)
+	handoffs, err := s.store.Handoffs(ctx, filter, byQueue, place, size+1)
 	if err != nil {
 		return nil, err
 	}
 	out := &handoffv1.ListHandoffsResponse{}
 	for i, h := range handoffs {
 		if i == size {
-			out.NextPageToken = token(query, store.HandoffPlace(handoffs[i-1]))
+			out.NextPageToken = token(query, handoffs[i-1].Place)
 			break
 		}
-		out.Handoffs = append(out.Handoffs, h)
+		out.Handoffs = append(out.Handoffs, h.Handoff)
 	}
 	return out, nil
 }
@@ -243,9 +254,9 @@ func handoffError(name string, err error) error {
 	}
 }
 
-// place is the place that a page token stands for, a number and texts; nil for the
-// first page.
-func place(pageToken string, query any, n int) ([]any, error) {
+// place is the place that a page token stands for, numbers and then texts, n in all; nil
+// for the first page.
+func place(pageToken string, query any, numbers, n int) ([]any, error) {
 	key, err := pagetoken.DecodeN(pageToken, query, n)
 	if err != nil || key == nil {
 		return nil, err
@@ -254,11 +265,13 @@ func place(pageToken string, query any, n int) ([]any, error) {
 	for i, v := range key {
 		place[i] = v
 	}
-	number, err := strconv.ParseInt(key[0], 10, 64)
-	if err != nil {
-		return nil, apierr.PageTokenMismatch()
+	for i := range numbers {
+		number, err := strconv.ParseInt(key[i], 10, 64)
+		if err != nil {
+			return nil, apierr.PageTokenMismatch()
+		}
+		place[i] = number
 	}
-	place[0] = number
 	return place, nil
 }
 

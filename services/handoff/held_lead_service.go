@@ -18,7 +18,7 @@ type heldLeadServer struct {
 
 func (s *heldLeadServer) ListHeldLeads(ctx context.Context, in *handoffv1.ListHeldLeadsRequest) (*handoffv1.ListHeldLeadsResponse, error) {
 	query := []string{"heldLeads", in.GetTrack()}
-	place, err := place(in.GetPageToken(), query, 3)
+	place, err := place(in.GetPageToken(), query, 1, 3)
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func (s *operationServer) GetOperation(ctx context.Context, in *handoffv1.GetOpe
 
 func (s *operationServer) ListOperations(ctx context.Context, in *handoffv1.ListOperationsRequest) (*handoffv1.ListOperationsResponse, error) {
 	const query = "operations"
-	place, err := place(in.GetPageToken(), query, 2)
+	place, err := place(in.GetPageToken(), query, 1, 2)
 	if err != nil {
 		return nil, err
 	}

@@ -334,8 +334,8 @@ func TestViolationsOfNestedFields(t *testing.T) {
 		CountWindowDays: []int32{7, 0},
 		Groups: []*typev1.EngagementGroup{{Id: "web", Rules: []*typev1.EngagementRule{
 			{Id: "Big", Activities: []string{"page.viewed", "Page Viewed"}},
-			{Id: "none"},
 		}}},
+		Memories: []*typev1.Memory{{Id: "inquiry"}},
 	}
 	got, err := rpc.Violations("standard", model)
 	if err != nil {
@@ -344,9 +344,9 @@ func TestViolationsOfNestedFields(t *testing.T) {
 	slices.SortFunc(got, func(a, b apierr.Violation) int { return strings.Compare(a.Field, b.Field) })
 	want := []apierr.Violation{
 		{Field: "standard.countWindowDays[1]", Expected: "a number from 1 to 3650"},
-		{Field: "standard.groups[0].rules[0].activities[1]", Expected: "dotted lower-case words such as `form.submitted`"},
+		{Field: "standard.groups[0].rules[0].activities[1]", Expected: "dotted lower-case words such as `form.submitted`, a last part `*` for all below it, or `*`"},
 		{Field: "standard.groups[0].rules[0].id", Expected: "a name of at most 63 lower-case letters, digits and `_` that begins with a letter"},
-		{Field: "standard.groups[0].rules[1].activities", Expected: "at least 1 items"},
+		{Field: "standard.memories[0].activities", Expected: "at least 1 items"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -219,6 +219,8 @@ func patternWords(pattern string) string {
 		return "a name of at most 63 lower-case letters, digits and `-` that begins with a letter"
 	case strings.HasPrefix(pattern, `^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*`):
 		return "dotted lower-case words such as `form.submitted`"
+	case strings.HasPrefix(pattern, `^(\*|[a-z][a-z0-9_]*(\.[a-z0-9_]+)*`):
+		return "dotted lower-case words such as `form.submitted`, a last part `*` for all below it, or `*`"
 	}
 	if name := resourceName(pattern); name != "" {
 		return "a name such as `" + name + "`"

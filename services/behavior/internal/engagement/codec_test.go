@@ -15,7 +15,7 @@ import (
 )
 
 var unexported = cmp.Options{
-	cmp.AllowUnexported(State{}, ruleState{}, buckets{}, bucket{}, Profile{}, attributeValue{}, instant{}),
+	cmp.AllowUnexported(State{}, standing{}, ruleState{}, buckets{}, bucket{}, Profile{}, attributeValue{}, instant{}),
 	cmpopts.IgnoreFields(State{}, "touched"), cmpopts.IgnoreFields(Match{}, "Limited"), cmpopts.EquateEmpty(),
 }
 
@@ -83,7 +83,8 @@ func TestActivityLinesSumToTheirRule(t *testing.T) {
 		for _, at := range s.instants {
 			want, got := map[string][2]points.Points{}, map[string][2]points.Points{}
 			for _, l := range e.score(at).Contributions {
-				if l.Line == Capped {
+				rule := slices.ContainsFunc(s.compiled.rules, func(r compiledRule) bool { return r.id == l.Rule })
+				if !rule || l.Line == Capped {
 					continue
 				}
 				sums := want[l.Rule]
@@ -272,7 +273,7 @@ func FuzzDecodeState(f *testing.F) {
 		if diff := cmp.Diff(s, again, unexported); err != nil || diff != "" {
 			t.Fatal(err, diff)
 		}
-		c.Score(&s, s.Head.Micros)
+		c.Score(&s, &Profile{}, s.Head.Micros)
 	})
 }
 

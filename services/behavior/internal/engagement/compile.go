@@ -18,13 +18,12 @@ const (
 // Compiled is a model ready to score with. It is immutable and safe for concurrent
 // use.
 type Compiled struct {
-	groups   []compiledGroup
-	rules    []compiledRule // the rules in order, then the signals
-	cap      *points.Points
-	capped   string
-	bands    []Edge
-	windows  []int64
-	calendar *calendar
+	groups []compiledGroup
+	rules  []compiledRule // the rules in order, then the signals
+	scoring
+	suspensionIDs []string
+	windows       []int64
+	calendar      *calendar
 	// exact and below find the rules an activity is a candidate of: by its type, else
 	// by the longest prefix of it that some rule names with `*`.
 	exact, below map[string]candidates
@@ -47,21 +46,26 @@ type candidates struct {
 }
 
 type compiledGroup struct {
-	id         string
+	id, description string
+	// parent is the group it is in; -1: none. after is behind the last group inside it.
+	parent, after int
+	// first and end are its own rules.
 	first, end int
-	cap        *points.Points
-	capped     string
+	bounds     bounds
+	criteria   []criterion
+	combine    Combine
+	chosen     string
 }
 
 type compiledRule struct {
-	id                                  string
-	signal                              bool
-	description, limited, faded, capped string
-	points                              points.Points
-	when                                *when
-	limit                               *Limit
-	cap                                 *points.Points
-	fade                                fade
+	id, description string
+	signal          bool
+	words           [Capped + 1]string
+	points          points.Points
+	when            *when
+	limit           *Limit
+	cap             *points.Points
+	fade            fade
 	// counted in days: how far back matches are counted. horizon in days, at least as
 	// long: how far back buckets may be kept.
 	counted, horizon int64
@@ -119,6 +123,8 @@ type compiler struct {
 	lookups []func()
 	// gates of the model, in the order they were compiled.
 	gates []*gate
+	// asked are attributes that gates and segments ask.
+	asked []string
 }
 
 // later does what needs all rules and segments.
@@ -134,20 +140,14 @@ func (b *compiler) compile() {
 		b.problem("signals", "must be at most %d, are %d", maxRules, n)
 		return
 	}
-	b.out.cap, b.out.capped = m.Cap, "held at the most the total can be"
-	if m.Cap != nil {
-		b.out.capped = fmt.Sprintf("The total is held at %v points", *m.Cap)
-	}
-	b.checkCap("maxPoints", m.Cap)
 	b.windows()
-	b.bands()
 	zone, err := newCalendar(m.TimeZone)
 	if err != nil {
 		b.problem("timeZone", "%v", err)
 	}
 	b.out.calendar = zone
 	for g := range m.Groups {
-		b.group(fmt.Sprintf("groups[%d]", g), &m.Groups[g])
+		b.group(fmt.Sprintf("groups[%d]", g), &m.Groups[g], -1, Decay{})
 		if len(b.out.rules) > maxRules {
 			b.problem("groups", "must have at most %d rules together", maxRules)
 			return
@@ -162,6 +162,16 @@ func (b *compiler) compile() {
 			counted: b.countHorizon(), horizon: b.countHorizon(),
 		})
 	}
+	for i, segm := range m.Segments {
+		path := fmt.Sprintf("segments[%d]", i)
+		if w := b.question(path+".when", segm.When); w != nil {
+			b.out.segments = append(b.out.segments, segment{id: segm.ID, when: w})
+		}
+	}
+	for _, sus := range m.Suspensions {
+		b.out.suspensionIDs = append(b.out.suspensionIDs, sus.ID)
+	}
+	b.score()
 	for _, do := range b.lookups {
 		do()
 	}
@@ -181,42 +191,30 @@ func (b *compiler) windows() {
 	}
 }
 
-func (b *compiler) bands() {
-	labels := map[string]bool{}
-	for i, edge := range b.model.Bands {
-		path := fmt.Sprintf("bands[%d]", i)
-		if edge.Label == "" {
-			b.problem(path+".label", "must not be empty")
-		} else if labels[edge.Label] {
-			b.problem(path+".label", "must be unique, %q is taken", edge.Label)
-		}
-		labels[edge.Label] = true
-		if i > 0 && edge.AtLeast >= b.model.Bands[i-1].AtLeast {
-			b.problem(path+".atLeast", "must be lower than the band before it, is %v", edge.AtLeast)
-		}
-	}
-	b.out.bands = b.model.Bands
-}
-
-func (b *compiler) group(path string, g *Group) {
+func (b *compiler) group(path string, g *Group, parent int, decay Decay) {
 	b.id(path+".id", g.ID)
-	b.checkCap(path+".maxPoints", g.Cap)
 	b.checkDecay(path+".decay", g.Decay)
-	out := compiledGroup{id: g.ID, first: len(b.out.rules), cap: g.Cap}
-	if g.Cap != nil {
-		out.capped = fmt.Sprintf("%s: held at %v points", named(g.Description, g.ID), *g.Cap)
+	if g.Decay.String() != "" {
+		decay = g.Decay
 	}
+	at := len(b.out.groups)
+	b.out.groups = append(b.out.groups, compiledGroup{
+		id: g.ID, description: named(g.Description, g.ID), parent: parent, first: len(b.out.rules),
+	})
 	for r := range g.Rules {
-		b.rule(fmt.Sprintf("%s.rules[%d]", path, r), &g.Rules[r], g.Decay)
+		b.rule(fmt.Sprintf("%s.rules[%d]", path, r), &g.Rules[r], decay)
 	}
-	out.end = len(b.out.rules)
-	b.out.groups = append(b.out.groups, out)
+	b.out.groups[at].end = len(b.out.rules)
+	b.groupScore(path, g, at)
+	for i := range g.Groups {
+		b.group(fmt.Sprintf("%s.groups[%d]", path, i), &g.Groups[i], at, decay)
+	}
+	b.out.groups[at].after = len(b.out.groups)
 }
 
 func (b *compiler) rule(path string, r *Rule, decay Decay) {
 	b.id(path+".id", r.ID)
 	b.activities(path+".activities", r.Activities)
-	b.checkCap(path+".maxPoints", r.Cap)
 	if r.Points > points.Max || r.Points < -points.Max {
 		b.problem(path+".points", "must be from -1e9 to 1e9, is %v", r.Points)
 	}
@@ -226,18 +224,10 @@ func (b *compiler) rule(path string, r *Rule, decay Decay) {
 	}
 	name := named(r.Description, r.ID)
 	out := compiledRule{
-		id: r.ID, description: name, points: r.Points, cap: r.Cap,
+		id: r.ID, description: name, points: r.Points,
 		when: b.when(path+".when", r.When), limit: b.limit(path+".limit", r.Limit), fade: b.fade(decay),
 	}
-	if out.limit != nil {
-		out.limited = fmt.Sprintf("%s: only the first %s", name, out.limit)
-	}
-	if words := decay.String(); words != "" {
-		out.faded = name + ": " + words
-	}
-	if r.Cap != nil {
-		out.capped = fmt.Sprintf("%s: held at %v points", name, *r.Cap)
-	}
+	b.ruleScore(path, r, decay, &out)
 	out.counted = b.countHorizon()
 	out.horizon = max(out.fade.horizon, out.counted)
 	b.out.rules = append(b.out.rules, out)
@@ -270,12 +260,6 @@ func (b *compiler) activities(path string, types []string) {
 		}
 	}
 	b.byRule = append(b.byRule, types)
-}
-
-func (b *compiler) checkCap(path string, limit *points.Points) {
-	if limit != nil && *limit < 0 {
-		b.problem(path, "must not be negative, is %v", *limit)
-	}
 }
 
 func (b *compiler) limit(path string, l *Limit) *Limit {
@@ -351,6 +335,7 @@ func (b *compiler) index() {
 			out.readsFit = out.readsFit || w.readsFit
 		}
 	}
+	out.attributes = append(out.attributes, b.asked...)
 	for _, g := range b.gates {
 		out.attributes = append(out.attributes, g.attributes...)
 		out.readsFit = out.readsFit || g.readsFit

@@ -115,7 +115,13 @@ func (b *gateCompiler) fitLeaf(asks node) node {
 }
 
 // question compiles a condition over lead, account and now.
-func (b *compiler) question(path, text string) *when { return b.when(path, text) }
+func (b *compiler) question(path, text string) *when {
+	w := b.when(path, text)
+	if w != nil {
+		b.asked = append(b.asked, w.attributes...)
+	}
+	return w
+}
 
 // stages are compared as the state keeps them: the last part of the type of a
 // lifecycle fact.

@@ -46,6 +46,8 @@ func TestCompileSaysAllThatIsWrong(t *testing.T) {
 		"groups[1].rules[2].id", "groups[1].rules[2].activities[0]", "groups[1].rules[2].decay.halfLifeDays", "groups[1].rules[2].limit.every",
 		"signals[0].id", "signals[0].when",
 	}
+	slices.Sort(paths)
+	slices.Sort(want)
 	if !slices.Equal(paths, want) {
 		t.Errorf("%s\n\nwant %s", err, strings.Join(want, "\n"))
 	}

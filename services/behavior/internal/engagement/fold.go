@@ -11,8 +11,8 @@ type Facts struct {
 // Fold scores facts from nothing: those that became true up to an instant count. This
 // is what a score means; History arrives at the same with less work.
 func (c *Compiled) Fold(facts Facts, micros int64) Score {
-	state, _ := c.fold(facts, micros)
-	return c.Score(&state, micros)
+	state, matcher := c.fold(facts, micros)
+	return c.Score(&state, matcher.view.profile, micros)
 }
 
 func (c *Compiled) fold(facts Facts, micros int64) (State, *Matcher) {

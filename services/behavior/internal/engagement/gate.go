@@ -84,6 +84,14 @@ func (c *Compiled) present(s *State, v *view, micros int64) present {
 	return p
 }
 
+// fit returns the fit over time.
+func (p *present) fit() []FitPoint {
+	if p.view == nil {
+		return nil
+	}
+	return p.view.profile.fit
+}
+
 // answer says whether a gate holds; no gate always does.
 func (p *present) answer(g *gate) condition.Truth {
 	if g == nil {
@@ -212,7 +220,7 @@ func (g fitClassGate) answer(p *present) condition.Truth {
 type personaGate []string
 
 func (g personaGate) answer(p *present) condition.Truth {
-	point, known := fitAt(p.view.profile.fit, p.micros)
+	point, known := fitAt(p.fit(), p.micros)
 	if !known {
 		return condition.Unknown
 	}

@@ -64,7 +64,8 @@ func TestGatesByHand(t *testing.T) {
 			profile.put(compiled, &Fact{Kind: Attribute, Name: "country", Value: []byte(`"DE"`)})
 			profile.setFit(compiled, []FitPoint{{Scored: true, Points: 5000, Class: "B", Persona: "user"}})
 			v := newView(compiled, &profile)
-			state := State{rules: []ruleState{{count: 3}}, stage: "sales_accepted"}
+			state := State{rules: []ruleState{{count: 3}}}
+			state.stage = "sales_accepted"
 			p := compiled.present(&state, &v, hour)
 			if got := p.answer(g); got != c.want {
 				t.Errorf("%v, want %v", got, c.want)
@@ -138,7 +139,8 @@ func TestGatesAskedBeforehand(t *testing.T) {
 			profile.setFit(compiled, []FitPoint{{Scored: true, Class: "B"}})
 		}
 		v := newView(compiled, &profile)
-		state := State{stage: "customer"}
+		var state State
+		state.stage = "customer"
 		p := compiled.present(&state, &v, 0)
 		if told, asked := compiled.hold(g, &state, compiled.ask(g, &v, 0), 0), p.answer(g); told != asked {
 			t.Errorf("%v, asked beforehand %v", asked, told)

@@ -136,10 +136,10 @@ func TestEveryWithheldPointIsALine(t *testing.T) {
 	}
 	want := `web/page 0 75 ×3 Viewed a page
 web/page 1 -25 ×1 Viewed a page: only the first 2 in a day
-web/page 3 -10 ×0 Viewed a page: held at 40 points
-web/web 3 -10 ×0 On the web: held at 30 points
+web/page 7 -10 ×0 Viewed a page: held at 40 points
+web/web 7 -10 ×0 On the web: held at 30 points
 hands/demo 0 60 ×1 demo
-/total 3 -40 ×0 The total is held at 50 points
+/total 7 -40 ×0 The total is held at 50 points
 `
 	if got.String() != want || score.Points != 5000 || score.Band != "hot" {
 		t.Errorf("%v points, band %q:\n%s", score.Points, score.Band, got.String())

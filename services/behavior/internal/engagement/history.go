@@ -282,7 +282,7 @@ func merge(stored, entries []Entry) []Entry {
 // then, which takes reading chunks.
 func (h *History) Score(micros int64, load Load) (Score, error) {
 	if micros >= h.state.Head.Micros || h.state.rules == nil {
-		return h.compiled.Score(&h.state, micros), nil
+		return h.compiled.Score(&h.state, &h.profile, micros), nil
 	}
 	state, _, entries, err := h.since(micros, load)
 	if err != nil {
@@ -294,7 +294,7 @@ func (h *History) Score(micros int64, load Load) (Score, error) {
 		}
 		h.compiled.Step(&state, &entries[i])
 	}
-	return h.compiled.Score(&state, micros), nil
+	return h.compiled.Score(&state, &h.profile, micros), nil
 }
 
 // Lines returns what each activity gives under each rule at an instant.

@@ -131,10 +131,75 @@ func randomModel(r *rand.Rand) Model {
 		}
 		m.Groups = append(m.Groups, group)
 	}
+	enrich(r, &m)
 	for i := range r.IntN(3) {
 		m.Signals = append(m.Signals, Signal{ID: fmt.Sprintf("s%d", i), Activities: []string{pick(r, types...)}, When: pick(r, conditions...)})
 	}
 	return m
+}
+
+// enrich gives half of the models what is read from a state beside the rules.
+func enrich(r *rand.Rand, m *Model) {
+	if r.IntN(2) == 0 {
+		return
+	}
+	m.Least = maybe(r, 5000)
+	if m.Cap != nil && m.Least != nil {
+		m.Least = nil
+	}
+	for i := range m.Groups {
+		g := &m.Groups[i]
+		g.Combine = Combine(r.IntN(3))
+		if g.Cap == nil {
+			g.Least = maybe(r, 5000)
+		}
+		for n := range r.IntN(3) {
+			g.Criteria = append(g.Criteria, Criterion{
+				ID: fmt.Sprintf("%s_c%d", g.ID, n), WeightPercent: points.Points(r.IntN(20000)),
+				Choices: []GateChoice{{If: randomGate(r), Points: points.Points(r.IntN(4000) - 1000)}, {If: randomGate(r), Points: 333}},
+			})
+		}
+		for n := range r.IntN(2) {
+			inner := Group{ID: fmt.Sprintf("%s_g%d", g.ID, n), Cap: maybe(r, 5000)}
+			for i := range 1 + r.IntN(2) {
+				inner.Rules = append(inner.Rules, randomRule(r, fmt.Sprintf("%s_r%d", inner.ID, i)))
+			}
+			g.Groups = append(g.Groups, inner)
+		}
+	}
+	m.Segments = []Segment{{ID: "german", When: `lead.country == "DE"`}}
+	m.SegmentBands = []SegmentEdges{{Segment: "german", Edges: []Edge{{"high", 4000}, {"low", -100000}}}}
+	if r.IntN(2) == 0 {
+		m.Combined = &Combined{Cap: maybe(r, 15000), UnknownFitIsZero: r.IntN(2) == 0, Bands: []Edge{{"hot", 6000}, {"cold", 0}}}
+	}
+	if r.IntN(3) == 0 {
+		m.Overrides = append(m.Overrides, Override{ID: "over", If: ptr(randomGate(r)), Points: 100, Combined: m.Combined != nil && r.IntN(2) == 0})
+	}
+	m.Flags = append(m.Flags, Flag{ID: "flag", If: randomGate(r)})
+}
+
+func randomGate(r *rand.Rand) Gate {
+	low := points.Points(r.IntN(10000))
+	switch r.IntN(12) {
+	case 0:
+		return Gate{When: `lead.country == "DE"`}
+	case 1:
+		return Gate{When: `lead.size > 100`}
+	case 2:
+		return Gate{FitScore: &Range{AtLeast: &low, BySegment: map[string]Range{"german": {Below: &low}}}}
+	case 3:
+		return Gate{FitClass: []string{"A"}}
+	case 4:
+		return Gate{Known: &Known{Count: 1, Attributes: []string{"country", "size"}}}
+	case 5:
+		return Gate{Not: ptr(randomGate(r))}
+	case 6:
+		return Gate{Any: []Gate{randomGate(r), randomGate(r)}}
+	case 7:
+		return Gate{All: []Gate{randomGate(r), randomGate(r)}}
+	default:
+		return Gate{Stage: []string{pick(r, "RECYCLED", "CUSTOMER")}}
+	}
 }
 
 var (

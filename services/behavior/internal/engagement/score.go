@@ -6,28 +6,42 @@ import "github.com/assay-hq/assay/services/internal/points"
 type Score struct {
 	// Points is the score: the sum of the contributions.
 	Points points.Points
+	// Underlying is the score without its lines of kind Shown.
+	Underlying points.Points
 	// Band of the score; empty if the model gives it none.
 	Band string
-	// Contributions in the order of the model: for each rule given, limit, decay, cap;
-	// then the cap of its group; last the cap of the total.
+	// Contributions in the order of the model: the lines of each rule, then the criteria,
+	// then the groups inside; then those of the group itself; last those of the total.
 	Contributions []Contribution
 	// Counts of the rules and signals that ever matched, in the order of the model.
 	Counts []Count
+	// Combined is fit and engagement as one score; nil if the model has none.
+	Combined *CombinedScore
+	// Flags are the ids of those that are raised.
+	Flags []string
+	// Watched answers the questions of the gates of the standard, in their order.
+	Watched []float64
+	// Suspended are the ids of the suspensions that hold.
+	Suspended []string
+	// Stage of the lead as its facts tell it, the last part of the type of the latest
+	// lifecycle fact; empty if there is none.
+	Stage string
 	// Micros is the instant.
 	Micros int64
 }
 
 // Contribution is one line of a score.
 type Contribution struct {
-	// Rule is the id of the rule; on the cap of a group its id, of the total `total`.
+	// Rule is the id of the rule or criterion; on lines of a group its id, of the total
+	// `total`; of what is shown that of the override or suspension.
 	Rule string
-	// Group of the rule; empty on the line of the total.
+	// Group of the rule; empty on the lines of the total.
 	Group string
 	// Line says why the line exists.
 	Line Line
 	// Points that the line adds; negative takes away.
 	Points points.Points
-	// Count of activities behind a line of points given or limited; else 0.
+	// Count of activities behind a line of points given or withheld; else 0.
 	Count int64
 	// LastMicros is when the latest of them was; meaningless without a count.
 	LastMicros int64
@@ -38,16 +52,33 @@ type Contribution struct {
 // Line says why a contribution exists.
 type Line uint8
 
-// The lines of a rule, in their order.
+// The lines of a rule, in their order; then those of groups, the total and criteria.
 const (
-	// Given by the rule, before anything is withheld.
+	// Given by the rule or criterion, before anything is withheld.
 	Given Line = iota
-	// Limited: withheld by the repeat limit.
+	// Limited: withheld by a repeat limit.
 	Limited
+	// Stopped: withheld because the group was halted at that instant.
+	Stopped
+	// Suspended: withheld because scoring was suspended at that instant.
+	Suspended
+	// TakenAway by a reset.
+	TakenAway
+	// Restored: given back as it was remembered.
+	Restored
 	// Faded: withheld because points fade with age.
 	Faded
 	// Capped: withheld by the cap of rule, group or total.
 	Capped
+	// Lifted to a floor.
+	Lifted
+	// Chosen: withheld because only the highest or lowest of a group counts.
+	Chosen
+	// Shown makes the shown score another than the one underneath.
+	Shown
+	// Unanswered: the criterion asks something that is not known.
+	Unanswered
+	lineKinds
 )
 
 // Count is how often a rule or signal matched, repeat limits aside.
@@ -59,62 +90,47 @@ type Count struct {
 	// LastMicros is the instant of the latest.
 	LastMicros int64
 	// Within has the matches in each of the model's count windows. A window of n days
-	// is the UTC day of the instant and the n-1 before it.
+	// is the day of the instant and the n-1 before it.
 	Within []int64
 }
 
-// Total is the id of the line of the total's cap.
+// Total is the id of the lines of the total.
 const Total = "total"
 
-// Score reads the score at an instant that is not before the head.
-func (c *Compiled) Score(s *State, micros int64) Score {
-	score := Score{Micros: micros}
-	if s.rules == nil {
-		score.Band = c.band(0)
-		return score
+// Score reads the score at an instant that is not before the head. The profile may be
+// nil if the model asks none.
+func (c *Compiled) Score(s *State, profile *Profile, micros int64) Score {
+	score := Score{Micros: micros, Stage: s.stage}
+	r := reading{c: c, s: s, day: c.day(micros)}
+	if c.asks {
+		v := newView(c, profile)
+		present := c.present(s, &v, micros)
+		r.present = &present
 	}
-	today := utcDay(micros)
 	lines, counts := c.sizes(s)
 	score.Contributions = make([]Contribution, 0, lines)
-	score.Counts = make([]Count, 0, counts)
-	within := make([]int64, counts*len(c.windows))
-	// read returns what is left of a rule's points, and counts its matches.
-	read := func(i int) points.Points {
-		rule, r := &c.rules[i], &s.rules[i]
-		if r.count == 0 {
-			return 0
-		}
-		count := Count{Rule: rule.id, Count: r.count, LastMicros: r.last}
-		if n := len(c.windows); n > 0 {
-			count.Within, within = within[:n:n], within[n:]
-		}
-		score.Counts = append(score.Counts, count)
-		left := r.buckets.read(rule, today, c.windows, count.Within)
-		if rule.fade.never {
-			return r.given - r.limited
-		}
-		return left
+	r.lines = &score.Contributions
+	if counts > 0 {
+		r.counting = &score
+		score.Counts = make([]Count, 0, counts)
+		r.within = make([]int64, counts*len(c.windows))
 	}
-	signals := 0 // begin after the rules
-	for g := range c.groups {
-		group := &c.groups[g]
-		var sum points.Points
-		for i := group.first; i < group.end; i++ {
-			sum += score.rule(&c.rules[i], &s.rules[i], group.id, read(i))
-		}
-		sum += score.cap(group.cap, sum, group.id, group.id, group.capped)
-		score.Points += sum
-		signals = group.end
+	value := r.engagement()
+	score.Points, _ = r.shown(value, true, false)
+	score.Underlying = score.Points - r.display
+	for i := c.signals(); i < len(s.rules); i++ {
+		r.left(i)
 	}
-	for i := signals; i < len(s.rules); i++ {
-		read(i)
+	r.counting = nil
+	score.Band = r.band(score.Points)
+	if c.combined != nil {
+		score.Combined = r.together(score.Points)
 	}
-	score.Points += score.cap(c.cap, score.Points, Total, "", c.capped)
-	score.Band = c.band(score.Points)
+	score.Flags, score.Watched, score.Suspended = r.flags(), r.watched(), r.suspended()
 	return score
 }
 
-// sizes returns how many contributions, at most, and how many counts there will be.
+// sizes returns how many contributions there usually are, and how many counts.
 func (c *Compiled) sizes(s *State) (lines, counts int) {
 	lines = len(c.groups) + 1
 	for i := range s.rules {
@@ -126,56 +142,56 @@ func (c *Compiled) sizes(s *State) (lines, counts int) {
 	return lines, counts
 }
 
-// rule adds the lines of one rule, of whose points some are left, and returns their
-// sum.
-func (score *Score) rule(rule *compiledRule, r *ruleState, group string, left points.Points) points.Points {
-	if r.count == 0 {
-		return 0
+// value returns the engagement score and the combined score underneath what is shown,
+// without lines. The view stands at the instant; it may be nil if the model asks none.
+func (c *Compiled) value(s *State, v *view, micros int64) (engagement, combined points.Points, known bool) {
+	r := c.read(s, v, micros)
+	engagement = r.engagement()
+	if c.combined != nil {
+		combined, known = r.combined(engagement)
 	}
-	add := func(line Line, p points.Points, description string) {
-		score.Contributions = append(score.Contributions, Contribution{
-			Rule: rule.id, Group: group, Line: line, Points: p, Description: description,
-		})
-	}
-	add(Given, r.given, rule.description)
-	given := &score.Contributions[len(score.Contributions)-1]
-	given.Count, given.LastMicros = r.count, r.last
-	if r.limitedCount > 0 {
-		add(Limited, -r.limited, rule.limited)
-		limited := &score.Contributions[len(score.Contributions)-1]
-		limited.Count, limited.LastMicros = r.limitedCount, r.lastLimited
-	}
-	if counted := r.given - r.limited; left != counted {
-		add(Faded, left-counted, rule.faded)
-	}
-	if rule.cap == nil {
-		return left
-	}
-	held := max(min(left, *rule.cap), -*rule.cap)
-	if held != left {
-		add(Capped, held-left, rule.capped)
-	}
-	return held
+	return engagement, combined, known
 }
 
-// cap adds the line of a group's or the total's cap and returns its points.
-func (score *Score) cap(limit *points.Points, sum points.Points, rule, group, description string) points.Points {
-	if limit == nil || sum <= *limit {
-		return 0
+// shownValue returns the scores as they are shown.
+func (c *Compiled) shownValue(s *State, v *view, micros int64) (engagement, combined points.Points, known bool) {
+	r := c.read(s, v, micros)
+	value := r.engagement()
+	engagement, _ = r.shown(value, true, false)
+	if c.combined != nil {
+		combined, known = r.combined(engagement)
+		combined, known = r.shown(combined, known, true)
 	}
-	over := *limit - sum
-	score.Contributions = append(score.Contributions, Contribution{
-		Rule: rule, Group: group, Line: Capped, Points: over, Description: description,
-	})
-	return over
+	return engagement, combined, known
 }
 
-// band returns the first band whose edge the score reaches.
-func (c *Compiled) band(p points.Points) string {
-	for _, edge := range c.bands {
-		if p >= edge.AtLeast {
-			return edge.Label
-		}
+// groupValue returns the points of a group.
+func (c *Compiled) groupValue(group int, s *State, v *view, micros int64) points.Points {
+	r := c.read(s, v, micros)
+	sum, _ := r.group(group)
+	return sum
+}
+
+// floorValue returns the points that a floor holds; unknown without a combined score.
+func (c *Compiled) floorValue(floor int, s *State, v *view, micros int64) (points.Points, bool) {
+	switch of := c.floors[floor].group; of {
+	case onTotal:
+		engagement, _, _ := c.value(s, v, micros)
+		return engagement, true
+	case onCombined:
+		_, combined, known := c.value(s, v, micros)
+		return combined, known
+	default:
+		return c.groupValue(of, s, v, micros), true
 	}
-	return ""
+}
+
+// read returns a reading without lines.
+func (c *Compiled) read(s *State, v *view, micros int64) *reading {
+	r := &reading{c: c, s: s, day: c.day(micros)}
+	if c.asks {
+		present := c.present(s, v, micros)
+		r.present = &present
+	}
+	return r
 }

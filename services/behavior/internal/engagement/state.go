@@ -38,7 +38,7 @@ type State struct {
 	// Head is the key of the last entry folded; the zero Key before the first.
 	Head  Key
 	rules []ruleState
-	stage string
+	standing
 	// touched counts buckets visited, to hold the engine to its promise on growth.
 	touched int
 }

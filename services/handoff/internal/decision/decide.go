@@ -50,13 +50,29 @@ type Decision struct {
 	Missing []string
 	// SalesReady: qualified, and ready to buy by the standard's second threshold.
 	SalesReady bool
+	// Lacking is what would make it qualify; empty if it does, or if nothing it does can.
+	Lacking []Lack
+}
+
+// Codes are those of the reasons, in order.
+func (d *Decision) Codes() []string {
+	codes := make([]string, len(d.Reasons))
+	for i, reason := range d.Reasons {
+		codes[i] = reason.Code
+	}
+	return codes
 }
 
 // Decide says what the rules make of the evidence.
 func Decide(rules *Rules, evidence *Evidence) Decision {
 	e := evidence.in(rules)
 	d := rules.verdict(e)
-	d.SalesReady = d.Verdict == Qualified && rules.SalesReady != nil && rules.SalesReady.answer(e) == True
+	switch d.Verdict {
+	case Qualified:
+		d.SalesReady = rules.SalesReady != nil && rules.SalesReady.answer(e) == True
+	case Nurture, NeedsAnswers:
+		d.Lacking = nearest(rules, e)
+	}
 	return d
 }
 

@@ -209,9 +209,9 @@ func TestWhatWouldMakeItQualify(t *testing.T) {
 			decision.Any(decision.All(no, no), pricing),
 		),
 	}
-	got := decision.Nearest(&rules, &decision.Evidence{
+	got := decision.Decide(&rules, &decision.Evidence{
 		Engagement: decision.Engagement{Score: decision.Score{Scored: true, Points: 4200}, Watched: []float64{1}},
-	})
+	}).Lacking
 	number := func(n float64) *float64 { return &n }
 	want := []decision.Lack{
 		{Words: "engagement score at least 50", Have: number(42), Need: number(8)},
@@ -221,9 +221,10 @@ func TestWhatWouldMakeItQualify(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	qualified := decision.Nearest(&decision.Rules{Gates: yes}, &decision.Evidence{})
-	if len(qualified) != 0 {
-		t.Errorf("a lead that qualifies lacks %v", qualified)
+	for _, rules := range []decision.Rules{{Gates: yes}, {Exclude: rule("staff", yes), Gates: no}} {
+		if got := decision.Decide(&rules, &decision.Evidence{}); len(got.Lacking) != 0 {
+			t.Errorf("%s lacks %v", got.Verdict, got.Lacking)
+		}
 	}
 }
 

@@ -13,12 +13,10 @@ type Lack struct {
 	Missing []string
 }
 
-// Nearest is the shortest list of conditions that would make the rules' verdict
+// nearest is the shortest list of conditions that would make the rules' verdict
 // QUALIFIED, were they to hold as well: by the gates, or by a fast track where that
-// takes less. It is empty for a lead that qualifies, and says nothing of exclusions and
-// disqualifications, which nothing the lead does can undo.
-func Nearest(rules *Rules, evidence *Evidence) []Lack {
-	e := evidence.in(rules)
+// takes less.
+func nearest(rules *Rules, e *Evidence) []Lack {
 	var nearest []Lack
 	consider := func(lacks []Lack) {
 		if nearest == nil || len(lacks) < len(nearest) {

@@ -14,6 +14,7 @@ import (
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/decision"
 	"github.com/assay-hq/assay/services/handoff/internal/outbox"
+	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/handoff/migrations"
 	"github.com/assay-hq/assay/services/internal/sqldb"
@@ -58,7 +59,7 @@ func withThreeMoves(t *testing.T, db *sqldb.DB, now func() time.Time) (*store.St
 	var names []string
 	for _, id := range []string{"a", "b", "c"} {
 		leads = append(leads, &store.Lead{ID: id, FactsVersion: 1, Assessments: []store.Assessment{{
-			Standard: "default", Version: version, Track: "sales", Queue: "inbound",
+			Standard: "default", Version: version, Track: "sales", Handling: standard.Handling{Queue: "inbound"},
 			Decision: decision.Decision{Verdict: decision.Qualified, Reasons: []decision.Reason{{Code: "gates"}}},
 		}}})
 		names = append(names, "leads/"+id)

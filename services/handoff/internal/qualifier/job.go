@@ -42,9 +42,9 @@ type job struct {
 	raw        map[string]json.RawMessage
 	// standards that apply.
 	standards []*standard.Compiled
-	// fits and engagements by revision.
-	fits        map[string]fit
-	engagements map[string]*typev1.Engagement
+	// fits and engagements by revision and instant.
+	fits        map[scoredAt]fit
+	engagements map[scoredAt]*typev1.Engagement
 	// stirred is when the latest fact of the lead's own was received.
 	stirred time.Time
 	// outcome is the latest that an import brought.
@@ -201,6 +201,34 @@ func (j *job) frozen(s *standard.Compiled) []byte {
 	return b
 }
 
+// scoredAt is a model revision with the instant that was asked about.
+type scoredAt struct {
+	revision string
+	micros   int64
+}
+
+// asOf is the instant as of which a standard decides the lead.
+func (j *job) asOf(s *standard.Compiled) time.Time {
+	at, _ := s.AsOf(j.GetAsOfTime().AsTime(), j.attributes)
+	return at
+}
+
+// at is where the scores of a revision are kept for a standard.
+func (j *job) at(s *standard.Compiled, revision string) scoredAt {
+	return scoredAt{revision, j.asOf(s).UnixMicro()}
+}
+
+// review is when the lead is to be decided again: when time alone may change what the
+// rules read, or at the standard's next instant if there is something it has not seen.
+func (j *job) review(e *typev1.Engagement, again time.Time) time.Time {
+	at := reviewTime(e)
+	unseen := len(j.GetFacts()) > 0 || j.GetFactsOmitted()
+	if unseen && !again.IsZero() && (at.IsZero() || again.Before(at)) {
+		return again
+	}
+	return at
+}
+
 // toDecide is the job as the store takes it.
 func (j *job) toDecide() *store.Lead {
 	l := &store.Lead{
@@ -218,17 +246,20 @@ func (j *job) toDecide() *store.Lead {
 		l.TraceID = j.span.SpanContext().TraceID().String()
 	}
 	for _, s := range j.standards {
-		fit, engagement := j.fits[s.FitRevision], j.engagements[s.EngagementRevision]
-		found := evidence(s, l.AsOf, j.attributes, fit.Fit, engagement)
+		asOf, again := s.AsOf(j.GetAsOfTime().AsTime(), j.attributes)
+		fit, engagement := j.fits[j.at(s, s.FitRevision)], j.engagements[j.at(s, s.EngagementRevision)]
+		found := evidence(s, asOf, j.attributes, fit.Fit, engagement)
 		if !s.Rules.Apply(found) {
 			continue
 		}
+		decided := decision.Decide(&s.Rules, found)
 		l.Assessments = append(l.Assessments, store.Assessment{
-			Standard: s.ID, Version: s.Version, Specific: s.AppliesTo != nil, Track: s.Track, Queue: s.Queue,
-			Decision: decision.Decide(&s.Rules, found),
-			Fit:      fit.Fit, Engagement: engagement,
+			Standard: s.ID, Version: s.Version, Specific: s.AppliesTo != nil, Track: s.Track, Once: s.Once,
+			Decision: decided, Handling: s.Handle(decided.Codes(), decided.SalesReady),
+			Fit: fit.Fit, Engagement: engagement,
 			Attributes: func() []byte { return j.frozen(s) },
-			Review:     reviewTime(engagement),
+			AsOf:       asOf,
+			Review:     j.review(engagement, again),
 		})
 		l.Recent = l.Recent || recent(engagement, l.AsOf)
 	}

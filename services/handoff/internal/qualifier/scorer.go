@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	behaviorv1 "github.com/assay-hq/assay/gen/go/assay/behavior/v1"
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
@@ -60,7 +61,7 @@ func (q *Qualifier) assess(ctx context.Context, jobs []*job) error {
 			for i, a := range asks {
 				request.Assessments[i] = &profilefitv1.FitAssessment{
 					Lead: a.GetLead(), Revision: a.standard.FitRevision, FromVersion: a.from, ToVersion: a.to,
-					Facts: attributeFacts(a.facts), AsOfTime: a.GetAsOfTime(), Traceparent: a.traceparent(), Reset_: a.reset, DryRun: a.dry,
+					Facts: attributeFacts(a.facts), AsOfTime: timestamppb.New(a.asOf(a.standard)), Traceparent: a.traceparent(), Reset_: a.reset, DryRun: a.dry,
 				}
 			}
 			response, err := q.Fit.AssessFit(ctx, request)
@@ -71,15 +72,15 @@ func (q *Qualifier) assess(ctx context.Context, jobs []*job) error {
 			return err
 		},
 		keep: func(a ask, r *profilefitv1.FitResult) {
-			a.fits[a.standard.FitRevision] = fit{r.GetFit(), r.GetTimeline()}
+			a.fits[a.at(a.standard, a.standard.FitRevision)] = fit{r.GetFit(), r.GetTimeline()}
 		},
 	}
 	var asks []ask
 	for _, j := range jobs {
-		j.fits = make(map[string]fit, len(j.standards))
+		j.fits = make(map[scoredAt]fit, len(j.standards))
 		for _, c := range j.standards {
-			if _, asked := j.fits[c.FitRevision]; c.Fit != nil && !asked {
-				j.fits[c.FitRevision] = fit{}
+			if _, asked := j.fits[j.at(c, c.FitRevision)]; c.Fit != nil && !asked {
+				j.fits[j.at(c, c.FitRevision)] = fit{}
 				asks = append(asks, j.ask(c))
 			}
 		}
@@ -96,8 +97,8 @@ func (q *Qualifier) engage(ctx context.Context, jobs []*job) error {
 			for i, a := range asks {
 				request.Applications[i] = &behaviorv1.FactsApplication{
 					Lead: a.GetLead(), Revision: a.standard.EngagementRevision, FromVersion: a.from, ToVersion: a.to,
-					Facts: a.facts, FitTimeline: a.fits[a.standard.FitRevision].timeline,
-					AsOfTime: a.GetAsOfTime(), Traceparent: a.traceparent(), Reset_: a.reset, DryRun: a.dry,
+					Facts: a.facts, FitTimeline: a.fits[a.at(a.standard, a.standard.FitRevision)].timeline,
+					AsOfTime: timestamppb.New(a.asOf(a.standard)), Traceparent: a.traceparent(), Reset_: a.reset, DryRun: a.dry,
 					Levels: a.standard.Levels,
 				}
 			}
@@ -111,15 +112,15 @@ func (q *Qualifier) engage(ctx context.Context, jobs []*job) error {
 			return err
 		},
 		keep: func(a ask, r *behaviorv1.EngagementResult) {
-			a.engagements[a.standard.EngagementRevision] = r.GetEngagement()
+			a.engagements[a.at(a.standard, a.standard.EngagementRevision)] = r.GetEngagement()
 		},
 	}
 	var asks []ask
 	for _, j := range jobs {
-		j.engagements = make(map[string]*typev1.Engagement, len(j.standards))
+		j.engagements = make(map[scoredAt]*typev1.Engagement, len(j.standards))
 		for _, c := range j.standards {
-			if _, asked := j.engagements[c.EngagementRevision]; c.Engagement != nil && !asked {
-				j.engagements[c.EngagementRevision] = nil
+			if _, asked := j.engagements[j.at(c, c.EngagementRevision)]; c.Engagement != nil && !asked {
+				j.engagements[j.at(c, c.EngagementRevision)] = nil
 				asks = append(asks, j.ask(c))
 			}
 		}

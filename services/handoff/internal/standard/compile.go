@@ -48,7 +48,12 @@ type Compiled struct {
 	// Parents are the groups inside other groups, with the group around them, by id.
 	Parents map[string]string
 
-	content content
+	// Once: the first verdict in a cycle stands.
+	Once bool
+
+	handling   []reasonHandling
+	evaluation evaluation
+	content    content
 }
 
 // Applies says whether the standard applies to a lead. Unknown counts as no.
@@ -126,6 +131,9 @@ func Compile(spec *handoffv1.StandardSpec, dictionaries Dictionaries) (*Compiled
 	if source := spec.GetAppliesTo(); source != "" {
 		out.AppliesTo = c.condition("appliesTo", source, leadVars)
 	}
+	out.handling = c.handlings(spec.GetHandoff(), out.Queue)
+	out.Once = spec.GetQualification().GetEvaluation().GetOnce()
+	out.evaluation = c.evaluation("qualification.evaluation", spec.GetQualification().GetEvaluation())
 	if err := c.err(); err != nil {
 		return nil, err
 	}

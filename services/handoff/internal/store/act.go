@@ -233,10 +233,16 @@ func saveStanding(tx *sqldb.Tx, before track, after lifecycle.Standing, h *hando
 }
 
 const selectHandoff = `SELECT handoff_id, lead_id, track, cycle, state, revision, queue, owner, reasons, decision_id,
-	outcome_reason, outcome, create_time, update_time FROM handoffs`
+	outcome_reason, outcome, create_time, update_time, priority, queue_rank, action FROM handoffs`
 
 // scanHandoff reads a row; ErrNotFound if there is none.
 func scanHandoff(row interface{ Scan(...any) error }) (*handoffv1.Handoff, error) {
+	h, _, err := scanRanked(row)
+	return h, err
+}
+
+// scanRanked reads a row with its rank in the queue.
+func scanRanked(row interface{ Scan(...any) error }) (*handoffv1.Handoff, int64, error) {
 	var (
 		h                      handoffv1.Handoff
 		id, lead, decision     string
@@ -244,25 +250,26 @@ func scanHandoff(row interface{ Scan(...any) error }) (*handoffv1.Handoff, error
 		reasons, outcome       []byte
 		createTime, updateTime int64
 		digest                 typev1.DecisionDigest
+		rank                   int64
 	)
 	err := row.Scan(&id, &lead, &h.Track, &h.Cycle, &state, &revision, &h.Queue, &h.Owner, &reasons, &decision,
-		&h.OutcomeReason, &outcome, &createTime, &updateTime)
+		&h.OutcomeReason, &outcome, &createTime, &updateTime, &h.Priority, &rank, &h.Action)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
-		return nil, ErrNotFound
+		return nil, 0, ErrNotFound
 	case err != nil:
-		return nil, err
+		return nil, 0, err
 	}
 	if err := proto.Unmarshal(reasons, &digest); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if h.Outcome, err = readOutcome(outcome); err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	h.Name, h.Lead, h.Decision = HandoffName(id), LeadName(lead), DecisionName(lead, decision)
 	h.State, h.Etag, h.Reasons = handoffv1.Handoff_State(state), etag(revision), digest.Reasons
 	h.CreateTime, h.UpdateTime = timestamppb.New(sqldb.Time(createTime)), timestamppb.New(sqldb.Time(updateTime))
-	return &h, nil
+	return &h, rank, nil
 }
 
 func readOutcome(blob []byte) (*handoffv1.Outcome, error) {

@@ -16,6 +16,7 @@ import (
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/decision"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
+	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -79,8 +80,14 @@ type Assessment struct {
 	// Specific: the standard says whom it applies to, so on a tie it leads before one
 	// that is for everybody.
 	Specific bool
-	// Track it qualifies for, Queue its handoffs wait in.
-	Track, Queue string
+	// Track it qualifies for.
+	Track string
+	// Handling is what is done with the lead if it qualifies.
+	Handling standard.Handling
+	// Once: the first verdict in a cycle stands.
+	Once bool
+	// AsOf is the instant of its scores, if that is another than the lead's.
+	AsOf time.Time
 	// Decision by its rules.
 	Decision decision.Decision
 	// Fit and Engagement that the decision saw; nil if the standard has no such model.
@@ -213,6 +220,8 @@ type batch struct {
 	toHold, toDrop []heldLead
 	// Leads without a review time any more.
 	reviewed []any
+	// Verdicts of standards that say nothing of the lead any more.
+	outgrown []key
 }
 
 // key is a lead with a track or a standard.
@@ -225,6 +234,7 @@ type verdict struct {
 	reasons        int64
 	fitClass, band string
 	decision       string
+	cycle          int64
 }
 
 // admit locks the leads and finds those to decide: scored with the versions that
@@ -304,12 +314,12 @@ func (b *batch) read(leads []*Lead) error {
 		return err
 	}
 	err = selectIn(b.querier,
-		`SELECT lead_id, standard_id, version, verdict, reasons_hash, fit_class, engagement_band, decision_id
+		`SELECT lead_id, standard_id, version, verdict, reasons_hash, fit_class, engagement_band, decision_id, cycle
 		FROM verdicts WHERE lead_id IN (`,
 		b.ids, func(rows *sql.Rows) error {
 			var k key
 			var v verdict
-			err := rows.Scan(&k.lead, &k.of, &v.version, &v.verdict, &v.reasons, &v.fitClass, &v.band, &v.decision)
+			err := rows.Scan(&k.lead, &k.of, &v.version, &v.verdict, &v.reasons, &v.fitClass, &v.band, &v.decision, &v.cycle)
 			b.verdicts[k] = v
 			return err
 		})
@@ -327,6 +337,8 @@ func (b *batch) readCaptures(leads []*Lead) error {
 	var ids []string
 	for _, i := range b.admitted {
 		if l := leads[i]; l.Cause != Live || (l.Stirred.IsZero() && l.Outcome == nil) {
+			ids = append(ids, l.ID)
+		} else if slices.ContainsFunc(l.Assessments, func(a Assessment) bool { return b.stands(l, &a) }) {
 			ids = append(ids, l.ID)
 		}
 	}
@@ -369,6 +381,9 @@ func (b *batch) decide(l *Lead) (digest *typev1.DecisionDigest, changes []Change
 		if !known {
 			before = track{lead: l.ID, name: name}
 		}
+		for _, a := range assessments {
+			b.keep(l, a)
+		}
 		f := follow(before, l, assessments, b.moment)
 		if f.handsOff {
 			f.handoff = newID()
@@ -395,6 +410,7 @@ func (b *batch) decide(l *Lead) (digest *typev1.DecisionDigest, changes []Change
 			leading, digest = f.leading, digestOf(l, &f)
 		}
 	}
+	b.forget(l)
 	b.dropHeld(l.ID, tracks)
 	b.review(l)
 	return digest, changes, nil
@@ -415,11 +431,17 @@ func byTrack(assessments []Assessment) map[string][]*Assessment {
 func (b *batch) assess(l *Lead, a *Assessment, f *followed) (string, error) {
 	now := verdict{
 		version: a.Version, verdict: int64(verdictOf(a.Decision.Verdict)), reasons: reasonsHash(&a.Decision),
-		fitClass: a.Fit.GetFitClass(), band: a.Engagement.GetEngagementBand(),
+		fitClass: a.Fit.GetFitClass(), band: a.Engagement.GetEngagementBand(), cycle: int64(f.standing.Cycle),
 	}
 	evidence := b.evidence(l, a)
 	before := b.verdicts[key{l.ID, a.Standard}]
+	if b.stands(l, a) {
+		return before.decision, nil
+	}
 	now.decision = before.decision
+	if before.cycle == 0 {
+		before.cycle = now.cycle // stored before cycles were noted
+	}
 	if now != before {
 		now.decision = newID()
 		record := proto.CloneOf(evidence)
@@ -444,8 +466,16 @@ func (b *batch) assess(l *Lead, a *Assessment, f *followed) (string, error) {
 		return "", err
 	}
 	b.newVerdicts = append(b.newVerdicts, l.ID, a.Standard, a.Track, now.version, now.verdict, now.reasons,
-		now.fitClass, now.band, now.decision, blob)
+		now.fitClass, now.band, now.decision, blob, now.cycle)
 	return now.decision, nil
+}
+
+// asOf is the instant of the scores.
+func (a *Assessment) asOf(l *Lead) time.Time {
+	if a.AsOf.IsZero() {
+		return l.AsOf
+	}
+	return a.AsOf
 }
 
 func (a *Assessment) attributes() []byte {
@@ -462,12 +492,17 @@ func (b *batch) evidence(l *Lead, a *Assessment) *handoffv1.Qualification {
 		timings, trace = before.GetStepTimings(), before.GetTraceId()
 	}
 	return &handoffv1.Qualification{
+		Status:            statusOf(a),
 		Reasons:           reasonsOf(a.Decision.Reasons),
 		MissingAttributes: a.Decision.Missing,
+		SalesReady:        a.Decision.SalesReady,
+		Lacking:           lackingOf(a.Decision.Lacking),
+		CombinedScore:     combinedOf(a.Engagement),
+		CombinedBand:      a.Engagement.GetCombined().GetBand(),
 		Fit:               a.Fit,
 		Engagement:        a.Engagement,
 		FactsVersion:      l.FactsVersion,
-		AsOfTime:          timestamppb.New(l.AsOf),
+		AsOfTime:          timestamppb.New(a.asOf(l)),
 		DecideTime:        timestamppb.New(b.moment),
 		StepTimings:       timings,
 		TraceId:           trace,
@@ -508,8 +543,10 @@ func (b *batch) follow(l *Lead, f *followed, decision string) error {
 		if err != nil {
 			return err
 		}
+		handling := f.leading.Handling
 		b.newHandoffs = append(b.newHandoffs, f.handoff, l.ID, f.name, f.standing.Cycle,
-			int64(handoffv1.Handoff_STATE_OPEN), 1, f.leading.Queue, "", blob, decision, "", moment, moment)
+			int64(handoffv1.Handoff_STATE_OPEN), 1, handling.Queue, "", blob, decision, "", moment, moment,
+			handling.Priority, rank(l, f.leading), handling.Action)
 	}
 	fit, engagement := hundredths(scoreOf(f.leading.Fit)), hundredths(engagementOf(f.leading.Engagement))
 	order := engagement
@@ -540,10 +577,10 @@ func (b *batch) write(s *Store) error {
 		values  []any
 	}{
 		{
-			`INSERT INTO verdicts (lead_id, standard_id, track, version, verdict, reasons_hash, fit_class, engagement_band, decision_id, evidence) VALUES `, 10,
+			`INSERT INTO verdicts (lead_id, standard_id, track, version, verdict, reasons_hash, fit_class, engagement_band, decision_id, evidence, cycle) VALUES `, 11,
 			` ON CONFLICT (lead_id, standard_id) DO UPDATE SET track = excluded.track, version = excluded.version,
 				verdict = excluded.verdict, reasons_hash = excluded.reasons_hash, fit_class = excluded.fit_class,
-				engagement_band = excluded.engagement_band, decision_id = excluded.decision_id, evidence = excluded.evidence`, b.newVerdicts,
+				engagement_band = excluded.engagement_band, decision_id = excluded.decision_id, evidence = excluded.evidence, cycle = excluded.cycle`, b.newVerdicts,
 		},
 		{
 			`INSERT INTO tracks (lead_id, track, stage, cycle, stirred, rest_time, handoff_id, standard_id, version, verdict,
@@ -557,7 +594,8 @@ func (b *batch) write(s *Store) error {
 		{`INSERT INTO decisions (lead_id, decide_time, decision_id, evidence) VALUES `, 4, ``, b.newDecisions},
 		{insertMoves, moveColumns, ``, b.newMoves},
 		{
-			`INSERT INTO handoffs (handoff_id, lead_id, track, cycle, state, revision, queue, owner, reasons, decision_id, outcome_reason, create_time, update_time) VALUES `, 13,
+			`INSERT INTO handoffs (handoff_id, lead_id, track, cycle, state, revision, queue, owner, reasons, decision_id, outcome_reason, create_time, update_time,
+			priority, queue_rank, action) VALUES `, 16,
 			``, b.newHandoffs,
 		},
 		{insertTellings, tellingColumns, ``, b.newTellings},
@@ -566,6 +604,9 @@ func (b *batch) write(s *Store) error {
 		if err := insert(b.tx, rows.head, rows.columns, rows.tail, rows.values); err != nil {
 			return err
 		}
+	}
+	if err := b.deleteOutgrown(); err != nil {
+		return err
 	}
 	if err := b.writeReviewed(); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strings"
 
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/decision"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
@@ -26,6 +27,45 @@ func verdictOf(v decision.Verdict) typev1.Verdict {
 	default:
 		return typev1.Verdict_VERDICT_UNSPECIFIED
 	}
+}
+
+// verdictFrom is a verdict from the API.
+func verdictFrom(v typev1.Verdict) decision.Verdict {
+	for _, known := range []decision.Verdict{
+		decision.Qualified, decision.Nurture, decision.Disqualified, decision.NeedsAnswers,
+	} {
+		if verdictOf(known) == v {
+			return known
+		}
+	}
+	return 0
+}
+
+// statusOf is what a lead is as far as scoring goes.
+func statusOf(a *Assessment) handoffv1.Qualification_Status {
+	switch {
+	case a.Decision.Verdict == decision.Disqualified:
+		return handoffv1.Qualification_STATUS_DISQUALIFIED
+	case a.Fit.GetStatus() == typev1.Fit_STATUS_INSUFFICIENT_DATA:
+		return handoffv1.Qualification_STATUS_INSUFFICIENT_DATA
+	default:
+		return handoffv1.Qualification_STATUS_SCORED
+	}
+}
+
+func lackingOf(lacks []decision.Lack) []*handoffv1.Lack {
+	out := make([]*handoffv1.Lack, len(lacks))
+	for i, l := range lacks {
+		out[i] = &handoffv1.Lack{Description: l.Words, Have: l.Have, Need: l.Need, MissingAttributes: l.Missing}
+	}
+	return out
+}
+
+func combinedOf(e *typev1.Engagement) *float64 {
+	if e.GetCombined() == nil {
+		return nil
+	}
+	return e.GetCombined().Score
 }
 
 // wantedStage is the stage that a verdict stands for.
@@ -91,6 +131,9 @@ func reasonsHash(d *decision.Decision) int64 {
 	}
 	for _, m := range d.Missing {
 		write(m)
+	}
+	if d.SalesReady {
+		write("sales ready")
 	}
 	return int64(h.Sum64())
 }

@@ -11,6 +11,7 @@ import (
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/decision"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
+	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/handoff/migrations"
 	"github.com/assay-hq/assay/services/internal/sqldb"
@@ -60,7 +61,7 @@ func (o *office) scored(lead string, verdict decision.Verdict, change ...func(*s
 	l := &store.Lead{
 		ID: lead, FactsVersion: o.version, AsOf: o.clock, Accepted: o.clock, Claimed: o.clock,
 		Assessments: []store.Assessment{{
-			Standard: "default", Version: o.active["default"], Track: "sales", Queue: "inbound",
+			Standard: "default", Version: o.active["default"], Track: "sales", Handling: standard.Handling{Queue: "inbound"},
 			Decision:   decision.Decision{Verdict: verdict, Reasons: []decision.Reason{{Code: "because", Description: "of " + verdict.String()}}},
 			Fit:        &typev1.Fit{Status: typev1.Fit_STATUS_SCORED, Score: &fit, FitClass: "A"},
 			Engagement: &typev1.Engagement{Score: &engagement, EngagementBand: "2"},
@@ -106,11 +107,15 @@ func (o *office) qualification(t tester, lead string) *handoffv1.Qualification {
 // handoffs of a lead, oldest first.
 func (o *office) handoffs(t tester, lead string) []*handoffv1.Handoff {
 	t.Helper()
-	hs, err := o.Handoffs(context.Background(), []store.Term{{Column: store.LeadColumn, Value: lead}}, nil, 100)
+	hs, err := o.Handoffs(context.Background(), []store.Term{{Column: store.LeadColumn, Value: lead}}, false, nil, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return hs
+	handoffs := make([]*handoffv1.Handoff, len(hs))
+	for i := range hs {
+		handoffs[i] = hs[i].Handoff
+	}
+	return handoffs
 }
 
 func (o *office) act(h *handoffv1.Handoff, cause lifecycle.Cause, to lifecycle.Stage, reason string) (*handoffv1.Handoff, error) {

@@ -165,7 +165,7 @@ func (s *Store) Qualifications(ctx context.Context, terms []Term, byEngagement b
 			t.version, t.facts_version, t.decide_time, t.handoff_id, t.outcome, l.outcome, v.evidence, t.` + first + `
 		FROM (SELECT * FROM tracks t` + w.String() + ` ORDER BY t.` + first + ` DESC, t.lead_id DESC, t.track DESC LIMIT ` + w.arg(limit) + `) t
 		JOIN leads l ON l.lead_id = t.lead_id
-		JOIN verdicts v ON v.lead_id = t.lead_id AND v.standard_id = t.standard_id
+		LEFT JOIN verdicts v ON v.lead_id = t.lead_id AND v.standard_id = t.standard_id
 		ORDER BY t.` + first + ` DESC, t.lead_id DESC, t.track DESC`
 	var lines []Line
 	rows, err := s.db.Read().QueryContext(ctx, query, w.args...)
@@ -282,25 +282,37 @@ func (s *Store) Handoff(ctx context.Context, id string) (*handoffv1.Handoff, err
 	return scanHandoff(s.db.Read().QueryRowContext(ctx, selectHandoff+` WHERE handoff_id = $1`, id))
 }
 
-// Handoffs lists handoffs, oldest first.
-func (s *Store) Handoffs(ctx context.Context, terms []Term, place []any, limit int) ([]*handoffv1.Handoff, error) {
-	var w where
-	w.terms(terms)
-	w.from("create_time, handoff_id", ">", place)
-	query := selectHandoff + w.String() + ` ORDER BY create_time, handoff_id LIMIT ` + w.arg(limit)
-	var handoffs []*handoffv1.Handoff
-	rows, err := s.db.Read().QueryContext(ctx, query, w.args...)
-	err = scanAll(rows, err, func(rows *sql.Rows) error {
-		h, err := scanHandoff(rows)
-		handoffs = append(handoffs, h)
-		return err
-	})
-	return handoffs, err
+// RankedHandoff is a handoff with its place in a list.
+type RankedHandoff struct {
+	*handoffv1.Handoff
+	Place []any
 }
 
-// HandoffPlace is the place of a handoff in the list.
-func HandoffPlace(h *handoffv1.Handoff) []any {
-	return []any{sqldb.Micros(h.GetCreateTime().AsTime()), HandoffID(h.GetName())}
+// Handoffs lists handoffs, oldest first; byQueue in the order to work them.
+func (s *Store) Handoffs(ctx context.Context, terms []Term, byQueue bool, place []any, limit int) ([]RankedHandoff, error) {
+	order := "create_time, handoff_id"
+	if byQueue {
+		order = "-priority, queue_rank, handoff_id"
+	}
+	var w where
+	w.terms(terms)
+	w.from(order, ">", place)
+	query := selectHandoff + w.String() + ` ORDER BY ` + order + ` LIMIT ` + w.arg(limit)
+	var handoffs []RankedHandoff
+	rows, err := s.db.Read().QueryContext(ctx, query, w.args...)
+	err = scanAll(rows, err, func(rows *sql.Rows) error {
+		h, rank, err := scanRanked(rows)
+		if err != nil {
+			return err
+		}
+		at := []any{sqldb.Micros(h.GetCreateTime().AsTime()), HandoffID(h.GetName())}
+		if byQueue {
+			at = []any{int64(-h.GetPriority()), rank, HandoffID(h.GetName())}
+		}
+		handoffs = append(handoffs, RankedHandoff{h, at})
+		return nil
+	})
+	return handoffs, err
 }
 
 // Exists says whether a lead was ever decided.

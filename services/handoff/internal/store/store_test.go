@@ -396,7 +396,7 @@ func TestTwoTracks(t *testing.T) {
 	each(t, func(t *testing.T, o *office) {
 		o.decide(t, o.scored(ana, decision.Qualified, func(l *store.Lead) {
 			second := l.Assessments[0]
-			second.Standard, second.Version, second.Track, second.Queue = "trial", o.active["trial"], "product", "trials"
+			second.Standard, second.Version, second.Track, second.Handling.Queue = "trial", o.active["trial"], "product", "trials"
 			l.Assessments = append(l.Assessments, second)
 		}))
 		hs := o.handoffs(t, ana)
@@ -484,11 +484,11 @@ func TestLists(t *testing.T) {
 				t.Errorf("by %s: %d lines, %v", column, len(lines), err)
 			}
 		}
-		all, err := o.Handoffs(t.Context(), nil, nil, 3)
+		all, err := o.Handoffs(t.Context(), nil, false, nil, 3)
 		if err != nil || len(all) != 3 {
 			t.Fatalf("%v, %v", all, err)
 		}
-		rest, err := o.Handoffs(t.Context(), nil, store.HandoffPlace(all[2]), 3)
+		rest, err := o.Handoffs(t.Context(), nil, false, all[2].Place, 3)
 		if err != nil || len(rest) != 1 {
 			t.Errorf("the rest: %v, %v", rest, err)
 		}

@@ -25,6 +25,67 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What a lead is as far as scoring goes.
+type Qualification_Status int32
+
+const (
+	// Not set.
+	Qualification_STATUS_UNSPECIFIED Qualification_Status = 0
+	// Known, but not decided yet.
+	Qualification_STATUS_NEVER_EVALUATED Qualification_Status = 1
+	// Too little is known for a fit score.
+	Qualification_STATUS_INSUFFICIENT_DATA Qualification_Status = 2
+	// There are scores.
+	Qualification_STATUS_SCORED Qualification_Status = 3
+	// Disqualified; the scores go on underneath.
+	Qualification_STATUS_DISQUALIFIED Qualification_Status = 4
+)
+
+// Enum value maps for Qualification_Status.
+var (
+	Qualification_Status_name = map[int32]string{
+		0: "STATUS_UNSPECIFIED",
+		1: "STATUS_NEVER_EVALUATED",
+		2: "STATUS_INSUFFICIENT_DATA",
+		3: "STATUS_SCORED",
+		4: "STATUS_DISQUALIFIED",
+	}
+	Qualification_Status_value = map[string]int32{
+		"STATUS_UNSPECIFIED":       0,
+		"STATUS_NEVER_EVALUATED":   1,
+		"STATUS_INSUFFICIENT_DATA": 2,
+		"STATUS_SCORED":            3,
+		"STATUS_DISQUALIFIED":      4,
+	}
+)
+
+func (x Qualification_Status) Enum() *Qualification_Status {
+	p := new(Qualification_Status)
+	*p = x
+	return p
+}
+
+func (x Qualification_Status) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Qualification_Status) Descriptor() protoreflect.EnumDescriptor {
+	return file_assay_handoff_v1_qualification_proto_enumTypes[0].Descriptor()
+}
+
+func (Qualification_Status) Type() protoreflect.EnumType {
+	return &file_assay_handoff_v1_qualification_proto_enumTypes[0]
+}
+
+func (x Qualification_Status) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Qualification_Status.Descriptor instead.
+func (Qualification_Status) EnumDescriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{0, 0}
+}
+
 // What happened.
 type Outcome_Kind int32
 
@@ -70,11 +131,11 @@ func (x Outcome_Kind) String() string {
 }
 
 func (Outcome_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_assay_handoff_v1_qualification_proto_enumTypes[0].Descriptor()
+	return file_assay_handoff_v1_qualification_proto_enumTypes[1].Descriptor()
 }
 
 func (Outcome_Kind) Type() protoreflect.EnumType {
-	return &file_assay_handoff_v1_qualification_proto_enumTypes[0]
+	return &file_assay_handoff_v1_qualification_proto_enumTypes[1]
 }
 
 func (x Outcome_Kind) Number() protoreflect.EnumNumber {
@@ -83,7 +144,7 @@ func (x Outcome_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Outcome_Kind.Descriptor instead.
 func (Outcome_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{3, 0}
+	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{4, 0}
 }
 
 // What became of it.
@@ -139,11 +200,11 @@ func (x Handoff_State) String() string {
 }
 
 func (Handoff_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_assay_handoff_v1_qualification_proto_enumTypes[1].Descriptor()
+	return file_assay_handoff_v1_qualification_proto_enumTypes[2].Descriptor()
 }
 
 func (Handoff_State) Type() protoreflect.EnumType {
-	return &file_assay_handoff_v1_qualification_proto_enumTypes[1]
+	return &file_assay_handoff_v1_qualification_proto_enumTypes[2]
 }
 
 func (x Handoff_State) Number() protoreflect.EnumNumber {
@@ -152,7 +213,7 @@ func (x Handoff_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Handoff_State.Descriptor instead.
 func (Handoff_State) EnumDescriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{4, 0}
+	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{5, 0}
 }
 
 // Where a lead stands and why: the current verdict of a standard, with the lines
@@ -208,6 +269,18 @@ type Qualification struct {
 	// it did. It is decided again and handed off at this time, or at once when it does
 	// something. Not in lists.
 	HeldUntilTime *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=held_until_time,json=heldUntilTime,proto3" json:"held_until_time,omitempty"`
+	// Qualified, and ready to buy by the standard's second threshold.
+	SalesReady bool `protobuf:"varint,24,opt,name=sales_ready,json=salesReady,proto3" json:"sales_ready,omitempty"`
+	// What would make it qualify: the shortest list of conditions that do not hold. Empty
+	// for a lead that qualifies, or that nothing it does can qualify. Not in lists.
+	Lacking []*Lack `protobuf:"bytes,25,rep,name=lacking,proto3" json:"lacking,omitempty"`
+	// Combined score; absent unless the standard has one. The same as
+	// `engagement.combined.score`.
+	CombinedScore *float64 `protobuf:"fixed64,26,opt,name=combined_score,json=combinedScore,proto3,oneof" json:"combined_score,omitempty"`
+	// Band of the combined score. The same as `engagement.combined.band`.
+	CombinedBand string `protobuf:"bytes,27,opt,name=combined_band,json=combinedBand,proto3" json:"combined_band,omitempty"`
+	// Status before number.
+	Status        Qualification_Status `protobuf:"varint,28,opt,name=status,proto3,enum=assay.handoff.v1.Qualification_Status" json:"status,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -403,6 +476,114 @@ func (x *Qualification) GetHeldUntilTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Qualification) GetSalesReady() bool {
+	if x != nil {
+		return x.SalesReady
+	}
+	return false
+}
+
+func (x *Qualification) GetLacking() []*Lack {
+	if x != nil {
+		return x.Lacking
+	}
+	return nil
+}
+
+func (x *Qualification) GetCombinedScore() float64 {
+	if x != nil && x.CombinedScore != nil {
+		return *x.CombinedScore
+	}
+	return 0
+}
+
+func (x *Qualification) GetCombinedBand() string {
+	if x != nil {
+		return x.CombinedBand
+	}
+	return ""
+}
+
+func (x *Qualification) GetStatus() Qualification_Status {
+	if x != nil {
+		return x.Status
+	}
+	return Qualification_STATUS_UNSPECIFIED
+}
+
+// One condition that keeps a lead from qualifying.
+type Lack struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The condition in words, e.g. `engagement score at least 50`.
+	Description string `protobuf:"bytes,1,opt,name=description,proto3" json:"description,omitempty"`
+	// The number there is, where a number is in question.
+	Have *float64 `protobuf:"fixed64,2,opt,name=have,proto3,oneof" json:"have,omitempty"`
+	// By how much it must change to reach the range; below 0 where it must fall.
+	Need *float64 `protobuf:"fixed64,3,opt,name=need,proto3,oneof" json:"need,omitempty"`
+	// Attributes that are unknown and would have to be known.
+	MissingAttributes []string `protobuf:"bytes,4,rep,name=missing_attributes,json=missingAttributes,proto3" json:"missing_attributes,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *Lack) Reset() {
+	*x = Lack{}
+	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Lack) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Lack) ProtoMessage() {}
+
+func (x *Lack) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Lack.ProtoReflect.Descriptor instead.
+func (*Lack) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Lack) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *Lack) GetHave() float64 {
+	if x != nil && x.Have != nil {
+		return *x.Have
+	}
+	return 0
+}
+
+func (x *Lack) GetNeed() float64 {
+	if x != nil && x.Need != nil {
+		return *x.Need
+	}
+	return 0
+}
+
+func (x *Lack) GetMissingAttributes() []string {
+	if x != nil {
+		return x.MissingAttributes
+	}
+	return nil
+}
+
 // How long each step of a qualification took, so that "why did this lead take
 // nine seconds?" has an answer without a trace.
 type StepTimings struct {
@@ -425,7 +606,7 @@ type StepTimings struct {
 
 func (x *StepTimings) Reset() {
 	*x = StepTimings{}
-	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[1]
+	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -437,7 +618,7 @@ func (x *StepTimings) String() string {
 func (*StepTimings) ProtoMessage() {}
 
 func (x *StepTimings) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[1]
+	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -450,7 +631,7 @@ func (x *StepTimings) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StepTimings.ProtoReflect.Descriptor instead.
 func (*StepTimings) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{1}
+	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *StepTimings) GetAcceptDuration() *durationpb.Duration {
@@ -513,7 +694,7 @@ type Decision struct {
 
 func (x *Decision) Reset() {
 	*x = Decision{}
-	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[2]
+	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -525,7 +706,7 @@ func (x *Decision) String() string {
 func (*Decision) ProtoMessage() {}
 
 func (x *Decision) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[2]
+	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -538,7 +719,7 @@ func (x *Decision) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decision.ProtoReflect.Descriptor instead.
 func (*Decision) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{2}
+	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Decision) GetName() string {
@@ -590,7 +771,7 @@ type Outcome struct {
 
 func (x *Outcome) Reset() {
 	*x = Outcome{}
-	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[3]
+	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -602,7 +783,7 @@ func (x *Outcome) String() string {
 func (*Outcome) ProtoMessage() {}
 
 func (x *Outcome) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[3]
+	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -615,7 +796,7 @@ func (x *Outcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Outcome.ProtoReflect.Descriptor instead.
 func (*Outcome) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{3}
+	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Outcome) GetKind() Outcome_Kind {
@@ -691,14 +872,19 @@ type Handoff struct {
 	// When it was created.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When it last changed.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// Its rank in the queue: higher comes first. By the reason of the qualification, as the
+	// standard says; a sales-ready lead has 1 more.
+	Priority int32 `protobuf:"varint,15,opt,name=priority,proto3" json:"priority,omitempty"`
+	// What sales should do, as the standard says for the reason.
+	Action        string `protobuf:"bytes,16,opt,name=action,proto3" json:"action,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Handoff) Reset() {
 	*x = Handoff{}
-	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[4]
+	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -710,7 +896,7 @@ func (x *Handoff) String() string {
 func (*Handoff) ProtoMessage() {}
 
 func (x *Handoff) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[4]
+	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -723,7 +909,7 @@ func (x *Handoff) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Handoff.ProtoReflect.Descriptor instead.
 func (*Handoff) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{4}
+	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Handoff) GetName() string {
@@ -824,6 +1010,20 @@ func (x *Handoff) GetUpdateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Handoff) GetPriority() int32 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
+func (x *Handoff) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
 // A stage move: never without a cause.
 type StageMove struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -851,7 +1051,7 @@ type StageMove struct {
 
 func (x *StageMove) Reset() {
 	*x = StageMove{}
-	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[5]
+	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +1063,7 @@ func (x *StageMove) String() string {
 func (*StageMove) ProtoMessage() {}
 
 func (x *StageMove) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[5]
+	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +1076,7 @@ func (x *StageMove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StageMove.ProtoReflect.Descriptor instead.
 func (*StageMove) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{5}
+	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *StageMove) GetTrack() string {
@@ -946,7 +1146,7 @@ var File_assay_handoff_v1_qualification_proto protoreflect.FileDescriptor
 
 const file_assay_handoff_v1_qualification_proto_rawDesc = "" +
 	"\n" +
-	"$assay/handoff/v1/qualification.proto\x12\x10assay.handoff.v1\x1a\x1dassay/type/v1/lifecycle.proto\x1a\x19assay/type/v1/score.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\b\n" +
+	"$assay/handoff/v1/qualification.proto\x12\x10assay.handoff.v1\x1a\x1dassay/type/v1/lifecycle.proto\x1a\x19assay/type/v1/score.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\v\n" +
 	"\rQualification\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x12\n" +
 	"\x04lead\x18\x02 \x01(\tR\x04lead\x12\x14\n" +
@@ -975,11 +1175,31 @@ const file_assay_handoff_v1_qualification_proto_rawDesc = "" +
 	"\btrace_id\x18\x14 \x01(\tR\atraceId\x12\x18\n" +
 	"\ahandoff\x18\x15 \x01(\tR\ahandoff\x123\n" +
 	"\aoutcome\x18\x16 \x01(\v2\x19.assay.handoff.v1.OutcomeR\aoutcome\x12B\n" +
-	"\x0fheld_until_time\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\rheldUntilTime:W\xeaAT\n" +
+	"\x0fheld_until_time\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\rheldUntilTime\x12\x1f\n" +
+	"\vsales_ready\x18\x18 \x01(\bR\n" +
+	"salesReady\x120\n" +
+	"\alacking\x18\x19 \x03(\v2\x16.assay.handoff.v1.LackR\alacking\x12*\n" +
+	"\x0ecombined_score\x18\x1a \x01(\x01H\x02R\rcombinedScore\x88\x01\x01\x12#\n" +
+	"\rcombined_band\x18\x1b \x01(\tR\fcombinedBand\x12>\n" +
+	"\x06status\x18\x1c \x01(\x0e2&.assay.handoff.v1.Qualification.StatusR\x06status\"\x86\x01\n" +
+	"\x06Status\x12\x16\n" +
+	"\x12STATUS_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16STATUS_NEVER_EVALUATED\x10\x01\x12\x1c\n" +
+	"\x18STATUS_INSUFFICIENT_DATA\x10\x02\x12\x11\n" +
+	"\rSTATUS_SCORED\x10\x03\x12\x17\n" +
+	"\x13STATUS_DISQUALIFIED\x10\x04:W\xeaAT\n" +
 	"\x17assay.dev/Qualification\x12\x1aleads/{lead}/qualification*\x0equalifications2\rqualificationB\f\n" +
 	"\n" +
 	"_fit_scoreB\x13\n" +
-	"\x11_engagement_score\"\xac\x03\n" +
+	"\x11_engagement_scoreB\x11\n" +
+	"\x0f_combined_score\"\x9b\x01\n" +
+	"\x04Lack\x12 \n" +
+	"\vdescription\x18\x01 \x01(\tR\vdescription\x12\x17\n" +
+	"\x04have\x18\x02 \x01(\x01H\x00R\x04have\x88\x01\x01\x12\x17\n" +
+	"\x04need\x18\x03 \x01(\x01H\x01R\x04need\x88\x01\x01\x12-\n" +
+	"\x12missing_attributes\x18\x04 \x03(\tR\x11missingAttributesB\a\n" +
+	"\x05_haveB\a\n" +
+	"\x05_need\"\xac\x03\n" +
 	"\vStepTimings\x12B\n" +
 	"\x0faccept_duration\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\x0eacceptDuration\x12I\n" +
 	"\x13queue_wait_duration\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x11queueWaitDuration\x12<\n" +
@@ -1005,7 +1225,7 @@ const file_assay_handoff_v1_qualification_proto_rawDesc = "" +
 	"\x14KIND_SALES_QUALIFIED\x10\x01\x12\x14\n" +
 	"\x10KIND_OPPORTUNITY\x10\x02\x12\f\n" +
 	"\bKIND_WON\x10\x03\x12\r\n" +
-	"\tKIND_LOST\x10\x04\"\xc7\x05\n" +
+	"\tKIND_LOST\x10\x04\"\xfb\x05\n" +
 	"\aHandoff\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x12\n" +
@@ -1023,7 +1243,9 @@ const file_assay_handoff_v1_qualification_proto_rawDesc = "" +
 	"\vcreate_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTime\"\x89\x01\n" +
+	"updateTime\x12\x1a\n" +
+	"\bpriority\x18\x0f \x01(\x05R\bpriority\x12\x16\n" +
+	"\x06action\x18\x10 \x01(\tR\x06action\"\x89\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -1059,58 +1281,62 @@ func file_assay_handoff_v1_qualification_proto_rawDescGZIP() []byte {
 	return file_assay_handoff_v1_qualification_proto_rawDescData
 }
 
-var file_assay_handoff_v1_qualification_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_assay_handoff_v1_qualification_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_assay_handoff_v1_qualification_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_assay_handoff_v1_qualification_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_assay_handoff_v1_qualification_proto_goTypes = []any{
-	(Outcome_Kind)(0),             // 0: assay.handoff.v1.Outcome.Kind
-	(Handoff_State)(0),            // 1: assay.handoff.v1.Handoff.State
-	(*Qualification)(nil),         // 2: assay.handoff.v1.Qualification
-	(*StepTimings)(nil),           // 3: assay.handoff.v1.StepTimings
-	(*Decision)(nil),              // 4: assay.handoff.v1.Decision
-	(*Outcome)(nil),               // 5: assay.handoff.v1.Outcome
-	(*Handoff)(nil),               // 6: assay.handoff.v1.Handoff
-	(*StageMove)(nil),             // 7: assay.handoff.v1.StageMove
-	(v1.LifecycleStage)(0),        // 8: assay.type.v1.LifecycleStage
-	(v1.Verdict)(0),               // 9: assay.type.v1.Verdict
-	(*v1.Reason)(nil),             // 10: assay.type.v1.Reason
-	(*v1.Fit)(nil),                // 11: assay.type.v1.Fit
-	(*v1.Engagement)(nil),         // 12: assay.type.v1.Engagement
-	(*timestamppb.Timestamp)(nil), // 13: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 14: google.protobuf.Duration
+	(Qualification_Status)(0),     // 0: assay.handoff.v1.Qualification.Status
+	(Outcome_Kind)(0),             // 1: assay.handoff.v1.Outcome.Kind
+	(Handoff_State)(0),            // 2: assay.handoff.v1.Handoff.State
+	(*Qualification)(nil),         // 3: assay.handoff.v1.Qualification
+	(*Lack)(nil),                  // 4: assay.handoff.v1.Lack
+	(*StepTimings)(nil),           // 5: assay.handoff.v1.StepTimings
+	(*Decision)(nil),              // 6: assay.handoff.v1.Decision
+	(*Outcome)(nil),               // 7: assay.handoff.v1.Outcome
+	(*Handoff)(nil),               // 8: assay.handoff.v1.Handoff
+	(*StageMove)(nil),             // 9: assay.handoff.v1.StageMove
+	(v1.LifecycleStage)(0),        // 10: assay.type.v1.LifecycleStage
+	(v1.Verdict)(0),               // 11: assay.type.v1.Verdict
+	(*v1.Reason)(nil),             // 12: assay.type.v1.Reason
+	(*v1.Fit)(nil),                // 13: assay.type.v1.Fit
+	(*v1.Engagement)(nil),         // 14: assay.type.v1.Engagement
+	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 16: google.protobuf.Duration
 }
 var file_assay_handoff_v1_qualification_proto_depIdxs = []int32{
-	8,  // 0: assay.handoff.v1.Qualification.stage:type_name -> assay.type.v1.LifecycleStage
-	9,  // 1: assay.handoff.v1.Qualification.verdict:type_name -> assay.type.v1.Verdict
-	10, // 2: assay.handoff.v1.Qualification.reasons:type_name -> assay.type.v1.Reason
-	11, // 3: assay.handoff.v1.Qualification.fit:type_name -> assay.type.v1.Fit
-	12, // 4: assay.handoff.v1.Qualification.engagement:type_name -> assay.type.v1.Engagement
-	13, // 5: assay.handoff.v1.Qualification.as_of_time:type_name -> google.protobuf.Timestamp
-	13, // 6: assay.handoff.v1.Qualification.decide_time:type_name -> google.protobuf.Timestamp
-	3,  // 7: assay.handoff.v1.Qualification.step_timings:type_name -> assay.handoff.v1.StepTimings
-	5,  // 8: assay.handoff.v1.Qualification.outcome:type_name -> assay.handoff.v1.Outcome
-	13, // 9: assay.handoff.v1.Qualification.held_until_time:type_name -> google.protobuf.Timestamp
-	14, // 10: assay.handoff.v1.StepTimings.accept_duration:type_name -> google.protobuf.Duration
-	14, // 11: assay.handoff.v1.StepTimings.queue_wait_duration:type_name -> google.protobuf.Duration
-	14, // 12: assay.handoff.v1.StepTimings.fit_duration:type_name -> google.protobuf.Duration
-	14, // 13: assay.handoff.v1.StepTimings.engagement_duration:type_name -> google.protobuf.Duration
-	14, // 14: assay.handoff.v1.StepTimings.decide_duration:type_name -> google.protobuf.Duration
-	14, // 15: assay.handoff.v1.StepTimings.total_duration:type_name -> google.protobuf.Duration
-	2,  // 16: assay.handoff.v1.Decision.evidence:type_name -> assay.handoff.v1.Qualification
-	0,  // 17: assay.handoff.v1.Outcome.kind:type_name -> assay.handoff.v1.Outcome.Kind
-	13, // 18: assay.handoff.v1.Outcome.occurred_time:type_name -> google.protobuf.Timestamp
-	1,  // 19: assay.handoff.v1.Handoff.state:type_name -> assay.handoff.v1.Handoff.State
-	10, // 20: assay.handoff.v1.Handoff.reasons:type_name -> assay.type.v1.Reason
-	5,  // 21: assay.handoff.v1.Handoff.outcome:type_name -> assay.handoff.v1.Outcome
-	13, // 22: assay.handoff.v1.Handoff.create_time:type_name -> google.protobuf.Timestamp
-	13, // 23: assay.handoff.v1.Handoff.update_time:type_name -> google.protobuf.Timestamp
-	8,  // 24: assay.handoff.v1.StageMove.from_stage:type_name -> assay.type.v1.LifecycleStage
-	8,  // 25: assay.handoff.v1.StageMove.to_stage:type_name -> assay.type.v1.LifecycleStage
-	13, // 26: assay.handoff.v1.StageMove.move_time:type_name -> google.protobuf.Timestamp
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	10, // 0: assay.handoff.v1.Qualification.stage:type_name -> assay.type.v1.LifecycleStage
+	11, // 1: assay.handoff.v1.Qualification.verdict:type_name -> assay.type.v1.Verdict
+	12, // 2: assay.handoff.v1.Qualification.reasons:type_name -> assay.type.v1.Reason
+	13, // 3: assay.handoff.v1.Qualification.fit:type_name -> assay.type.v1.Fit
+	14, // 4: assay.handoff.v1.Qualification.engagement:type_name -> assay.type.v1.Engagement
+	15, // 5: assay.handoff.v1.Qualification.as_of_time:type_name -> google.protobuf.Timestamp
+	15, // 6: assay.handoff.v1.Qualification.decide_time:type_name -> google.protobuf.Timestamp
+	5,  // 7: assay.handoff.v1.Qualification.step_timings:type_name -> assay.handoff.v1.StepTimings
+	7,  // 8: assay.handoff.v1.Qualification.outcome:type_name -> assay.handoff.v1.Outcome
+	15, // 9: assay.handoff.v1.Qualification.held_until_time:type_name -> google.protobuf.Timestamp
+	4,  // 10: assay.handoff.v1.Qualification.lacking:type_name -> assay.handoff.v1.Lack
+	0,  // 11: assay.handoff.v1.Qualification.status:type_name -> assay.handoff.v1.Qualification.Status
+	16, // 12: assay.handoff.v1.StepTimings.accept_duration:type_name -> google.protobuf.Duration
+	16, // 13: assay.handoff.v1.StepTimings.queue_wait_duration:type_name -> google.protobuf.Duration
+	16, // 14: assay.handoff.v1.StepTimings.fit_duration:type_name -> google.protobuf.Duration
+	16, // 15: assay.handoff.v1.StepTimings.engagement_duration:type_name -> google.protobuf.Duration
+	16, // 16: assay.handoff.v1.StepTimings.decide_duration:type_name -> google.protobuf.Duration
+	16, // 17: assay.handoff.v1.StepTimings.total_duration:type_name -> google.protobuf.Duration
+	3,  // 18: assay.handoff.v1.Decision.evidence:type_name -> assay.handoff.v1.Qualification
+	1,  // 19: assay.handoff.v1.Outcome.kind:type_name -> assay.handoff.v1.Outcome.Kind
+	15, // 20: assay.handoff.v1.Outcome.occurred_time:type_name -> google.protobuf.Timestamp
+	2,  // 21: assay.handoff.v1.Handoff.state:type_name -> assay.handoff.v1.Handoff.State
+	12, // 22: assay.handoff.v1.Handoff.reasons:type_name -> assay.type.v1.Reason
+	7,  // 23: assay.handoff.v1.Handoff.outcome:type_name -> assay.handoff.v1.Outcome
+	15, // 24: assay.handoff.v1.Handoff.create_time:type_name -> google.protobuf.Timestamp
+	15, // 25: assay.handoff.v1.Handoff.update_time:type_name -> google.protobuf.Timestamp
+	10, // 26: assay.handoff.v1.StageMove.from_stage:type_name -> assay.type.v1.LifecycleStage
+	10, // 27: assay.handoff.v1.StageMove.to_stage:type_name -> assay.type.v1.LifecycleStage
+	15, // 28: assay.handoff.v1.StageMove.move_time:type_name -> google.protobuf.Timestamp
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_assay_handoff_v1_qualification_proto_init() }
@@ -1119,13 +1345,14 @@ func file_assay_handoff_v1_qualification_proto_init() {
 		return
 	}
 	file_assay_handoff_v1_qualification_proto_msgTypes[0].OneofWrappers = []any{}
+	file_assay_handoff_v1_qualification_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_handoff_v1_qualification_proto_rawDesc), len(file_assay_handoff_v1_qualification_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   6,
+			NumEnums:      3,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1,0 +1,74 @@
+package standard
+
+import (
+	"strings"
+
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+)
+
+// Handling is what is done with a lead that qualifies.
+type Handling struct {
+	// Queue is where the handoff waits.
+	Queue string
+	// Priority: higher comes first.
+	Priority int
+	// ByRequest: among equals the earliest request comes first; else the highest score.
+	ByRequest bool
+	// Action is what sales should do, in words.
+	Action string
+}
+
+// Handle is the handling for the reasons of a qualification: the first that the standard
+// gives for one of them.
+func (c *Compiled) Handle(codes []string, salesReady bool) Handling {
+	handling := Handling{Queue: c.Queue}
+	for _, by := range c.handling {
+		if by.fits(codes) {
+			handling = by.Handling
+			break
+		}
+	}
+	if salesReady {
+		handling.Priority++
+	}
+	return handling
+}
+
+// reasonHandling is the handling for some reasons.
+type reasonHandling struct {
+	reasons []string
+	Handling
+}
+
+func (h *reasonHandling) fits(codes []string) bool {
+	for _, reason := range h.reasons {
+		prefix, open := strings.CutSuffix(reason, "*")
+		for _, code := range codes {
+			if code == reason || open && strings.HasPrefix(code, prefix) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// handlings reads what is done by reason.
+func (c *compiler) handlings(rules *handoffv1.HandoffRules, queue string) []reasonHandling {
+	var out []reasonHandling
+	for i, by := range rules.GetByReason() {
+		for r, reason := range by.GetReasons() {
+			if strings.Contains(strings.TrimSuffix(reason, "*"), "*") || reason == "" {
+				c.add(index(join(index("handoff.byReason", i), "reasons"), r), "the code of a reason, `*` only at its end, not %q", reason)
+			}
+		}
+		handling := Handling{
+			Queue: queue, Priority: int(by.GetPriority()), Action: by.GetAction(),
+			ByRequest: by.GetOrder() == handoffv1.ReasonHandling_ORDER_REQUEST_TIME,
+		}
+		if by.GetQueue() != "" {
+			handling.Queue = by.GetQueue()
+		}
+		out = append(out, reasonHandling{by.GetReasons(), handling})
+	}
+	return out
+}
