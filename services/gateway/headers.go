@@ -64,8 +64,12 @@ func (c headerConn) Invoke(ctx context.Context, method string, args, reply any, 
 // makes the mask from the fields of the body, and a body may well be a whole resource
 // that was read before.
 func dropReadOnlyPaths(m protoreflect.Message) {
-	mask, resource := m.Descriptor().Fields().ByName("update_mask"), m.Descriptor().Fields().Get(0)
-	if mask == nil || !m.Has(mask) || resource.Message() == nil {
+	mask := m.Descriptor().Fields().ByName("update_mask")
+	if mask == nil || !m.Has(mask) {
+		return
+	}
+	resource := m.Descriptor().Fields().Get(0)
+	if resource.Message() == nil {
 		return
 	}
 	paths, ok := m.Mutable(mask).Message().Interface().(*fieldmaskpb.FieldMask)

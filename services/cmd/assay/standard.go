@@ -18,6 +18,7 @@ type standardCmd struct {
 	Lint     standardLintCmd     `cmd:"" aliases:"validate" help:"Check a standard without storing it. Exit code 1 if something is wrong with it."`
 	Diff     standardDiffCmd     `cmd:"" help:"Say what differs between two versions, or between a version and a file."`
 	Draft    standardDraftCmd    `cmd:"" help:"Store a version of a standard, to be signed off."`
+	Preview  standardPreviewCmd  `cmd:"" help:"Show what publishing a version would do: who would gain and who would drop."`
 	SignOff  standardSignOffCmd  `cmd:"" help:"Agree to a version, for marketing or for sales."`
 	Publish  standardPublishCmd  `cmd:"" help:"Make a version decide that marketing and sales signed off."`
 	Retire   standardRetireCmd   `cmd:"" help:"Stop a standard from deciding."`

@@ -103,11 +103,16 @@ func (c *Client) Get(ctx context.Context, path string, query url.Values, out pro
 
 // Post sends a message and reads the answer into out.
 func (c *Client) Post(ctx context.Context, path string, in, out proto.Message) ([]byte, error) {
+	return c.Send(ctx, http.MethodPost, path, in, out)
+}
+
+// Send sends a message with an HTTP method and reads the answer into out.
+func (c *Client) Send(ctx context.Context, method, path string, in, out proto.Message) ([]byte, error) {
 	body, err := protojson.Marshal(in)
 	if err != nil {
 		return nil, fmt.Errorf("the request cannot be written as JSON: %w", err)
 	}
-	return c.call(ctx, http.MethodPost, path, body, out)
+	return c.call(ctx, method, path, body, out)
 }
 
 func (c *Client) call(ctx context.Context, method, path string, body []byte, out proto.Message) ([]byte, error) {
