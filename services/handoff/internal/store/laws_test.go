@@ -56,6 +56,11 @@ func (m *machine) claim(t *rapid.T) *store.Lead {
 	}).Draw(t, "verdict"))
 	l.FactsVersion = m.facts
 	l.Historical = rapid.Bool().Draw(t, "historical")
+	l.Cause = rapid.SampledFrom([]store.Cause{store.Live, store.Live, store.ByRescore, store.ByRelease, store.ByReview}).Draw(t, "cause")
+	l.Recent = rapid.Bool().Draw(t, "recent")
+	if l.Cause == store.ByRelease {
+		l.Released = []string{rapid.SampledFrom([]string{"sales", "product"}).Draw(t, "released")}
+	}
 	if rapid.Bool().Draw(t, "stirred") {
 		l.Stirred = m.clock.Add(time.Duration(rapid.IntRange(-3, 1).Draw(t, "when")) * time.Millisecond)
 	}
@@ -75,7 +80,11 @@ func (m *machine) settle(t *rapid.T, l *store.Lead) {
 	for _, a := range l.Assessments {
 		current = current && m.active[a.Standard] == a.Version
 	}
+	before := len(m.handoffs(t, m.lead))
 	r := m.decide(t, l)
+	if after := len(m.handoffs(t, m.lead)); after > before && l.Cause == store.ByRescore {
+		t.Fatal("a publish handed a lead off")
+	}
 	want := store.Decided
 	switch {
 	case !current:
@@ -216,9 +225,23 @@ func (m *machine) check(t *rapid.T) {
 	if err != nil || len(lines) != len(stage) {
 		t.Fatalf("%d lines for %d tracks, %v", len(lines), len(stage), err)
 	}
+	heldIn := map[string]bool{}
+	all, err := m.HeldLeads(ctx, "", nil, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, h := range all {
+		if h.GetLead() == store.LeadName(m.lead) {
+			heldIn[h.GetTrack()] = true
+		}
+	}
 	newest := int32(0)
 	for _, l := range lines {
 		q := l.Qualification
+		if heldIn[q.GetTrack()] && (q.GetVerdict() != typev1.Verdict_VERDICT_QUALIFIED || q.GetHandoff() != "" ||
+			q.GetStage() == typev1.LifecycleStage_LIFECYCLE_STAGE_MARKETING_QUALIFIED) {
+			t.Fatalf("held in %s: %v", q.GetTrack(), q)
+		}
 		if q.GetStage() != typev1.LifecycleStage(stage[q.GetTrack()]) || int(q.GetCycle()) != cycle[q.GetTrack()] {
 			t.Fatalf("%s: stands in %s of cycle %d, moved to %s of %d", q.GetTrack(), q.GetStage(), q.GetCycle(), stage[q.GetTrack()], cycle[q.GetTrack()])
 		}
