@@ -16,6 +16,7 @@
 //	latency.go    4  capture → stored decision, at a given rate
 //	binary.go     5, 6  the binary: import, time to ready, memory
 //	fold.go       7  the fold of engagement in memory
+//	rescore.go    8  all leads again after a publish, and a preview of one
 //	system.go     the services in this process, and what their metrics say
 //	table.go      the table
 package main

@@ -34,6 +34,7 @@ var phases = []struct {
 	{"ingest", (*bench).ingest},
 	{"flow", (*bench).flow},
 	{"latency", (*bench).latency},
+	{"rescore", (*bench).rescore},
 	{"binary", (*bench).binary},
 }
 
@@ -51,7 +52,7 @@ type target struct {
 func main() {
 	var b bench
 	stores := flag.String("store", "both", "`sqlite`, postgres or both")
-	flag.StringVar(&b.only, "only", "", "measure only one of raw, ingest, flow, latency, binary, fold (comma-separated)")
+	flag.StringVar(&b.only, "only", "", "measure only one of raw, ingest, flow, latency, rescore, binary, fold (comma-separated)")
 	flag.Float64Var(&b.scale, "scale", 1, "part of the whole run, e.g. 0.1 for a quick look")
 	flag.StringVar(&b.profiles, "cpuprofile", "", "write CPU profiles of ingest and flow into this `folder`")
 	asMarkdown := flag.Bool("markdown", false, "print the table as Markdown")
