@@ -26,6 +26,7 @@ import (
 	"io/fs"
 	"time"
 
+	"go.opentelemetry.io/otel/metric"
 	"google.golang.org/grpc"
 
 	behaviorv1 "github.com/assay-hq/assay/gen/go/assay/behavior/v1"
@@ -69,6 +70,7 @@ type Service struct {
 	rescore   *rescore.Worker
 	review    *review.Worker
 	outbox    *outbox.Sender
+	gauges    metric.Registration
 }
 
 // New composes the service; nothing runs yet.
@@ -103,6 +105,9 @@ func New(d Deps) (*Service, error) {
 		Meter: d.Telemetry.Meter, Log: d.Telemetry.Log, Now: d.Now,
 	})
 	if err != nil {
+		return nil, fmt.Errorf("handoff: %w", err)
+	}
+	if s.gauges, err = registerGauges(d.Telemetry.Meter, s.store); err != nil {
 		return nil, fmt.Errorf("handoff: %w", err)
 	}
 	return s, nil
@@ -159,4 +164,5 @@ func (s *Service) Stop() {
 	s.review.Stop()
 	s.qualifier.Stop()
 	s.outbox.Stop()
+	_ = s.gauges.Unregister()
 }

@@ -59,6 +59,9 @@ func explain(w io.Writer, q *handoffv1.Qualification) error {
 	if q.GetHandoff() != "" {
 		head.row("handoff", q.GetHandoff())
 	}
+	if q.GetHeldUntilTime() != nil {
+		head.row("held", "until "+when(q.GetHeldUntilTime())+": a publish qualified it, not something it did")
+	}
 	if o := q.GetOutcome(); o != nil {
 		head.row("outcome", outcome(o))
 	}

@@ -9,13 +9,14 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"google.golang.org/protobuf/types/known/durationpb"
 
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/qualifier"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 )
 
 // claimLease is how long leads are leased for a page.
-const claimLease = time.Minute
+const claimLease = 30 * time.Second
 
 // walk goes over some pages: they are claimed one after another, and decided a few at
 // once. A page that was claimed is decided, or given back, whatever happens.
@@ -53,7 +54,7 @@ func (t *tour) claim(ctx context.Context, claimed chan<- *ingestv1.ClaimLeadsRes
 	if last == "" && !t.whole {
 		size = firstPage
 	}
-	for n := 0; n < pages && t.Now().Sub(began) < patience && t.good(); n++ {
+	for n := 0; n < pages && t.Now().Sub(began) < enough && t.good(); n++ {
 		from := t.Now()
 		p, err := t.Pending.ClaimLeads(ctx, t.request(&ingestv1.ClaimLeadsRequest{
 			AfterLead: last, ToLead: t.step.End, MaxLeads: int32(size), OneIn: int32(t.stride),
@@ -127,10 +128,13 @@ func (t *tour) leave(left []*ingestv1.LeftLead) {
 }
 
 // through counts leads that the operation is through with. The lock is held.
-func (t *tour) through(leads int, outcome string) {
+func (t *tour) through(leads int, how string) {
 	t.step.Progress.Done += int32(leads)
-	t.leads.Add(context.Background(), int64(leads), metric.WithAttributes(
-		attribute.String("kind", kinds[t.step.Kind]), attribute.String("outcome", outcome)))
+	t.leads.Add(context.Background(), int64(leads), outcome(t.step.Kind, how))
+}
+
+func outcome(kind handoffv1.Operation_Kind, how string) metric.AddOption {
+	return metric.WithAttributes(attribute.String("kind", kinds[kind]), attribute.String("outcome", how))
 }
 
 // decideLeased decides the leads that other workers had just then: by name, until none

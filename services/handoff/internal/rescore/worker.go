@@ -25,11 +25,12 @@ import (
 
 const (
 	// lease is how long a step may take before another worker begins it anew.
-	lease = 90 * time.Second
-	// patience is when a step begins no further page, far below the lease.
-	patience = 20 * time.Second
+	lease = 20 * time.Second
+	// enough is when a step begins no further page, so that little is done again after
+	// a kill, and progress shows.
+	enough = time.Second
 	// pages is how many pages a step has at most, page how many leads each.
-	pages, page = 8, 256
+	pages, page = 4, 256
 	// firstPage of an operation shows whether histories are needed; busyPage is the page
 	// while live leads wait.
 	firstPage, busyPage = 16, 64
@@ -72,7 +73,11 @@ type Worker struct {
 func New(d Deps) (*Worker, error) {
 	leads, err := d.Meter.Int64Counter("assay.rescore.leads",
 		metric.WithDescription("Leads that operations over all leads are through with, by kind and outcome."))
-	return &Worker{Deps: d, leads: leads}, err
+	if err != nil {
+		return nil, err
+	}
+	leads.Add(context.Background(), 0, outcome(handoffv1.Operation_KIND_RESCORE, "decided")) // there from the start
+	return &Worker{Deps: d, leads: leads}, nil
 }
 
 // Start begins to work. The context gives values only: Stop ends the work.

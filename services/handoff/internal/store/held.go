@@ -283,3 +283,24 @@ func (s *Store) SetReleaseRate(ctx context.Context, track string, perHour int) e
 		return err
 	})
 }
+
+// Waiting is how much waits for its time, for metrics.
+type Waiting struct {
+	// Held leads.
+	Held int64
+	// Due leads: their review or release time has come.
+	Due int64
+	// Quarantined reviews and releases failed too often.
+	Quarantined int64
+	// Operations have not ended.
+	Operations int64
+}
+
+// Waiting counts what waits for its time.
+func (s *Store) Waiting(ctx context.Context) (w Waiting, err error) {
+	err = s.db.Read().QueryRowContext(ctx, `SELECT (SELECT count(*) FROM held_leads),
+		(SELECT count(*) FROM held_leads WHERE state = 0 AND due_time <= $1) + (SELECT count(*) FROM reviews WHERE state = 0 AND due_time <= $1),
+		(SELECT count(*) FROM held_leads WHERE state = 1) + (SELECT count(*) FROM reviews WHERE state = 1),
+		(SELECT count(*) FROM operations WHERE state = 0)`, sqldb.Micros(s.now())).Scan(&w.Held, &w.Due, &w.Quarantined, &w.Operations)
+	return w, err
+}
