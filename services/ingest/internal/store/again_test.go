@@ -125,8 +125,8 @@ func TestLongHistories(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		long := f.decided("long@x.example", 2001)
 		heavy := subject(email("heavy@x.example"))
-		for i := range 80 { // 2.4 MB together
-			heavy.Activities = append(heavy.Activities, act(fmt.Sprint("h", i), 0, `{"text":"`+strings.Repeat("x", 30<<10)+`"}`))
+		for i := range 300 { // 2.7 MB together
+			heavy.Activities = append(heavy.Activities, act(fmt.Sprint("h", i), 0, `{"text":"`+strings.Repeat("x", 9000)+`"}`))
 		}
 		id := f.capture(heavy).Lead
 		f.complete(store.Decided, f.claim(1)...)

@@ -48,7 +48,7 @@ func (s *Store) readDeltas(ctx context.Context, claimed []*Claimed) error {
 		}
 	})
 	for _, c := range claimed {
-		if f := createTime(&c.Row, c.From, c.Claimed, c.Claimed); f != nil {
+		if f := createTime(&c.Row, c.From, c.Claimed, c.Claimed); f != nil && !c.Omitted {
 			c.Facts = append(c.Facts, f)
 		}
 		sortFacts(c.Facts)
