@@ -47,7 +47,7 @@ func (v *Version) signOf(side Side) (own, other SignOff) {
 
 // signedOff is nil if both sides agreed to the version, or names who has not.
 func (v *Version) signedOff() error {
-	missing := ""
+	var missing string
 	switch {
 	case v.Marketing.Actor == "" && v.Sales.Actor == "":
 		missing = "neither marketing nor sales has"

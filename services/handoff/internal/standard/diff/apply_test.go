@@ -162,7 +162,7 @@ func (p *patch) entries(at both, f protoreflect.FieldDescriptor, out, a, b proto
 func (p *patch) members(at both, f protoreflect.FieldDescriptor, out, a, b protoreflect.Message) {
 	before, after := a.Get(f).List(), b.Get(f).List()
 	key := keyField(f.Message())
-	if key != nil && !(named(key, before) && named(key, after)) {
+	if key != nil && (!named(key, before) || !named(key, after)) {
 		key = nil
 	}
 	oldName, newName := namer(key, before), namer(key, after)

@@ -183,7 +183,9 @@ func TestPaths(t *testing.T) {
 
 // A long list says what came and went, not itself.
 func TestALongList(t *testing.T) {
-	list := func(values string) string { return "id: s\nlists: [{id: titles, description: Titles, values: [" + values + "]}]" }
+	list := func(values string) string {
+		return "id: s\nlists: [{id: titles, description: Titles, values: [" + values + "]}]"
+	}
 	for name, c := range map[string]struct{ from, to, want string }{
 		"short":          {"a, b", "a, c", "Titles: a, b → a, c"},
 		"long":           {numbers(1, 20), numbers(3, 21), "Titles: added n21, removed n1, n2"},

@@ -60,7 +60,8 @@ func shipped(t testing.TB) []*handoffv1.StandardSpec {
 func hold(t interface {
 	Errorf(string, ...any)
 	Fatalf(string, ...any)
-}, from, to *handoffv1.StandardSpec) {
+}, from, to *handoffv1.StandardSpec,
+) {
 	changes := Between(from, to)
 	if (len(changes) == 0) != proto.Equal(from, to) {
 		t.Fatalf("%d changes between standards that are equal: %v", len(changes), proto.Equal(from, to))

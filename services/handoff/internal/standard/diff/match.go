@@ -40,7 +40,7 @@ func keyField(m protoreflect.MessageDescriptor) protoreflect.FieldDescriptor {
 func match(f protoreflect.FieldDescriptor, a, b protoreflect.List) matching {
 	m := matcher{a: a, b: b, oldOf: map[int]int{}, taken: map[int]bool{}}
 	key := keyField(f.Message())
-	if key != nil && !(named(key, a) && named(key, b)) {
+	if key != nil && (!named(key, a) || !named(key, b)) {
 		key = nil
 	}
 	if key != nil {

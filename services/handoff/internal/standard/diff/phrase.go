@@ -165,7 +165,7 @@ func sayLimit(p *phrasing) {
 	} else if !ok && capped {
 		times = "" // the points alone limit it
 	}
-	period := ""
+	var period string
 	if _, v, ok := p.take("per"); ok && v.Enum() > 0 {
 		f := p.m.Descriptor().Fields().ByName("per")
 		unit := enumWord(f.Enum(), v.Enum())
