@@ -23,6 +23,7 @@ type standardCmd struct {
 	Publish  standardPublishCmd  `cmd:"" help:"Make a version decide that marketing and sales signed off."`
 	Retire   standardRetireCmd   `cmd:"" help:"Stop a standard from deciding."`
 	Log      standardLogCmd      `cmd:"" help:"List what happened to a standard, and who did it."`
+	Form     standardFormCmd     `cmd:"" help:"Say what a form should ask leads, with the answers that matter."`
 	Feedback standardFeedbackCmd `cmd:"" help:"Say what is good or wrong about a standard, or list what was said."`
 }
 

@@ -3,6 +3,7 @@ package standard
 import (
 	"context"
 	"math"
+	"time"
 
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
@@ -18,7 +19,7 @@ func (r *Registry) GiveFeedback(ctx context.Context, id string, e Entry) (Entry,
 		if err != nil {
 			return err
 		}
-		e.Kind, e.Version, e.CreateTime = FeedbackGiven, s.ActiveVersion, r.now()
+		e.Kind, e.Version, e.CreateTime = FeedbackGiven, s.ActiveVersion, r.now().Truncate(time.Microsecond) // as it is stored
 		e, err = r.record(tx, id, e)
 		return err
 	})

@@ -36,6 +36,8 @@ const (
 	FormField_TYPE_BOOLEAN FormField_Type = 3
 	// One of the answers, or another.
 	FormField_TYPE_CHOICE FormField_Type = 4
+	// A day or an instant.
+	FormField_TYPE_TIME FormField_Type = 5
 )
 
 // Enum value maps for FormField_Type.
@@ -46,6 +48,7 @@ var (
 		2: "TYPE_NUMBER",
 		3: "TYPE_BOOLEAN",
 		4: "TYPE_CHOICE",
+		5: "TYPE_TIME",
 	}
 	FormField_Type_value = map[string]int32{
 		"TYPE_UNSPECIFIED": 0,
@@ -53,6 +56,7 @@ var (
 		"TYPE_NUMBER":      2,
 		"TYPE_BOOLEAN":     3,
 		"TYPE_CHOICE":      4,
+		"TYPE_TIME":        5,
 	}
 )
 
@@ -83,8 +87,9 @@ func (FormField_Type) EnumDescriptor() ([]byte, []int) {
 	return file_assay_handoff_v1_standard_form_proto_rawDescGZIP(), []int{1, 0}
 }
 
-// What a form should ask leads, so that a standard can judge them. Attributes that
-// nobody has to ask for, such as `email_domain`, are left out.
+// What a form should ask leads, so that a standard can judge them. What nobody has to
+// ask the lead for is left out: attributes such as `email_domain`, and those of the
+// account.
 type StandardForm struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The version it is made from: `standards/{standard}/versions/{version}`.
@@ -149,8 +154,8 @@ type FormField struct {
 	Label string `protobuf:"bytes,2,opt,name=label,proto3" json:"label,omitempty"`
 	// How to ask.
 	Type FormField_Type `protobuf:"varint,3,opt,name=type,proto3,enum=assay.handoff.v1.FormField_Type" json:"type,omitempty"`
-	// The answers that the standard tells apart. Any other answer is allowed, and is
-	// none of these.
+	// The answers that the standard tells apart, of a number its bands. Any other answer
+	// is allowed, and is none of these.
 	Answers []*FormAnswer `protobuf:"bytes,4,rep,name=answers,proto3" json:"answers,omitempty"`
 	// Whether the standard asks for it before a lead is handed off (`needsData`).
 	Needed bool `protobuf:"varint,5,opt,name=needed,proto3" json:"needed,omitempty"`
@@ -251,7 +256,11 @@ type FormAnswer struct {
 	// Of a band: the lowest number, inclusive. Absent: no limit.
 	AtLeast *float64 `protobuf:"fixed64,3,opt,name=at_least,json=atLeast,proto3,oneof" json:"at_least,omitempty"`
 	// Of a band: the highest number, exclusive. Absent: no limit.
-	Below         *float64 `protobuf:"fixed64,4,opt,name=below,proto3,oneof" json:"below,omitempty"`
+	Below *float64 `protobuf:"fixed64,4,opt,name=below,proto3,oneof" json:"below,omitempty"`
+	// Of a band: the lowest number, exclusive.
+	Over *float64 `protobuf:"fixed64,5,opt,name=over,proto3,oneof" json:"over,omitempty"`
+	// Of a band: the highest number, inclusive.
+	AtMost        *float64 `protobuf:"fixed64,6,opt,name=at_most,json=atMost,proto3,oneof" json:"at_most,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -314,6 +323,20 @@ func (x *FormAnswer) GetBelow() float64 {
 	return 0
 }
 
+func (x *FormAnswer) GetOver() float64 {
+	if x != nil && x.Over != nil {
+		return *x.Over
+	}
+	return 0
+}
+
+func (x *FormAnswer) GetAtMost() float64 {
+	if x != nil && x.AtMost != nil {
+		return *x.AtMost
+	}
+	return 0
+}
+
 var File_assay_handoff_v1_standard_form_proto protoreflect.FileDescriptor
 
 const file_assay_handoff_v1_standard_form_proto_rawDesc = "" +
@@ -321,7 +344,7 @@ const file_assay_handoff_v1_standard_form_proto_rawDesc = "" +
 	"$assay/handoff/v1/standard_form.proto\x12\x10assay.handoff.v1\x1a\x1cgoogle/protobuf/struct.proto\"]\n" +
 	"\fStandardForm\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x123\n" +
-	"\x06fields\x18\x02 \x03(\v2\x1b.assay.handoff.v1.FormFieldR\x06fields\"\xe7\x02\n" +
+	"\x06fields\x18\x02 \x03(\v2\x1b.assay.handoff.v1.FormFieldR\x06fields\"\xf6\x02\n" +
 	"\tFormField\x12\x1c\n" +
 	"\tattribute\x18\x01 \x01(\tR\tattribute\x12\x14\n" +
 	"\x05label\x18\x02 \x01(\tR\x05label\x124\n" +
@@ -329,21 +352,27 @@ const file_assay_handoff_v1_standard_form_proto_rawDesc = "" +
 	"\aanswers\x18\x04 \x03(\v2\x1c.assay.handoff.v1.FormAnswerR\aanswers\x12\x16\n" +
 	"\x06needed\x18\x05 \x01(\bR\x06needed\x12&\n" +
 	"\x0fpoints_at_stake\x18\x06 \x01(\x01R\rpointsAtStake\x12\x17\n" +
-	"\aread_by\x18\a \x03(\tR\x06readBy\"_\n" +
+	"\aread_by\x18\a \x03(\tR\x06readBy\"n\n" +
 	"\x04Type\x12\x14\n" +
 	"\x10TYPE_UNSPECIFIED\x10\x00\x12\r\n" +
 	"\tTYPE_TEXT\x10\x01\x12\x0f\n" +
 	"\vTYPE_NUMBER\x10\x02\x12\x10\n" +
 	"\fTYPE_BOOLEAN\x10\x03\x12\x0f\n" +
-	"\vTYPE_CHOICE\x10\x04\"\xa2\x01\n" +
+	"\vTYPE_CHOICE\x10\x04\x12\r\n" +
+	"\tTYPE_TIME\x10\x05\"\xee\x01\n" +
 	"\n" +
 	"FormAnswer\x12\x14\n" +
 	"\x05label\x18\x01 \x01(\tR\x05label\x12,\n" +
 	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x05value\x12\x1e\n" +
 	"\bat_least\x18\x03 \x01(\x01H\x00R\aatLeast\x88\x01\x01\x12\x19\n" +
-	"\x05below\x18\x04 \x01(\x01H\x01R\x05below\x88\x01\x01B\v\n" +
+	"\x05below\x18\x04 \x01(\x01H\x01R\x05below\x88\x01\x01\x12\x17\n" +
+	"\x04over\x18\x05 \x01(\x01H\x02R\x04over\x88\x01\x01\x12\x1c\n" +
+	"\aat_most\x18\x06 \x01(\x01H\x03R\x06atMost\x88\x01\x01B\v\n" +
 	"\t_at_leastB\b\n" +
-	"\x06_belowB=Z;github.com/assay-hq/assay/gen/go/assay/handoff/v1;handoffv1b\x06proto3"
+	"\x06_belowB\a\n" +
+	"\x05_overB\n" +
+	"\n" +
+	"\b_at_mostB=Z;github.com/assay-hq/assay/gen/go/assay/handoff/v1;handoffv1b\x06proto3"
 
 var (
 	file_assay_handoff_v1_standard_form_proto_rawDescOnce sync.Once
