@@ -150,9 +150,8 @@ func (b *formBuilder) message(m protoreflect.Message, in scoring) {
 				}
 			}
 		case f.Kind() == protoreflect.StringKind && !f.IsList():
-			// Whom a standard is for is known before a form is shown.
-			if _, holds := reads[f.FullName()]; (holds || computes[f.Name()]) && f.Name() != "applies_to" {
-				b.condition(v.String(), m, in)
+			if holds, ok := expressions[f.FullName()]; ok {
+				b.expression(v.String(), holds.vars, m, in)
 			}
 		}
 	}
@@ -168,14 +167,8 @@ var namesAttributes = map[protoreflect.FullName]bool{
 	"assay.type.v1.Reset.attributes":          true,
 }
 
-// computes are the names of fields that hold an expression for a number or text.
-var computes = map[protoreflect.Name]bool{"value": true, "distinct": true, "per_value": true}
-
-// everything that a condition may read, wherever it stands.
-const everything = condition.LeadVar | condition.ActivityVar | condition.FitVar | condition.NowVar | condition.PastVar | condition.BeforeVar
-
-func (b *formBuilder) condition(text string, m protoreflect.Message, in scoring) {
-	found, err := condition.Literals(text, condition.Options{Vars: everything})
+func (b *formBuilder) expression(text string, vars condition.Vars, m protoreflect.Message, in scoring) {
+	found, err := condition.Literals(text, condition.Options{Vars: vars})
 	if err != nil { // it compiles, so it can be read
 		return
 	}

@@ -85,12 +85,13 @@ func TestNothingIsMissed(t *testing.T) {
 		}
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		from := rapid.SampledFrom(specs).Draw(t, "standard")
-		to := proto.CloneOf(from)
-		if rapid.Bool().Draw(t, "small") {
-			to = drawSmall(t, "to")
-			from = proto.CloneOf(to)
+		var from *handoffv1.StandardSpec
+		if rapid.IntRange(0, 3).Draw(t, "shipped") == 0 {
+			from = rapid.SampledFrom(specs).Draw(t, "standard")
+		} else {
+			from = drawSmall(t, "from")
 		}
+		to := proto.CloneOf(from)
 		for range rapid.IntRange(0, 8).Draw(t, "edits") {
 			edit(t, to.ProtoReflect())
 		}
