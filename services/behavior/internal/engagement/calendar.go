@@ -26,6 +26,8 @@ type calendar struct {
 	// seconds east of UTC) holds, ascending, until end.
 	starts, offsets []int64
 	end             int64
+	// utc: the wall clock is that of UTC.
+	utc bool
 }
 
 // newCalendar reads the changes of the zone's clock from 1970 to 2100 once, so that
@@ -53,7 +55,16 @@ func newCalendar(zone string) (*calendar, error) {
 		// package time answers is not after the instant itself.
 		at = max(next.Unix(), at+secondsPerHour)
 	}
+	c.utc = location == time.UTC
 	return c, nil
+}
+
+// day returns the day of an instant, counted from 1970-01-01 on the wall.
+func (c *calendar) day(micros int64) int64 {
+	if c.utc {
+		return utcDay(micros)
+	}
+	return floorDiv(c.wall(micros), secondsPerDay)
 }
 
 // wall returns the wall clock at an instant, as seconds since 1970-01-01 00:00 there.
@@ -85,6 +96,8 @@ func (c *calendar) period(l *Limit, micros int64) int64 {
 	case PerMonth:
 		year, month, _ := time.Unix(c.wall(micros), 0).UTC().Date()
 		unit = int64(year-1970)*12 + int64(month-1)
+	case PerYear:
+		unit = int64(time.Unix(c.wall(micros), 0).UTC().Year() - 1970)
 	default:
 		return 0
 	}

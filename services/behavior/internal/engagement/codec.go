@@ -7,13 +7,14 @@ import (
 	"errors"
 	"hash/crc32"
 	"slices"
+	"strings"
 
 	"github.com/assay-hq/assay/services/internal/points"
 )
 
 // Version of the encodings below. Bytes of another version do not decode: what is
 // stored is derived, and whoever reads it asks for the history again.
-const codecVersion = 2
+const codecVersion = 3
 
 // ErrCorrupt is returned for bytes that are no encoding of this version and model.
 var ErrCorrupt = errors.New("engagement: stored bytes are not of this version and model")
@@ -27,7 +28,7 @@ const usualBytes = 40
 func (c *Compiled) AppendState(b []byte, s *State) []byte {
 	matched, size := 0, usualBytes+len(s.Head.Source)+len(s.Head.ID)
 	for i := range s.rules {
-		if r := &s.rules[i]; r.count > 0 {
+		if r := &s.rules[i]; r.used() {
 			matched++
 			size += usualBytes + len(r.buckets.closed)
 		}
@@ -36,14 +37,17 @@ func (c *Compiled) AppendState(b []byte, s *State) []byte {
 	b = slices.Grow(b, size)
 	b = append(b, codecVersion)
 	b = appendKey(b, &s.Head)
+	b = appendText(b, s.stage)
 	b = binary.AppendUvarint(b, uint64(matched))
-	head := utcDay(s.Head.Micros)
+	head := c.calendar.day(s.Head.Micros)
 	for i := range s.rules {
-		if r := &s.rules[i]; r.count > 0 {
+		if r := &s.rules[i]; r.used() {
 			b = binary.AppendUvarint(b, uint64(i))
-			b = r.append(b, c.rules[i].points, s.Head.Micros, head)
+			b = r.append(b, &c.rules[i], s.Head.Micros, head)
 		}
 	}
+	b = s.appendLimits(b, c)
+	b = s.appendStanding(b)
 	return binary.LittleEndian.AppendUint32(b, checksum(b[first:]))
 }
 
@@ -52,22 +56,6 @@ func (c *Compiled) AppendState(b []byte, s *State) []byte {
 func checksum(b []byte) uint32 { return crc32.Checksum(b, castagnoli) }
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-func (r *ruleState) append(b []byte, each points.Points, micros, head int64) []byte {
-	b = binary.AppendUvarint(b, uint64(r.count))
-	b = binary.AppendVarint(b, int64(r.given))
-	b = binary.AppendUvarint(b, uint64(micros-r.last))
-	b = binary.AppendUvarint(b, uint64(r.limitedCount))
-	if r.limitedCount > 0 {
-		b = binary.AppendVarint(b, int64(r.limited))
-		b = binary.AppendUvarint(b, uint64(micros-r.lastLimited))
-	}
-	b = binary.AppendUvarint(b, uint64(r.used))
-	if r.used > 0 {
-		b = binary.AppendVarint(b, r.period)
-	}
-	return r.buckets.append(b, each, head)
-}
 
 // DecodeState reads what AppendState wrote. No bytes are the state before any entry.
 // The state shares the bytes, and never writes to them.
@@ -80,8 +68,10 @@ func (c *Compiled) DecodeState(b []byte) (State, error) {
 	if d.byte() != codecVersion || binary.LittleEndian.Uint32(b[len(body):]) != checksum(body) {
 		return State{}, ErrCorrupt
 	}
-	s := State{Head: d.key(), rules: make([]ruleState, len(c.rules))}
-	head := utcDay(s.Head.Micros)
+	s := State{Head: d.key(), folded: true}
+	c.prepare(&s)
+	s.stage = d.string()
+	head := c.calendar.day(s.Head.Micros)
 	next := 0
 	for range d.count(5) {
 		i := d.uint()
@@ -89,24 +79,14 @@ func (c *Compiled) DecodeState(b []byte) (State, error) {
 			return State{}, ErrCorrupt
 		}
 		next = int(i) + 1
-		s.rules[i] = d.rule(c.rules[i].points, s.Head.Micros, head)
+		d.rule(&s.rules[i], &c.rules[i], s.Head.Micros, head)
 	}
+	d.limits(&s, c)
+	d.standing(&s)
 	if !d.done() {
 		return State{}, ErrCorrupt
 	}
 	return s, nil
-}
-
-func (d *decoder) rule(each points.Points, micros, head int64) ruleState {
-	r := ruleState{count: d.positive(), given: points.Points(d.int()), last: micros - d.natural()}
-	if r.limitedCount = d.natural(); r.limitedCount > 0 {
-		r.limited, r.lastLimited = points.Points(d.int()), micros-d.natural()
-	}
-	if r.used = d.natural(); r.used > 0 {
-		r.period = d.int()
-	}
-	r.buckets = d.buckets(each, head)
-	return r
 }
 
 // Flags of an encoded entry.
@@ -115,7 +95,7 @@ const (
 	flagInputs              // inputs follow
 	flagNumber              // the type is a number in Compiled.types
 	flagMatches             // matches follow
-	flagPoints              // the matches say their points: they are not the rules'
+	flagPoints              // the matches say their points: they are not the triggers'
 )
 
 // AppendEntry appends the encoding of an entry. Encodings can be laid end to end.
@@ -141,15 +121,19 @@ func (c *Compiled) AppendEntry(b []byte, e *Entry) []byte {
 	if len(e.Matches) > 0 {
 		flags |= flagMatches
 		for i := range e.Matches {
-			if e.Matches[i].Points != c.rules[e.Matches[i].Rule].points {
+			if e.Matches[i].Points != c.triggers[e.Matches[i].Trigger].points {
 				flags |= flagPoints
 			}
 		}
 		b = binary.AppendUvarint(b, uint64(len(e.Matches)))
 		for i := range e.Matches {
-			b = binary.AppendUvarint(b, uint64(e.Matches[i].Rule))
+			m := &e.Matches[i]
+			b = binary.AppendUvarint(b, uint64(m.Trigger))
 			if flags&flagPoints != 0 {
-				b = binary.AppendVarint(b, int64(e.Matches[i].Points))
+				b = binary.AppendVarint(b, int64(m.Points))
+			}
+			if m.said != nil {
+				b = m.said.append(b, &c.triggers[m.Trigger])
 			}
 		}
 	}
@@ -198,15 +182,19 @@ func (d *decoder) entry(c *Compiled) (e Entry) {
 		e.Matches = make([]Match, d.count(1))
 		next := uint64(0)
 		for i := range e.Matches {
-			rule := d.uint()
-			if rule < next || rule >= uint64(len(c.rules)) {
+			at := d.uint()
+			if at < next || at >= uint64(len(c.triggers)) {
 				d.fail()
 				return e
 			}
-			next = rule + 1
-			e.Matches[i] = Match{Rule: int(rule), Points: c.rules[rule].points}
+			next = at + 1
+			t := &c.triggers[at]
+			e.Matches[i] = Match{Trigger: int(at), Points: t.points}
 			if flags&flagPoints != 0 {
 				e.Matches[i].Points = points.Points(d.int())
+			}
+			if t.says() {
+				e.Matches[i].said = d.said(t)
 			}
 		}
 	}
@@ -216,10 +204,20 @@ func (d *decoder) entry(c *Compiled) (e Entry) {
 			e.Inputs.Properties = bytes.Clone(d.bytes(n))
 		}
 	}
-	if e.Key.Rank > RankActivity {
+	if e.Key.Rank > RankActivity || !c.makesSense(&e) {
 		d.fail()
 	}
 	return e
+}
+
+// makesSense says that the type of an entry is one its matches can be of.
+func (c *Compiled) makesSense(e *Entry) bool {
+	for i := range e.Matches {
+		if c.triggers[e.Matches[i].Trigger].act == stageAct && !strings.HasPrefix(e.Type, lifecycle) {
+			return false
+		}
+	}
+	return true
 }
 
 // AppendProfile appends the encoding of a profile. An empty profile is no bytes.
@@ -229,6 +227,7 @@ func AppendProfile(b []byte, p *Profile) []byte {
 	}
 	b = append(b, codecVersion)
 	b = appendInstant(b, p.asked)
+	b = appendInstant(b, p.known)
 	b = binary.AppendUvarint(b, uint64(len(p.attributes)))
 	for _, values := range p.attributes {
 		b = binary.AppendUvarint(b, uint64(len(values)))
@@ -245,6 +244,7 @@ func AppendProfile(b []byte, p *Profile) []byte {
 	for i := range p.fit {
 		f := &p.fit[i]
 		b = binary.AppendVarint(b, f.Micros)
+		b = appendText(b, f.Persona)
 		if !f.Scored {
 			b = append(b, 0)
 			continue
@@ -266,7 +266,7 @@ func (c *Compiled) DecodeProfile(b []byte) (Profile, error) {
 	if d.byte() != codecVersion {
 		return p, ErrCorrupt
 	}
-	p.asked = d.instant()
+	p.asked, p.known = d.instant(), d.instant()
 	if n := d.count(1); n != 0 {
 		if n != len(c.attributes) {
 			return p, ErrCorrupt
@@ -289,8 +289,8 @@ func (c *Compiled) DecodeProfile(b []byte) (Profile, error) {
 			p.attributes[i] = values
 		}
 	}
-	for i := range d.count(2) {
-		f := FitPoint{Micros: d.int(), Scored: d.byte() == 1}
+	for i := range d.count(3) {
+		f := FitPoint{Micros: d.int(), Persona: d.string(), Scored: d.byte() == 1}
 		if f.Scored {
 			f.Points, f.Class = points.Points(d.int()), d.string()
 		}

@@ -6,43 +6,66 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/assay-hq/assay/services/internal/condition"
 	"github.com/assay-hq/assay/services/internal/points"
 )
 
 // Bounds of a model.
 const (
-	maxDays  = 3650
-	maxRules = 5000
+	maxDays   = 3650
+	maxRules  = 5000
+	maxGroups = 1000
+	maxDepth  = 5
 )
 
 // Compiled is a model ready to score with. It is immutable and safe for concurrent
 // use.
 type Compiled struct {
-	groups []compiledGroup
-	rules  []compiledRule // the rules in order, then the signals
+	groups   []compiledGroup // each before those inside it
+	rules    []compiledRule  // the rules in order, then the signals
 	scoring
-	suspensionIDs []string
-	windows       []int64
-	calendar      *calendar
-	// exact and below find the rules an activity is a candidate of: by its type, else
-	// by the longest prefix of it that some rule names with `*`.
-	exact, below map[string]candidates
+	windows  []int64
+	calendar *calendar
+	segments []segment
+
+	limits      []compiledLimit
+	resets      []compiledReset
+	memories    []compiledMemory
+	suspensions []compiledSuspension
+	overrides   int
+	sequences   []compiledSequence
+	quiets      []compiledQuiet
+	// lifting are the floors, inner before outer: what one lifts, the next one sees.
+	lifting []int
+
+	// triggers are all that facts are matched against, in the order in which a fact does
+	// what it does.
+	triggers []trigger
+	// alone are the triggers that happen by themselves; followers those that happen when
+	// others have.
+	alone     []aloneTrigger
+	followers []int
+
+	// exact, below and rest find the triggers an activity is a candidate of: by its type,
+	// else by the longest prefix of it that some trigger names with `*`, else by `*`.
+	exact, below map[string]*candidates
+	rest         candidates
+	// changes are the triggers of an attribute that gets another value, by its position
+	// in attributes; nil if there are none.
+	changes []candidates
 	// types are the names in exact, sorted: the ledger writes them as numbers.
 	types []string
-	// attributes that conditions read, sorted.
+	// attributes that conditions read or wait for, sorted.
 	attributes []string
 	readsFit   bool
-	segments   []segment
-}
-
-// candidates are the rules that an activity type may match.
-type candidates struct {
-	rules []int
-	// readsProfile: some condition among them reads lead or fit.
-	readsProfile bool
-	// properties (sorted) and campaign that their conditions read of the activity.
-	properties []string
-	campaign   bool
+	readsPast  bool
+	// readsKnown: something depends on the instant of the lead's first fact.
+	readsKnown bool
+	// asksAlone: what happens by itself reads the profile; stepReadsProfile: a step does,
+	// for scores that halt, lift or freeze.
+	asksAlone, stepReadsProfile bool
+	// fades: some points fade.
+	fades bool
 }
 
 type compiledGroup struct {
@@ -51,6 +74,7 @@ type compiledGroup struct {
 	parent, after int
 	// first and end are its own rules.
 	first, end int
+	stop       *Stop
 	bounds     bounds
 	criteria   []criterion
 	combine    Combine
@@ -60,12 +84,31 @@ type compiledGroup struct {
 type compiledRule struct {
 	id, description string
 	signal          bool
-	words           [Capped + 1]string
 	points          points.Points
-	when            *when
-	limit           *Limit
-	cap             *points.Points
-	fade            fade
+	// each is what a plain match adds to a bucket: nothing unless its points fade.
+	each points.Points
+	// repeat are the points of the first match, the second, ….
+	repeat []points.Points
+	// limits it is under, its own first.
+	limits []ruleLimit
+	// own says that the first of them is its own.
+	own bool
+	// pause in microseconds begins another visit; visits says that anybody asks.
+	pause  int64
+	visits bool
+	// value and distinct: matches say a value.
+	value, distinct bool
+	// group it is in, and the groups whose stops halt it.
+	group int
+	stops []int
+	// suspensions that withhold it.
+	suspensions []ruleSuspension
+	// steps of sequences that it is.
+	steps []sequenceStep
+
+	words [Capped + 1]string
+	cap   *points.Points
+	fade  fade
 	// counted in days: how far back matches are counted. horizon in days, at least as
 	// long: how far back buckets may be kept.
 	counted, horizon int64
@@ -93,7 +136,7 @@ func (p Problems) Error() string {
 
 var (
 	idPattern   = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
-	typePattern = regexp.MustCompile(`^[a-z][a-z0-9_]*(\.[a-z0-9_]+)*(\.\*)?$`)
+	typePattern = regexp.MustCompile(`^(\*|[a-z][a-z0-9_]*(\.[a-z0-9_]+)*(\.\*)?)$`)
 )
 
 // Compile checks a model and makes it ready. The error is Problems and lists
@@ -108,7 +151,14 @@ func Compile(m Model) (*Compiled, error) {
 }
 
 func newCompiler(m Model) *compiler {
-	return &compiler{model: &m, ids: map[string]string{}, fades: map[string]fade{}, whens: map[string]*when{}}
+	b := &compiler{
+		model: &m, ids: map[string]string{}, fades: map[string]fade{}, whens: map[asked]*when{},
+		lists: map[string]*condition.List{},
+	}
+	for id, values := range m.Lists {
+		b.lists[id] = condition.NewList(values)
+	}
+	return b
 }
 
 type compiler struct {
@@ -117,14 +167,14 @@ type compiler struct {
 	problems Problems
 	ids      map[string]string // id → path of its first use
 	fades    map[string]fade   // by what the decay says
-	whens    map[string]*when
-	byRule   [][]string // activity types, in step with out.rules
+	whens    map[asked]*when
+	lists    map[string]*condition.List
 	// lookups are done when all rules and segments are known.
 	lookups []func()
 	// gates of the model, in the order they were compiled.
 	gates []*gate
-	// asked are attributes that gates and segments ask.
-	asked []string
+	// following are the rules that follow others, by the position of the rule.
+	following []following
 }
 
 // later does what needs all rules and segments.
@@ -147,35 +197,46 @@ func (b *compiler) compile() {
 	}
 	b.out.calendar = zone
 	for g := range m.Groups {
-		b.group(fmt.Sprintf("groups[%d]", g), &m.Groups[g], -1, Decay{})
-		if len(b.out.rules) > maxRules {
-			b.problem("groups", "must have at most %d rules together", maxRules)
+		if !b.group(fmt.Sprintf("groups[%d]", g), &m.Groups[g], -1, 1, Decay{}) {
 			return
 		}
 	}
-	for s, signal := range m.Signals {
-		path := fmt.Sprintf("signals[%d]", s)
-		b.id(path+".id", signal.ID)
-		b.activities(path+".activities", signal.Activities)
-		b.out.rules = append(b.out.rules, compiledRule{
-			id: signal.ID, signal: true, when: b.when(path+".when", signal.When), fade: fade{never: true},
-			counted: b.countHorizon(), horizon: b.countHorizon(),
-		})
+	for s := range m.Signals {
+		b.signal(fmt.Sprintf("signals[%d]", s), &m.Signals[s])
 	}
-	for i, segm := range m.Segments {
-		path := fmt.Sprintf("segments[%d]", i)
-		if w := b.question(path+".when", segm.When); w != nil {
-			b.out.segments = append(b.out.segments, segment{id: segm.ID, when: w})
+	b.sharedLimits()
+	b.segments()
+	b.memories()
+	b.resets()
+	b.suspensions()
+	b.overrides()
+	b.score()
+	b.order()
+	b.out.stepReadsProfile = b.out.asks && b.scoresInStep()
+	for i := 0; i < len(b.lookups); i++ { // one may ask for another
+		b.lookups[i]()
+	}
+	b.stage()
+	if len(b.problems) > 0 {
+		return
+	}
+	b.follow()
+	b.measures()
+	b.index()
+}
+
+// scoresInStep says that the fold reads scores: to halt, to lift, to freeze.
+func (b *compiler) scoresInStep() bool {
+	return len(b.out.floors) > 0 || len(b.out.freezes) > 0 ||
+		slices.ContainsFunc(b.out.groups, func(g compiledGroup) bool { return g.stop != nil })
+}
+
+func (b *compiler) segments() {
+	for i, in := range b.model.Segments {
+		if w := b.question(fmt.Sprintf("segments[%d].when", i), in.When); w != nil {
+			b.out.segments = append(b.out.segments, segment{id: in.ID, when: w})
 		}
 	}
-	for _, sus := range m.Suspensions {
-		b.out.suspensionIDs = append(b.out.suspensionIDs, sus.ID)
-	}
-	b.score()
-	for _, do := range b.lookups {
-		do()
-	}
-	b.index()
 }
 
 func (b *compiler) windows() {
@@ -189,48 +250,6 @@ func (b *compiler) windows() {
 		}
 		b.out.windows = append(b.out.windows, int64(days))
 	}
-}
-
-func (b *compiler) group(path string, g *Group, parent int, decay Decay) {
-	b.id(path+".id", g.ID)
-	b.checkDecay(path+".decay", g.Decay)
-	if g.Decay.String() != "" {
-		decay = g.Decay
-	}
-	at := len(b.out.groups)
-	b.out.groups = append(b.out.groups, compiledGroup{
-		id: g.ID, description: named(g.Description, g.ID), parent: parent, first: len(b.out.rules),
-	})
-	for r := range g.Rules {
-		b.rule(fmt.Sprintf("%s.rules[%d]", path, r), &g.Rules[r], decay)
-	}
-	b.out.groups[at].end = len(b.out.rules)
-	b.groupScore(path, g, at)
-	for i := range g.Groups {
-		b.group(fmt.Sprintf("%s.groups[%d]", path, i), &g.Groups[i], at, decay)
-	}
-	b.out.groups[at].after = len(b.out.groups)
-}
-
-func (b *compiler) rule(path string, r *Rule, decay Decay) {
-	b.id(path+".id", r.ID)
-	b.activities(path+".activities", r.Activities)
-	if r.Points > points.Max || r.Points < -points.Max {
-		b.problem(path+".points", "must be from -1e9 to 1e9, is %v", r.Points)
-	}
-	if r.Decay != nil {
-		decay = *r.Decay
-		b.checkDecay(path+".decay", decay)
-	}
-	name := named(r.Description, r.ID)
-	out := compiledRule{
-		id: r.ID, description: name, points: r.Points,
-		when: b.when(path+".when", r.When), limit: b.limit(path+".limit", r.Limit), fade: b.fade(decay),
-	}
-	b.ruleScore(path, r, decay, &out)
-	out.counted = b.countHorizon()
-	out.horizon = max(out.fade.horizon, out.counted)
-	b.out.rules = append(b.out.rules, out)
 }
 
 func (b *compiler) id(path, id string) {
@@ -249,51 +268,77 @@ func (b *compiler) id(path, id string) {
 	b.ids[id] = path
 }
 
-func (b *compiler) activities(path string, types []string) {
-	if len(types) == 0 {
-		b.problem(path, "must name at least one activity type")
-	}
+func (b *compiler) types(path string, types []string) {
 	for i, t := range types {
 		if !typePattern.MatchString(t) {
 			b.problem(fmt.Sprintf("%s[%d]", path, i),
-				"must be a dotted lower-case type such as content.downloaded or form.*, is %q", t)
+				"must be a dotted lower-case type such as content.downloaded, form.* or *, is %q", t)
 		}
 	}
-	b.byRule = append(b.byRule, types)
 }
 
-func (b *compiler) limit(path string, l *Limit) *Limit {
-	if l == nil {
-		return nil
+// within returns the rules that ids of rules or groups stand for, in order; signals too,
+// if they may be named.
+func (b *compiler) within(path string, ids []string, signals bool) []int {
+	var rules []int
+	what := "a rule or group"
+	if signals {
+		what = "a rule or signal"
 	}
-	out := Limit{Count: max(l.Count, 1), Per: l.Per, Every: max(l.Every, 1)}
-	if l.Count < 0 || l.Count > 1_000_000 {
-		b.problem(path+".count", "must be from 0 to 1000000, is %d", l.Count)
+	for i, id := range ids {
+		before := len(rules)
+		for r := range b.out.rules {
+			if rule := &b.out.rules[r]; rule.id == id && (signals || !rule.signal) {
+				rules = append(rules, r)
+			}
+		}
+		for g := range b.out.groups {
+			group := &b.out.groups[g]
+			if group.id != id || signals {
+				continue
+			}
+			for r := range b.out.rules {
+				if rule := &b.out.rules[r]; !rule.signal && rule.group >= g && rule.group < group.after {
+					rules = append(rules, r)
+				}
+			}
+			before = -1
+		}
+		if before == len(rules) {
+			b.problem(fmt.Sprintf("%s[%d]", path, i), "must be the id of %s, is %q", what, id)
+		}
 	}
-	if l.Every < 0 || l.Every > 3660 {
-		b.problem(path+".every", "must be from 0 to 3660, is %d", l.Every)
-	}
-	if l.Per > PerMonth {
-		b.problem(path+".per", "must be a known period, is %d", l.Per)
-	}
-	if l.Per == PerLead && l.Every > 1 {
-		b.problem(path+".every", "must not be given without `per`, is %d", l.Every)
-	}
-	return &out
+	slices.Sort(rules)
+	return slices.Compact(rules)
 }
 
-// String says the limit in words, e.g. `2 in 3 days`.
-func (l *Limit) String() string {
-	unit, known := map[Per]string{PerHour: "hour", PerDay: "day", PerWeek: "week", PerMonth: "month"}[l.Per]
-	switch {
-	case !known && l.Count == 1:
-		return "counts"
-	case !known:
-		return fmt.Sprintf("%d count", l.Count)
-	case l.Every == 1:
-		return fmt.Sprintf("%d in a %s", l.Count, unit)
-	default:
-		return fmt.Sprintf("%d in %d %ss", l.Count, l.Every, unit)
+// measures finds how far back the matches of each rule must be told apart by day, and
+// what else of them is asked.
+func (b *compiler) measures() {
+	windows := b.countHorizon()
+	for i := range b.out.rules {
+		b.out.rules[i].counted = windows
+	}
+	asked := slices.Clone(b.out.watched)
+	for _, g := range b.gates {
+		asked = append(asked, g.activity...)
+	}
+	for _, a := range asked {
+		rule := &b.out.rules[a.rule]
+		rule.counted = max(rule.counted, a.withinDays)
+		rule.visits = rule.visits || a.inVisit
+		b.out.readsKnown = b.out.readsKnown || a.measure == MeasureDaysSince
+	}
+	for i := range b.out.rules {
+		rule := &b.out.rules[i]
+		rule.horizon = rule.counted
+		if !rule.fade.never {
+			rule.horizon = max(rule.fade.horizon, rule.counted)
+			b.out.fades = true
+			if rule.repeat == nil {
+				rule.each = rule.points
+			}
+		}
 	}
 }
 
@@ -302,89 +347,6 @@ func (b *compiler) countHorizon() int64 {
 		return int64(b.model.CountWindows[n-1])
 	}
 	return 0
-}
-
-// index makes the way from an activity's type to its candidates, and collects what
-// conditions read.
-func (b *compiler) index() {
-	out := &b.out
-	out.exact, out.below = map[string]candidates{}, map[string]candidates{}
-	for _, types := range b.byRule {
-		for _, t := range types {
-			if prefix, wild := strings.CutSuffix(t, ".*"); wild {
-				out.below[prefix] = candidates{}
-			} else {
-				out.exact[t] = candidates{}
-			}
-		}
-	}
-	for t := range out.exact {
-		out.exact[t] = b.candidates(func(pattern string) bool { return matchesType(pattern, t) })
-		out.types = append(out.types, t)
-	}
-	slices.Sort(out.types)
-	for prefix := range out.below {
-		out.below[prefix] = b.candidates(func(pattern string) bool {
-			at, wild := strings.CutSuffix(pattern, ".*")
-			return wild && (at == prefix || strings.HasPrefix(prefix, at+"."))
-		})
-	}
-	for i := range out.rules {
-		if w := out.rules[i].when; w != nil {
-			out.attributes = append(out.attributes, w.attributes...)
-			out.readsFit = out.readsFit || w.readsFit
-		}
-	}
-	out.attributes = append(out.attributes, b.asked...)
-	for _, g := range b.gates {
-		out.attributes = append(out.attributes, g.attributes...)
-		out.readsFit = out.readsFit || g.readsFit
-	}
-	slices.Sort(out.attributes)
-	out.attributes = slices.Compact(out.attributes)
-}
-
-func (b *compiler) candidates(matches func(pattern string) bool) candidates {
-	var found candidates
-	for i, types := range b.byRule {
-		if !slices.ContainsFunc(types, matches) {
-			continue
-		}
-		found.rules = append(found.rules, i)
-		if w := b.out.rules[i].when; w != nil {
-			found.readsProfile = found.readsProfile || w.readsProfile
-			found.campaign = found.campaign || w.readsCampaign
-			found.properties = append(found.properties, w.properties...)
-		}
-	}
-	slices.Sort(found.properties)
-	found.properties = slices.Compact(found.properties)
-	return found
-}
-
-// matchesType says whether a pattern stands for an activity type.
-func matchesType(pattern, t string) bool {
-	prefix, wild := strings.CutSuffix(pattern, ".*")
-	if !wild {
-		return pattern == t
-	}
-	return len(t) > len(prefix)+1 && t[len(prefix)] == '.' && t[:len(prefix)] == prefix
-}
-
-// candidates returns the rules that an activity of this type may match.
-func (c *Compiled) candidates(t string) candidates {
-	if found, ok := c.exact[t]; ok {
-		return found
-	}
-	if len(c.below) == 0 {
-		return candidates{}
-	}
-	for end := strings.LastIndexByte(t, '.'); end > 0; end = strings.LastIndexByte(t[:end], '.') {
-		if found, ok := c.below[t[:end]]; ok {
-			return found
-		}
-	}
-	return candidates{}
 }
 
 func named(description, id string) string {

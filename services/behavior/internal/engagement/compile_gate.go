@@ -80,6 +80,7 @@ func (b *gateCompiler) node(path string, g *Gate, depth int) node {
 				return nil
 			}
 			b.out.attributes = append(b.out.attributes, w.attributes...)
+			b.out.readsNow = b.out.readsNow || w.readsNow
 			return b.profileLeaf(&whenGate{w})
 		}},
 		{"fitScore", g.FitScore != nil, func(at string) node { return b.fitLeaf(&fitScoreGate{b.scores(at, g.FitScore)}) }},
@@ -89,7 +90,10 @@ func (b *gateCompiler) node(path string, g *Gate, depth int) node {
 			b.out.attributes = append(b.out.attributes, g.Known.Attributes...)
 			return b.profileLeaf(b.known(at, g.Known))
 		}},
-		{"stage", len(g.Stage) > 0, func(string) node { return stages(g.Stage) }},
+		{"stage", len(g.Stage) > 0, func(string) node {
+			b.out.asksStage = true
+			return stages(g.Stage)
+		}},
 	} {
 		fields = append(fields, k.field)
 		if k.given {
@@ -115,13 +119,7 @@ func (b *gateCompiler) fitLeaf(asks node) node {
 }
 
 // question compiles a condition over lead, account and now.
-func (b *compiler) question(path, text string) *when {
-	w := b.when(path, text)
-	if w != nil {
-		b.asked = append(b.asked, w.attributes...)
-	}
-	return w
-}
+func (b *compiler) question(path, text string) *when { return b.when(path, text, askVars) }
 
 // stages are compared as the state keeps them: the last part of the type of a
 // lifecycle fact.

@@ -21,7 +21,7 @@ func TestCompileSaysAllThatIsWrong(t *testing.T) {
 			{ID: "web", Rules: []Rule{
 				{ID: "a", Activities: []string{"page viewed", "page.viewed"}, When: `lead.x ==`, Points: points.Max + 1, Cap: &negative},
 				{ID: "a", Activities: nil, When: `1 + 1`, Limit: &Limit{Count: -1, Every: 9999, Per: 99}, Decay: &Decay{Window: -1}},
-				{ID: "total", Activities: []string{"*"}, Limit: &Limit{Every: 2}, Decay: &Decay{HalfLife: -1}},
+				{ID: "total", Activities: []string{"*.a"}, Limit: &Limit{Every: 2}, Decay: &Decay{HalfLife: -1}},
 			}},
 		},
 		Signals: []Signal{{ID: "a", Activities: []string{"a.*"}, When: `nobody.knows`}},
@@ -77,7 +77,7 @@ func TestCandidates(t *testing.T) {
 		"a": nil, "a.b": {0, 2, 3}, "a.b.c": {0, 1, 3}, "a.b.d": {0, 1, 3}, "a.b.d.e": {0, 1, 3}, "a.bc": {0, 3}, "a.bcd": {0, 3},
 		"a.bc.d": {0, 3, 5}, "x": {4}, "x.y": nil, "": nil, ".": nil, "b.a": nil,
 	} {
-		if got := c.candidates(kind).rules; !slices.Equal(got, want) {
+		if got := c.candidates(kind).triggers; !slices.Equal(got, want) {
 			t.Errorf("%q: %v, want %v", kind, got, want)
 		}
 	}

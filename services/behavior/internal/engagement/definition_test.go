@@ -91,7 +91,7 @@ func defineRule(m Model, g Group, rule Rule, facts []Fact, fit []FitPoint, at in
 				continue
 			}
 		}
-		days[f.Micros/microsPerDay] += rule.Points
+		days[defineDay(zone, f.Micros)] += rule.Points
 	}
 	decay := g.Decay
 	if rule.Decay != nil {
@@ -100,12 +100,18 @@ func defineRule(m Model, g Group, rule Rule, facts []Fact, fit []FitPoint, at in
 	fades := newFade(decay)
 	var sum points.Points
 	for day, p := range days {
-		sum += fades.left(p, at/microsPerDay-day)
+		sum += fades.left(p, defineDay(zone, at)-day)
 	}
 	if rule.Cap != nil {
 		sum = max(-*rule.Cap, min(*rule.Cap, sum))
 	}
 	return sum
+}
+
+// defineDay numbers the days of a zone's calendar.
+func defineDay(zone *time.Location, micros int64) int64 {
+	year, month, day := time.UnixMicro(micros).In(zone).Date()
+	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix() / 86400
 }
 
 var compiledConditions sync.Map

@@ -17,26 +17,32 @@ func (c *Compiled) Fold(facts Facts, micros int64) Score {
 
 func (c *Compiled) fold(facts Facts, micros int64) (State, *Matcher) {
 	ordered := inOrder(facts.Facts)
-	var profile Profile
+	profile := &Profile{}
 	profile.setFit(c, facts.Fit)
-	if len(c.attributes) > 0 {
-		for _, f := range ordered {
-			if f.Kind == Attribute {
-				profile.put(c, f)
-			}
+	for _, f := range ordered {
+		profile.meet(c, f)
+		if f.Kind == Attribute && len(c.attributes) > 0 {
+			profile.put(c, f)
 		}
 	}
-	var state State
-	matcher := c.NewMatcher(&profile)
+	state := State{known: profile.known}
+	matcher := c.NewMatcher(profile)
+	changed := instant{}
 	for _, f := range ordered {
 		if f.Micros > micros {
 			break
 		}
-		if e, useful := matcher.Match(f); useful {
-			c.Step(&state, &e)
-			matcher.forget()
+		if f.Kind == Attribute && c.changes != nil && (!changed.known || changed.micros != f.Micros) {
+			changed = instant{known: true, micros: f.Micros}
+			if e, useful := matcher.Change(f.Micros); useful {
+				c.Step(&state, &e, matcher)
+			}
 		}
+		if e, useful := matcher.Match(f); useful {
+			c.Step(&state, &e, matcher)
+		}
+		matcher.forget()
 	}
-	c.Advance(&state, state.Head.Micros)
+	c.settle(&state)
 	return state, matcher
 }

@@ -17,9 +17,11 @@ type gate struct {
 	root node
 	// profile are the leaves that ask the profile, in their order.
 	profile []node
-	// attributes that they read, and whether some of them read the fit.
-	attributes []string
-	readsFit   bool
+	// attributes that they read, and whether some of them read the fit or the time.
+	attributes         []string
+	readsFit, readsNow bool
+	// asksStage: a leaf asks for the stage.
+	asksStage bool
 	// activity are the leaves that ask what the lead did.
 	activity []*activityGate
 }
@@ -79,7 +81,7 @@ type present struct {
 func (c *Compiled) present(s *State, v *view, micros int64) present {
 	p := present{compiled: c, state: s, view: v, micros: micros}
 	if v != nil {
-		p.facts.Lead, p.facts.Fit = v, v.seek(micros)
+		v.stand(&p.facts, micros)
 	}
 	return p
 }

@@ -64,7 +64,7 @@ func TestGatesByHand(t *testing.T) {
 			profile.put(compiled, &Fact{Kind: Attribute, Name: "country", Value: []byte(`"DE"`)})
 			profile.setFit(compiled, []FitPoint{{Scored: true, Points: 5000, Class: "B", Persona: "user"}})
 			v := newView(compiled, &profile)
-			state := State{rules: []ruleState{{count: 3}}}
+			state := State{rules: []ruleState{{count: 3, measured: measured{matches: 3}}}}
 			state.stage = "sales_accepted"
 			p := compiled.present(&state, &v, hour)
 			if got := p.answer(g); got != c.want {

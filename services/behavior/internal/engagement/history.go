@@ -81,14 +81,15 @@ func (c *Compiled) OpenHistory(r Record) (*History, error) {
 	if h.profile, err = c.DecodeProfile(r.Profile); err != nil {
 		return nil, err
 	}
+	h.state.known = h.profile.known
 	return h, nil
 }
 
 // Record puts the history to rest.
 func (h *History) Record() Record {
-	h.compiled.Advance(&h.state, h.state.Head.Micros)
+	h.compiled.settle(&h.state)
 	r := Record{Profile: AppendProfile(nil, &h.profile), Tail: h.tail, Tailed: h.tailed, Sealed: h.sealed}
-	if h.state.rules != nil {
+	if h.state.folded {
 		r.State = h.compiled.AppendState(nil, &h.state)
 	}
 	return r
@@ -103,16 +104,52 @@ func (h *History) Apply(facts []Fact, fit []FitPoint, load Load) (Change, error)
 	c := h.compiled
 	ordered := inOrder(facts)
 	changed := h.profile.setFit(c, fit)
-	if len(c.attributes) > 0 {
-		for _, f := range ordered {
-			if f.Kind == Attribute {
-				changed = min(changed, h.profile.put(c, f))
-			}
+	earlier := false
+	for _, f := range ordered {
+		earlier = h.profile.meet(c, f) || earlier
+		if f.Kind == Attribute && len(c.attributes) > 0 {
+			changed = min(changed, h.profile.put(c, f))
 		}
 	}
 	again := h.profile.answersChange(changed)
+	if earlier && h.state.folded {
+		// Whatever counts from the lead's first fact counts from another.
+		again, changed = true, min(changed, h.profile.known.micros)
+	}
+	h.state.known, h.state.next = h.profile.known, nil
 	matcher := c.NewMatcher(&h.profile)
+	entries := h.match(ordered, changed, matcher)
+	before := h.state.touched
+	var change Change
+	var err error
+	switch {
+	case again:
+		change, err = h.refold(entries, changed, matcher, load)
+	case len(entries) > 0 && h.state.folded && entries[0].Key.Compare(h.state.Head) <= 0:
+		change, err = h.refold(entries, never, matcher, load)
+	default:
+		change = h.append(entries, matcher)
+	}
+	if h.state.folded && (c.asksAlone || c.stepReadsProfile) {
+		h.profile.ask(h.state.Head.Micros)
+	}
+	change.Touched = h.state.touched - before
+	change.Unknown, change.Faults = matcher.Unknown, matcher.Faults
+	return change, err
+}
+
+// match makes entries of facts, and of the changes of attributes from an instant on.
+func (h *History) match(ordered []*Fact, changed int64, matcher *Matcher) []Entry {
 	entries := make([]Entry, 0, len(ordered))
+	if changed != never && h.compiled.changes != nil {
+		for _, micros := range h.profile.changes(h.compiled, changed) {
+			if e, useful := matcher.Change(micros); useful {
+				entries = append(entries, e)
+			}
+			h.profile.ask(micros)
+		}
+	}
+	changes := len(entries)
 	for _, f := range ordered {
 		if e, useful := matcher.Match(f); useful {
 			entries = append(entries, e)
@@ -121,27 +158,17 @@ func (h *History) Apply(facts []Fact, fit []FitPoint, load Load) (Change, error)
 			}
 		}
 	}
-	before := h.state.touched
-	var change Change
-	var err error
-	switch {
-	case again:
-		change, err = h.refold(entries, changed, matcher, load)
-	case len(entries) > 0 && h.state.rules != nil && entries[0].Key.Compare(h.state.Head) <= 0:
-		change, err = h.refold(entries, never, matcher, load)
-	default:
-		change = h.append(entries)
+	if changes > 0 && changes < len(entries) {
+		slices.SortFunc(entries, func(a, b Entry) int { return a.Key.Compare(b.Key) })
 	}
-	change.Touched = h.state.touched - before
-	change.Unknown, change.Faults = matcher.Unknown, matcher.Faults
-	return change, err
+	return entries
 }
 
 // append steps entries that all come after the head.
-func (h *History) append(entries []Entry) (change Change) {
+func (h *History) append(entries []Entry, matcher *Matcher) (change Change) {
 	old := h.sealed
 	for i := range entries {
-		h.step(&entries[i])
+		h.step(&entries[i], matcher)
 		if h.tailed == chunkEntries {
 			change.Sealed = append(change.Sealed, h.seal())
 		}
@@ -151,8 +178,8 @@ func (h *History) append(entries []Entry) (change Change) {
 	return change
 }
 
-func (h *History) step(e *Entry) {
-	h.compiled.Step(&h.state, e)
+func (h *History) step(e *Entry, matcher *Matcher) {
+	h.compiled.Step(&h.state, e, matcher)
 	h.tail = h.compiled.AppendEntry(h.tail, e)
 	h.tailed++
 }
@@ -160,7 +187,7 @@ func (h *History) step(e *Entry) {
 // seal makes a chunk of the tail.
 func (h *History) seal() Chunk {
 	h.sealed++
-	h.compiled.Advance(&h.state, h.state.Head.Micros)
+	h.compiled.settle(&h.state)
 	chunk := Chunk{
 		Seq: h.sealed, LastMicros: h.state.Head.Micros, Data: h.tail, After: h.compiled.AppendState(nil, &h.state),
 	}
@@ -213,6 +240,10 @@ func (h *History) refold(entries []Entry, changed int64, matcher *Matcher, load 
 	if err != nil {
 		return Change{}, err
 	}
+	if changed != never {
+		// What attributes changed is asked anew as a whole.
+		stored = slices.DeleteFunc(stored, func(e Entry) bool { return e.Key.Rank == RankAttribute && e.Key.Micros >= changed })
+	}
 	merged := merge(stored, entries)
 	if len(merged) == len(stored) && changed == never {
 		return Change{}, nil // all of them were known
@@ -225,7 +256,7 @@ func (h *History) refold(entries []Entry, changed int64, matcher *Matcher, load 
 	touched, old := h.state.touched, h.sealed
 	h.state, h.tail, h.tailed, h.sealed = base, nil, 0, sealed
 	h.state.touched = touched
-	change := h.append(merged)
+	change := h.append(merged, matcher)
 	change.Thinned = nil
 	h.thin(&change, old)
 	change.Late = true
@@ -248,6 +279,7 @@ func (h *History) since(micros int64, load Load) (base State, sealed int, entrie
 		}
 		sealed, chunks = chunks[0].Seq, chunks[1:]
 	}
+	base.known = h.profile.known
 	for i := range chunks {
 		if chunks[i].Seq != sealed+i+1 {
 			return base, 0, nil, fmt.Errorf("%w: chunk %d is missing", ErrCorrupt, sealed+i+1)
@@ -281,20 +313,22 @@ func merge(stored, entries []Entry) []Entry {
 // Score returns the score at an instant. Before the head it counts what was true by
 // then, which takes reading chunks.
 func (h *History) Score(micros int64, load Load) (Score, error) {
-	if micros >= h.state.Head.Micros || h.state.rules == nil {
-		return h.compiled.Score(&h.state, &h.profile, micros), nil
+	c := h.compiled
+	if micros >= h.state.Head.Micros || !h.state.folded {
+		return c.Score(&h.state, &h.profile, micros), nil
 	}
 	state, _, entries, err := h.since(micros, load)
 	if err != nil {
 		return Score{}, err
 	}
+	matcher := c.NewMatcher(&h.profile)
 	for i := range entries {
 		if entries[i].Key.Micros > micros {
 			break
 		}
-		h.compiled.Step(&state, &entries[i])
+		c.Step(&state, &entries[i], matcher)
 	}
-	return h.compiled.Score(&state, &h.profile, micros), nil
+	return c.Score(&state, &h.profile, micros), nil
 }
 
 // Lines returns what each activity gives under each rule at an instant.
@@ -303,7 +337,7 @@ func (h *History) Lines(micros int64, load Load) ([]ActivityLine, error) {
 	if err != nil {
 		return nil, err
 	}
-	return h.compiled.lines(entries, micros), nil
+	return h.compiled.lines(&h.profile, entries, micros), nil
 }
 
 // firstInstant is before any fact.

@@ -137,8 +137,8 @@ func lawMissing(build func(*Compiled, Model) engine, s scenario) error {
 			continue
 		}
 		unasked = append(unasked, f)
-		for _, i := range s.compiled.candidates(f.Type).rules {
-			if onlyProfile(s.compiled.rules[i].when) {
+		for _, i := range s.compiled.candidates(f.Type).triggers {
+			if onlyProfile(s.compiled.triggers[i].when) {
 				asked++
 			}
 		}
@@ -147,7 +147,8 @@ func lawMissing(build func(*Compiled, Model) engine, s scenario) error {
 	score := e.score(start + 500*24*hour)
 	for _, count := range score.Counts {
 		i := slices.IndexFunc(s.compiled.rules, func(r compiledRule) bool { return r.id == count.Rule })
-		if onlyProfile(s.compiled.rules[i].when) {
+		of := slices.IndexFunc(s.compiled.triggers, func(t trigger) bool { return t.act >= countAct && t.of == i })
+		if onlyProfile(s.compiled.triggers[of].when) {
 			return fmt.Errorf("%s matched %d times although nothing is known", count.Rule, count.Count)
 		}
 	}
@@ -286,24 +287,26 @@ func (e *freshEngine) unknown() int { return e.unknowns }
 // arrivalOrder steps facts as they come.
 type arrivalOrder struct {
 	freshEngine
-	state State
+	state   State
+	profile Profile
 }
 
 func (e *arrivalOrder) apply(batch []Fact, fit []FitPoint) {
-	var p Profile
+	p := &e.profile
+	*p = Profile{}
 	p.setFit(e.compiled, fit)
-	m := e.compiled.NewMatcher(&p)
+	m := e.compiled.NewMatcher(p)
 	for i := range batch {
 		if batch[i].Kind == Attribute {
 			p.put(e.compiled, &batch[i])
 		} else if entry, useful := m.Match(&batch[i]); useful {
-			e.compiled.Step(&e.state, &entry)
+			e.compiled.Step(&e.state, &entry, m)
 		}
 	}
 }
 
 func (e *arrivalOrder) score(micros int64) Score {
-	return e.compiled.Score(&e.state, &Profile{}, micros)
+	return e.compiled.Score(&e.state, &e.profile, micros)
 }
 func (e *arrivalOrder) drop() { e.state = State{} }
 

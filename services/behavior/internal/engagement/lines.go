@@ -24,9 +24,10 @@ type ActivityLine struct {
 }
 
 // lines folds entries from the first and says what each gives.
-func (c *Compiled) lines(entries []Entry, micros int64) []ActivityLine {
-	today := utcDay(micros)
-	var state State
+func (c *Compiled) lines(p *Profile, entries []Entry, micros int64) []ActivityLine {
+	today := c.calendar.day(micros)
+	matcher := c.NewMatcher(p)
+	state := State{known: p.known}
 	var lines []ActivityLine
 	open := make([][]int, len(c.rules)) // lines of each rule's latest day
 	days := make([]int64, len(c.rules))
@@ -35,20 +36,28 @@ func (c *Compiled) lines(entries []Entry, micros int64) []ActivityLine {
 		if e.Key.Micros > micros {
 			break
 		}
-		c.Step(&state, e)
-		date := utcDay(e.Key.Micros)
-		for _, m := range e.Matches {
-			rule := &c.rules[m.Rule]
-			if rule.signal {
+		before := make([]points.Points, len(e.Matches))
+		for j, m := range e.Matches {
+			if t := &c.triggers[m.Trigger]; t.act == giveAct && state.rules != nil {
+				before[j] = state.rules[t.of].sum()
+			}
+		}
+		c.Step(&state, e, matcher)
+		date := c.calendar.day(e.Key.Micros)
+		for j, m := range e.Matches {
+			t := &c.triggers[m.Trigger]
+			if t.act != giveAct {
 				continue
 			}
-			line := ActivityLine{Key: e.Key, Type: e.Type, Rule: rule.id, Given: m.Points, Limited: m.Limited}
-			if days[m.Rule] != date {
-				rule.fade.share(lines, open[m.Rule], today-days[m.Rule])
-				open[m.Rule], days[m.Rule] = open[m.Rule][:0], date
+			rule, at := &c.rules[t.of], t.of
+			limited := state.rules[at].sum() == before[j] && m.Points != 0
+			line := ActivityLine{Key: e.Key, Type: e.Type, Rule: rule.id, Given: m.Points, Limited: limited}
+			if days[at] != date {
+				rule.fade.share(lines, open[at], today-days[at])
+				open[at], days[at] = open[at][:0], date
 			}
-			if !m.Limited {
-				open[m.Rule] = append(open[m.Rule], len(lines))
+			if !limited {
+				open[at] = append(open[at], len(lines))
 			}
 			lines = append(lines, line)
 		}

@@ -19,6 +19,8 @@ type Profile struct {
 	fit        []FitPoint
 	// asked is the latest instant about which a condition on the profile was asked.
 	asked instant
+	// known is the instant of the lead's first fact; kept if the model depends on it.
+	known instant
 }
 
 // instant is an instant that may not be known.
@@ -28,7 +30,17 @@ type instant struct {
 }
 
 func (p *Profile) empty() bool {
-	return len(p.attributes) == 0 && len(p.fit) == 0 && !p.asked.known
+	return len(p.attributes) == 0 && len(p.fit) == 0 && !p.asked.known && !p.known.known
+}
+
+// meet notes a fact of the lead, and reports whether the lead is known earlier than it
+// was. What is known of its account is older than the lead.
+func (p *Profile) meet(c *Compiled, f *Fact) bool {
+	if !c.readsKnown || f.Kind == Attribute && strings.HasPrefix(f.Name, "account.") || p.known.known && p.known.micros <= f.Micros {
+		return false
+	}
+	p.known = instant{known: true, micros: f.Micros}
+	return true
 }
 
 // ask remembers that conditions were asked about an instant.
@@ -161,6 +173,10 @@ type view struct {
 	// held are the values at the instant, by their position in Compiled.attributes.
 	held []heldValue
 	fit  condition.Fit
+	// micros is where it stands, once sought.
+	micros int64
+	// past is the profile some days before, for conditions that look back.
+	past func(days int) condition.Attributes
 }
 
 type heldValue struct {
@@ -170,6 +186,20 @@ type heldValue struct {
 
 func newView(c *Compiled, p *Profile) view {
 	return view{compiled: c, profile: p, held: make([]heldValue, len(c.attributes))}
+}
+
+// stand moves the view to an instant, and facts with it.
+func (v *view) stand(f *condition.Facts, micros int64) {
+	f.Lead, f.Fit = v, v.seek(micros)
+	f.Now, f.Zone = moment(micros), v.compiled.calendar.zone
+	if v.compiled.readsPast && v.past == nil {
+		before := newView(v.compiled, v.profile)
+		v.past = func(days int) condition.Attributes {
+			before.seek(v.micros - int64(days)*microsPerDay)
+			return &before
+		}
+	}
+	f.Past = v.past
 }
 
 // Attribute implements condition.Attributes.
@@ -183,6 +213,7 @@ func (v *view) Attribute(name string) (condition.Value, bool) {
 
 // seek moves the view to an instant and returns the fit there, nil if unknown.
 func (v *view) seek(micros int64) *condition.Fit {
+	v.micros = micros
 	for i := range v.held {
 		var raw []byte
 		if i < len(v.profile.attributes) {
@@ -201,7 +232,7 @@ func (v *view) seek(micros int64) *condition.Fit {
 	if n == 0 || !fit[n-1].Scored {
 		return nil
 	}
-	v.fit = condition.Fit{Score: fit[n-1].Points.Float(), Class: fit[n-1].Class}
+	v.fit = condition.Fit{Score: fit[n-1].Points.Float(), Class: fit[n-1].Class, Persona: fit[n-1].Persona}
 	return &v.fit
 }
 
@@ -212,4 +243,52 @@ func valueAt(values []attributeValue, micros int64) []byte {
 		return nil
 	}
 	return values[n-1].value
+}
+
+// changesAfter returns the next instant after another at which an attribute gets a value;
+// never, if it keeps the one it has.
+func (p *Profile) changesAfter(attribute int, micros int64) int64 {
+	if attribute >= len(p.attributes) {
+		return never
+	}
+	values := p.attributes[attribute]
+	n := sort.Search(len(values), func(i int) bool { return values[i].micros > micros })
+	if n == len(values) {
+		return never
+	}
+	return values[n].micros
+}
+
+// changesOf returns the next instant after another at which something changes that a
+// condition reads; never, if nothing does.
+func (p *Profile) changesOf(c *Compiled, r *reads, micros int64) int64 {
+	next := never
+	for _, name := range r.attributes {
+		if i, read := slices.BinarySearch(c.attributes, name); read {
+			next = min(next, p.changesAfter(i, micros))
+		}
+	}
+	if r.readsFit {
+		if n := sort.Search(len(p.fit), func(i int) bool { return p.fit[i].Micros > micros }); n < len(p.fit) {
+			next = min(next, p.fit[n].Micros)
+		}
+	}
+	return next
+}
+
+// changes returns the instants from one on at which attributes that rules wait for get
+// values, in order.
+func (p *Profile) changes(c *Compiled, from int64) []int64 {
+	var instants []int64
+	for i := range min(len(c.changes), len(p.attributes)) {
+		if len(c.changes[i].triggers) == 0 {
+			continue
+		}
+		values := p.attributes[i]
+		for n := len(values) - 1; n >= 0 && values[n].micros >= from; n-- {
+			instants = append(instants, values[n].micros)
+		}
+	}
+	slices.Sort(instants)
+	return slices.Compact(instants)
 }

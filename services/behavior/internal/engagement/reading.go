@@ -141,7 +141,7 @@ func (r *reading) suspended() []string {
 	var ids []string
 	for i := range r.s.suspensions {
 		if r.s.suspensions[i].on {
-			ids = append(ids, r.c.suspensionIDs[i])
+			ids = append(ids, r.c.suspensions[i].id)
 		}
 	}
 	return ids

@@ -100,11 +100,11 @@ const Total = "total"
 // Score reads the score at an instant that is not before the head. The profile may be
 // nil if the model asks none.
 func (c *Compiled) Score(s *State, profile *Profile, micros int64) Score {
+	s, m := c.at(s, profile, micros)
 	score := Score{Micros: micros, Stage: s.stage}
 	r := reading{c: c, s: s, day: c.day(micros)}
 	if c.asks {
-		v := newView(c, profile)
-		present := c.present(s, &v, micros)
+		present := c.present(s, &m.view, micros)
 		r.present = &present
 	}
 	lines, counts := c.sizes(s)

@@ -14,35 +14,34 @@ func (r *reading) given(rule *compiledRule, s *ruleState, group string) points.P
 		})
 	}
 	add(Given, s.given, s.count, s.last)
-	if s.limitedCount > 0 {
-		add(Limited, -s.limited, s.limitedCount, s.lastLimited)
+	for why, line := range [reasons]Line{byLimit: Limited, byStop: Stopped, bySuspension: Suspended} {
+		if w := &s.withheld[why]; w.count > 0 {
+			add(line, -w.points, w.count, w.last)
+		}
 	}
-	return s.given - s.limited
-}
-
-// left returns what is left of a rule's points on a day.
-func (c *Compiled) left(s *State, i int, day int64) points.Points {
-	return c.leftCounting(s, i, day, nil)
+	if s.taken != 0 {
+		add(TakenAway, -s.taken, 1, s.lastTaken)
+	}
+	if s.restored != 0 {
+		add(Restored, s.restored, 1, s.lastRestored)
+	}
+	return s.sum()
 }
 
 // leftCounting is left, and counts the matches within each of the model's windows.
 func (c *Compiled) leftCounting(s *State, i int, day int64, within []int64) points.Points {
+	if len(within) == 0 {
+		return c.left(s, i, day)
+	}
 	rule, r := &c.rules[i], &s.rules[i]
-	if rule.fade.never && len(within) == 0 {
-		return r.given - r.limited
-	}
-	windows := c.windows
-	if within == nil {
-		windows = nil
-	}
-	left := r.buckets.read(rule, day, windows, within)
+	left := r.buckets.read(rule, day, c.windows, within)
 	if rule.fade.never {
-		return r.given - r.limited
+		return r.sum()
 	}
 	return left
 }
 
-func (c *Compiled) day(micros int64) int64 { return utcDay(micros) }
+func (c *Compiled) day(micros int64) int64 { return c.calendar.day(micros) }
 
 // signals returns the position of the first signal.
 func (c *Compiled) signals() int {

@@ -1,0 +1,241 @@
+package engagement
+
+import (
+	"github.com/assay-hq/assay/services/internal/condition"
+	"github.com/assay-hq/assay/services/internal/points"
+)
+
+// Step folds one entry in. Entries come in the order of their keys. The matcher is asked
+// what the model wants to know at that instant itself: whatever happens by itself up to
+// it, and scores that halt or lift.
+func (c *Compiled) Step(s *State, e *Entry, m *Matcher) {
+	c.prepare(s)
+	c.Advance(s, e.Key.Micros, m)
+	s.Head, s.folded = e.Key, true
+	c.begin(s, e.Key.Micros, m)
+	for i := range e.Matches {
+		match := &e.Matches[i]
+		t := &c.triggers[match.Trigger]
+		if t.gate != nil {
+			var l leaves
+			if match.said != nil {
+				l = match.said.leaves
+			}
+			if c.hold(t.gate, s, l, e.Key.Micros) != condition.True {
+				continue
+			}
+		}
+		if t.act == stageAct {
+			s.stage = e.Type[len(lifecycle):]
+			continue
+		}
+		c.do(s, t, match)
+	}
+	c.end(s)
+}
+
+// begin opens a happening: one fact, or what happens by itself at one instant.
+func (c *Compiled) begin(s *State, micros int64, m *Matcher) {
+	now := &s.now
+	now.number++
+	now.micros, now.day, now.matcher = micros, c.calendar.day(micros), m
+	now.moved = false
+}
+
+// end closes it: the ways through sequences go on, and floors lift.
+func (c *Compiled) end(s *State) {
+	if s.now.some {
+		c.walk(s)
+	}
+	if s.now.moved && len(c.floors) > 0 {
+		c.lift(s)
+		c.look(s)
+	}
+	s.now.matcher = nil
+}
+
+// do does what a trigger does, once its conditions hold.
+func (c *Compiled) do(s *State, t *trigger, m *Match) {
+	switch t.act {
+	case quietAct:
+		c.stir(s, t.of)
+	case endAct:
+		c.resume(s, t.of)
+	case beginAct:
+		c.suspend(s, t.of)
+	case rememberAct:
+		c.remember(s, t.of)
+	case resetAct:
+		c.reset(s, t.of, m)
+	case countAct, giveAct:
+		c.give(s, t.of, m)
+	case followAct:
+		if c.follows(s, t) {
+			c.give(s, t.of, m)
+		}
+	case dropAct:
+		s.overrides[t.of] = overrideState{}
+	case setAct:
+		s.overrides[t.of] = overrideState{on: true, points: m.Points, last: s.now.micros}
+	}
+}
+
+// give counts a match of a rule or signal, and gives its points or says why not.
+func (c *Compiled) give(s *State, i int, m *Match) {
+	rule, r, now := &c.rules[i], &s.rules[i], &s.now
+	p := m.Points
+	if rule.repeat != nil {
+		p = c.repeated(s, rule, r, m)
+	}
+	r.count++
+	r.given += p
+	r.last = now.micros
+	r.matchedIn = now.number
+	for _, l := range rule.limits {
+		if c.limits[l.limit].Per == PerVisit {
+			s.limits[l.limit].meet(now.micros, rule.pause)
+		}
+	}
+	counted, why := p, notWithheld
+	switch {
+	case len(rule.suspensions) > 0 && s.suspended(rule, p):
+		counted, why = 0, bySuspension
+	case len(rule.stops) > 0 && p > 0 && c.stopped(s, rule):
+		counted, why = 0, byStop
+	case len(rule.limits) > 0:
+		var counts bool
+		if counted, counts = c.limited(s, rule, m, p); !counts || counted != p {
+			why = byLimit
+		}
+		if !counts {
+			counted = 0
+		}
+		if counts && counted != p {
+			// It counts in part: withheld and given.
+			r.hold(byLimit, p-counted, now.micros)
+			why = notWithheld
+		}
+	}
+	if why != notWithheld {
+		r.hold(why, p, now.micros)
+	} else if counted > 0 {
+		r.gaveIn = now.number
+	}
+	c.count(s, rule, r, m, counted, why == notWithheld)
+	if len(rule.steps) > 0 {
+		c.stepped(s, rule)
+	}
+	if counted != 0 {
+		now.moved = true
+	}
+}
+
+// hold notes what was withheld.
+func (r *ruleState) hold(why reason, p points.Points, micros int64) {
+	w := &r.withheld[why]
+	w.count++
+	w.points += p
+	w.last = micros
+}
+
+// count notes what gates can be told of a match, and its points by day.
+func (c *Compiled) count(s *State, rule *compiledRule, r *ruleState, m *Match, p points.Points, counts bool) {
+	now, of := &s.now, &r.measured
+	one := int64(0)
+	if counts {
+		one = 1
+	}
+	another := of.matches == 0 || c.calendar.day(of.last) != now.day
+	if rule.visits {
+		v := &of.visit
+		if of.matches == 0 || now.micros-of.last >= rule.pause {
+			*v = visit{began: now.micros}
+		}
+		if v.matches == 0 || another {
+			v.days++
+		}
+		v.matches++
+		v.counted += one
+		if m.said != nil {
+			v.sum = v.sum.plus(m.said.value)
+		}
+	}
+	of.matches++
+	of.counted += one
+	of.last = now.micros
+	if another {
+		of.days++
+	}
+	if m.said != nil {
+		if rule.value {
+			of.sum = of.sum.plus(m.said.value)
+		}
+		if rule.distinct && m.said.distinct != 0 {
+			of.distinct = meetValue(of.distinct, m.said.distinct, now.micros)
+		}
+	}
+	if rule.horizon == 0 {
+		return
+	}
+	s.touched++
+	if r.buckets.some && r.buckets.newest.day != now.day {
+		s.touched += r.buckets.prune(rule, now.day)
+	}
+	if r.leftNow = r.leftNow && r.leftDay == now.day; r.leftNow {
+		r.left += p
+	}
+	b := r.buckets.on(now.day, rule.each)
+	b.matches++
+	b.counted += one
+	if m.said != nil && rule.value {
+		b.sum = b.sum.plus(m.said.value)
+	}
+	if !rule.fade.never {
+		b.points += p
+	}
+}
+
+// repeated returns the points of a match that gives less the more often it happens.
+func (c *Compiled) repeated(s *State, rule *compiledRule, r *ruleState, m *Match) points.Points {
+	times := r.measured.counted
+	if rule.own {
+		limit := &c.limits[rule.limits[0].limit]
+		l := &s.limits[rule.limits[0].limit]
+		if limit.Per == PerVisit {
+			l.meet(s.now.micros, rule.pause)
+		}
+		t := l.of(limit, m.key(rule.limits[0].key))
+		c.room(limit, l, t, s.now.micros, 0)
+		times = t.used
+	}
+	return rule.repeat[min(times, int64(len(rule.repeat)-1))]
+}
+
+// key is the value of a limit.
+func (m *Match) key(i int) uint64 {
+	if i < 0 || m.said == nil {
+		return 0
+	}
+	return m.said.keys[i]
+}
+
+// limited returns how much of a match the limits of its rule let count, and counts it;
+// false: it does not count at all.
+func (c *Compiled) limited(s *State, rule *compiledRule, m *Match, p points.Points) (points.Points, bool) {
+	counted, counts := p, true
+	for _, l := range rule.limits {
+		limit, state := &c.limits[l.limit], &s.limits[l.limit]
+		room, some := c.room(limit, state, state.of(limit, m.key(l.key)), s.now.micros, p)
+		if counts = counts && some; size(room) < size(counted) {
+			counted = room
+		}
+	}
+	if !counts {
+		return 0, false
+	}
+	for _, l := range rule.limits {
+		limit, state := &c.limits[l.limit], &s.limits[l.limit]
+		state.of(limit, m.key(l.key)).use(limit, s.now.micros, counted)
+	}
+	return counted, true
+}
