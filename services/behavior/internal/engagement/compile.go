@@ -21,8 +21,8 @@ const (
 // Compiled is a model ready to score with. It is immutable and safe for concurrent
 // use.
 type Compiled struct {
-	groups   []compiledGroup // each before those inside it
-	rules    []compiledRule  // the rules in order, then the signals
+	groups []compiledGroup // each before those inside it
+	rules  []compiledRule  // the rules in order, then the signals
 	scoring
 	windows  []int64
 	calendar *calendar

@@ -188,4 +188,3 @@ func (b *compiler) stage() {
 		}
 	}
 }
-
