@@ -166,6 +166,13 @@ func (s *Service) apply(ctx context.Context, a *application, row store.Row) (wri
 	a.result = &behaviorv1.EngagementResult{
 		State: typev1.CheckpointState_CHECKPOINT_STATE_OK, Engagement: engagementMessage(&score),
 	}
+	if a.in.GetIncludeActivities() {
+		lines, err := history.Lines(micros(a.in.GetAsOfTime()), a.change.Over(load))
+		if err != nil {
+			return nil, a.unreadable(err)
+		}
+		a.result.Activities = activityMessages(lines)
+	}
 	return write, nil
 }
 

@@ -5,10 +5,17 @@ import (
 	"errors"
 	"strconv"
 	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
+	"github.com/assay-hq/assay/services/handoff/internal/qualifier"
+	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
@@ -20,7 +27,11 @@ import (
 // method promises.
 type handoffServer struct {
 	handoffv1.UnimplementedHandoffServiceServer
-	store *store.Store
+	store     *store.Store
+	standards *standard.Registry
+	qualifier *qualifier.Qualifier
+	ingest    ingestv1.IngestServiceClient
+	now       func() time.Time
 }
 
 func (s *handoffServer) GetQualification(ctx context.Context, in *handoffv1.GetQualificationRequest) (*handoffv1.Qualification, error) {
@@ -29,7 +40,24 @@ func (s *handoffServer) GetQualification(ctx context.Context, in *handoffv1.GetQ
 		standard = id(in.GetStandard())
 	}
 	q, err := s.store.Qualification(ctx, id(in.GetName()), standard)
+	if errors.Is(err, store.ErrNotFound) && standard == "" {
+		return s.neverEvaluated(ctx, in.GetName())
+	}
 	return q, handoffError(in.GetName(), err)
+}
+
+// neverEvaluated is what is said of a lead that is known and was not decided yet;
+// NOT_FOUND if nobody knows it.
+func (s *handoffServer) neverEvaluated(ctx context.Context, name string) (*handoffv1.Qualification, error) {
+	lead := strings.TrimSuffix(name, "/qualification")
+	_, err := s.ingest.GetLead(caller.With(ctx, caller.System("handoff")), &ingestv1.GetLeadRequest{Name: lead})
+	switch {
+	case status.Code(err) == codes.NotFound:
+		return nil, apierr.NotFound(name)
+	case err != nil:
+		return nil, err
+	}
+	return &handoffv1.Qualification{Name: name, Lead: lead, Status: handoffv1.Qualification_STATUS_NEVER_EVALUATED}, nil
 }
 
 func (s *handoffServer) ListQualifications(ctx context.Context, in *handoffv1.ListQualificationsRequest) (*handoffv1.ListQualificationsResponse, error) {

@@ -67,6 +67,8 @@ type Service struct {
 	keys      *access.Keys
 	store     *store.Store
 	qualifier *qualifier.Qualifier
+	ingest    ingestv1.IngestServiceClient
+	now       func() time.Time
 	rescore   *rescore.Worker
 	review    *review.Worker
 	outbox    *outbox.Sender
@@ -76,13 +78,14 @@ type Service struct {
 // New composes the service; nothing runs yet.
 func New(d Deps) (*Service, error) {
 	s := &Service{standards: standard.NewRegistry(d.DB, d.Now), keys: access.NewKeys(d.DB, d.Now)}
+	s.ingest, s.now = ingestv1.NewIngestServiceClient(d.Ingest), d.Now
 	s.standards.Models = modelCheck{
 		fit:      profilefitv1.NewProfileFitServiceClient(d.ProfileFit),
 		behavior: behaviorv1.NewBehaviorScoringServiceClient(d.Behavior),
 	}.check
 	s.store = store.New(d.DB, d.Now, s.standards.ActiveIn)
 	s.standards.OnChange(s.beginRescore)
-	s.outbox = outbox.New(s.store, ingestv1.NewIngestServiceClient(d.Ingest), d.Telemetry.Log)
+	s.outbox = outbox.New(s.store, s.ingest, d.Telemetry.Log)
 	pending := ingestv1.NewPendingServiceClient(d.Ingest)
 	var err error
 	s.qualifier, err = qualifier.New(qualifier.Deps{
@@ -127,7 +130,9 @@ func (s *Service) beginRescore(tx *sqldb.Tx, changed string) error {
 
 // Register offers the service's APIs.
 func (s *Service) Register(r grpc.ServiceRegistrar) {
-	handoffv1.RegisterHandoffServiceServer(r, &handoffServer{store: s.store})
+	handoffv1.RegisterHandoffServiceServer(r, &handoffServer{
+		store: s.store, standards: s.standards, qualifier: s.qualifier, ingest: s.ingest, now: s.now,
+	})
 	handoffv1.RegisterStandardServiceServer(r, &standardServer{standards: s.standards})
 	handoffv1.RegisterOperationServiceServer(r, &operationServer{store: s.store, standards: s.standards})
 	handoffv1.RegisterHeldLeadServiceServer(r, &heldLeadServer{store: s.store})

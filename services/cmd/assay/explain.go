@@ -8,15 +8,19 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
+	behaviorv1 "github.com/assay-hq/assay/gen/go/assay/behavior/v1"
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 )
 
 type leadExplainCmd struct {
 	connection
-	Lead     string `arg:"" help:"The lead, leads/ID or ID."`
-	Standard string `help:"The standard whose verdict to explain. Default: the leading verdict."`
+	Lead       string    `arg:"" help:"The lead, leads/ID or ID."`
+	Standard   string    `help:"The standard that explains, or one of its versions, also a draft: NAME or NAME/versions/ID. Default: that of the leading verdict."`
+	AsOf       time.Time `name:"as-of" help:"Explain the lead as of this instant, past or future, e.g. 2026-03-16T12:00:00Z. Default: the latest decision."`
+	Activities bool      `help:"Show what each activity gives."`
 }
 
 // Run explains a lead's verdict.
@@ -33,15 +37,51 @@ func (c *leadExplainCmd) Run(ctx context.Context, t *terminal) error {
 	if c.Standard != "" {
 		query.Set("standard", "standards/"+strings.TrimPrefix(c.Standard, "standards/"))
 	}
-	var q handoffv1.Qualification
-	line, err := client.Get(ctx, "/v1/"+lead+"/qualification", query, &q)
-	if err != nil {
-		return err
+	if c.AsOf.IsZero() && !c.Activities && !strings.Contains(c.Standard, "/versions/") {
+		var q handoffv1.Qualification
+		line, err := client.Get(ctx, "/v1/"+lead+"/qualification", query, &q)
+		switch {
+		case err != nil:
+			return err
+		case c.json():
+			return printLine(t.out, line)
+		default:
+			return explain(t.out, &q)
+		}
 	}
-	if c.json() {
+	if !c.AsOf.IsZero() {
+		query.Set("asOfTime", c.AsOf.UTC().Format(time.RFC3339Nano))
+	}
+	if c.Activities {
+		query.Set("includeActivities", "true")
+	}
+	var explanation handoffv1.Explanation
+	line, err := client.Get(ctx, "/v1/"+lead+"/qualification:explain", query, &explanation)
+	switch {
+	case err != nil:
+		return err
+	case c.json():
 		return printLine(t.out, line)
 	}
-	return explain(t.out, &q)
+	if err := explain(t.out, explanation.GetQualification()); err != nil {
+		return err
+	}
+	return activityLines(t.out, explanation.GetActivities())
+}
+
+// activityLines prints what each activity gives.
+func activityLines(w io.Writer, lines []*behaviorv1.ActivityLine) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	if _, err := fmt.Fprint(w, "\nACTIVITIES\n"); err != nil {
+		return err
+	}
+	tab := newTable(w, "  TIME", "ACTIVITY", "RULE", "GIVEN", "LEFT")
+	for _, l := range lines {
+		tab.row("  "+when(l.GetEffectiveTime()), l.GetType(), l.GetRule(), signed(l.GetGiven()), points(l.GetPoints()))
+	}
+	return tab.flush()
 }
 
 // explain prints a qualification for people.
@@ -54,6 +94,16 @@ func explain(w io.Writer, q *handoffv1.Qualification) error {
 	}
 	if len(q.GetMissingAttributes()) > 0 {
 		head.row("  ask for", strings.Join(q.GetMissingAttributes(), ", "))
+	}
+	if q.GetSalesReady() {
+		head.row("", "ready to buy")
+	}
+	for _, l := range q.GetLacking() {
+		head.row("  to qualify", lack(l))
+	}
+	if q.GetStatus() == handoffv1.Qualification_STATUS_NEVER_EVALUATED {
+		head.row("status", "not decided yet")
+		return head.flush()
 	}
 	head.row("stage", fmt.Sprintf("%s, cycle %d of track %s", word(q.GetStage(), "LIFECYCLE_STAGE_"), q.GetCycle(), q.GetTrack()))
 	if q.GetHandoff() != "" {
@@ -86,9 +136,26 @@ func explain(w io.Writer, q *handoffv1.Qualification) error {
 		}
 	}
 	if engagement != nil {
-		return waterfall(w, "ENGAGEMENT", engagement.GetContributions(), engagement.Score, "band "+orDash(engagement.GetEngagementBand()))
+		if err := waterfall(w, "ENGAGEMENT", engagement.GetContributions(), engagement.Score, "band "+orDash(engagement.GetEngagementBand())); err != nil {
+			return err
+		}
+	}
+	if combined := engagement.GetCombined(); combined != nil {
+		return waterfall(w, "COMBINED", combined.GetContributions(), combined.Score, "band "+orDash(combined.GetBand()))
 	}
 	return nil
+}
+
+// lack is a condition that does not hold, with how far it is.
+func lack(l *handoffv1.Lack) string {
+	text := l.GetDescription()
+	if l.Have != nil {
+		text += fmt.Sprintf(" (is %s, %s to go)", points(l.GetHave()), signed(l.GetNeed()))
+	}
+	if len(l.GetMissingAttributes()) > 0 {
+		text += " (not known: " + strings.Join(l.GetMissingAttributes(), ", ") + ")"
+	}
+	return text
 }
 
 const barWidth = 24
@@ -141,6 +208,20 @@ func why(l *typev1.Contribution) string {
 		text = strings.TrimSpace(text + " (faded with age)")
 	case typev1.Contribution_KIND_CAP:
 		text = strings.TrimSpace(text + " (withheld: over the cap)")
+	case typev1.Contribution_KIND_STOP:
+		text = strings.TrimSpace(text + " (withheld: the group was halted)")
+	case typev1.Contribution_KIND_SUSPENDED:
+		text = strings.TrimSpace(text + " (withheld: scoring was suspended)")
+	case typev1.Contribution_KIND_RESET:
+		text = strings.TrimSpace(text + " (taken away by a reset)")
+	case typev1.Contribution_KIND_RESTORED:
+		text = strings.TrimSpace(text + " (given back)")
+	case typev1.Contribution_KIND_FLOOR:
+		text = strings.TrimSpace(text + " (lifted to the floor)")
+	case typev1.Contribution_KIND_COMBINE:
+		text = strings.TrimSpace(text + " (withheld: another line of the group counts)")
+	case typev1.Contribution_KIND_SHOWN:
+		text = strings.TrimSpace(text + " (shown; scoring goes on underneath)")
 	}
 	if l.GetCount() > 1 {
 		text += fmt.Sprintf(" ×%d", l.GetCount())

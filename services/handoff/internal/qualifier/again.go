@@ -20,6 +20,8 @@ type way struct {
 	// dry stores nothing, and decides by these standards.
 	dry       bool
 	standards []*standard.Compiled
+	// activities asks for the line of each activity as well.
+	activities bool
 }
 
 func (w *way) released(lead string) []string { return w.tracks[lead] }

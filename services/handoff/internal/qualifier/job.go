@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	behaviorv1 "github.com/assay-hq/assay/gen/go/assay/behavior/v1"
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
@@ -45,6 +46,8 @@ type job struct {
 	// fits and engagements by revision and instant.
 	fits        map[scoredAt]fit
 	engagements map[scoredAt]*typev1.Engagement
+	// lines are those of the activities, if they were asked for.
+	lines []*behaviorv1.ActivityLine
 	// stirred is when the latest fact of the lead's own was received.
 	stirred time.Time
 	// outcome is the latest that an import brought.

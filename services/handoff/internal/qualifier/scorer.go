@@ -99,7 +99,7 @@ func (q *Qualifier) engage(ctx context.Context, jobs []*job) error {
 					Lead: a.GetLead(), Revision: a.standard.EngagementRevision, FromVersion: a.from, ToVersion: a.to,
 					Facts: a.facts, FitTimeline: a.fits[a.at(a.standard, a.standard.FitRevision)].timeline,
 					AsOfTime: timestamppb.New(a.asOf(a.standard)), Traceparent: a.traceparent(), Reset_: a.reset, DryRun: a.dry,
-					Levels: a.standard.Levels,
+					Levels: a.standard.Levels, IncludeActivities: a.activities,
 				}
 			}
 			response, err := q.Behavior.ApplyFacts(ctx, request)
@@ -113,6 +113,7 @@ func (q *Qualifier) engage(ctx context.Context, jobs []*job) error {
 		},
 		keep: func(a ask, r *behaviorv1.EngagementResult) {
 			a.engagements[a.at(a.standard, a.standard.EngagementRevision)] = r.GetEngagement()
+			a.lines = r.GetActivities()
 		},
 	}
 	var asks []ask

@@ -470,6 +470,16 @@ func (b *batch) assess(l *Lead, a *Assessment, f *followed) (string, error) {
 	return now.decision, nil
 }
 
+// Whole is the evidence with what the row of a verdict keeps in columns.
+func (a *Assessment) Whole(lead string) *handoffv1.Qualification {
+	q := a.Evidence()
+	q.Name, q.Lead, q.Track = LeadName(lead)+"/qualification", LeadName(lead), a.Track
+	q.Verdict, q.StandardVersion = verdictOf(a.Decision.Verdict), a.Version
+	q.FitScore, q.FitClass = scoreOf(a.Fit), a.Fit.GetFitClass()
+	q.EngagementScore, q.EngagementBand = engagementOf(a.Engagement), a.Engagement.GetEngagementBand()
+	return q
+}
+
 // asOf is the instant of the scores.
 func (a *Assessment) asOf(l *Lead) time.Time {
 	if a.AsOf.IsZero() {
@@ -491,6 +501,14 @@ func (b *batch) evidence(l *Lead, a *Assessment) *handoffv1.Qualification {
 	if before, ok := b.captures[key{l.ID, a.Standard}]; ok {
 		timings, trace = before.GetStepTimings(), before.GetTraceId()
 	}
+	q := a.Evidence()
+	q.FactsVersion, q.AsOfTime, q.DecideTime = l.FactsVersion, timestamppb.New(a.asOf(l)), timestamppb.New(b.moment)
+	q.StepTimings, q.TraceId = timings, trace
+	return q
+}
+
+// Evidence is what an assessment saw and said.
+func (a *Assessment) Evidence() *handoffv1.Qualification {
 	return &handoffv1.Qualification{
 		Status:            statusOf(a),
 		Reasons:           reasonsOf(a.Decision.Reasons),
@@ -501,11 +519,6 @@ func (b *batch) evidence(l *Lead, a *Assessment) *handoffv1.Qualification {
 		CombinedBand:      a.Engagement.GetCombined().GetBand(),
 		Fit:               a.Fit,
 		Engagement:        a.Engagement,
-		FactsVersion:      l.FactsVersion,
-		AsOfTime:          timestamppb.New(a.asOf(l)),
-		DecideTime:        timestamppb.New(b.moment),
-		StepTimings:       timings,
-		TraceId:           trace,
 	}
 }
 

@@ -611,9 +611,11 @@ type FactsApplication struct {
 	// `review_time`.
 	Levels *v1.Levels `protobuf:"bytes,10,opt,name=levels,proto3" json:"levels,omitempty"`
 	// Compute and store nothing of the lead.
-	DryRun        bool `protobuf:"varint,11,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	DryRun bool `protobuf:"varint,11,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// Answer with the line of each activity as well.
+	IncludeActivities bool `protobuf:"varint,12,opt,name=include_activities,json=includeActivities,proto3" json:"include_activities,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
 }
 
 func (x *FactsApplication) Reset() {
@@ -723,6 +725,13 @@ func (x *FactsApplication) GetDryRun() bool {
 	return false
 }
 
+func (x *FactsApplication) GetIncludeActivities() bool {
+	if x != nil {
+		return x.IncludeActivities
+	}
+	return false
+}
+
 // The scores.
 type ApplyFactsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -777,7 +786,9 @@ type EngagementResult struct {
 	// The engagement, if `OK`.
 	Engagement *v1.Engagement `protobuf:"bytes,2,opt,name=engagement,proto3" json:"engagement,omitempty"`
 	// What went wrong; never personal.
-	Error         string `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
+	Error string `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
+	// The line of each activity, if asked for, the latest first.
+	Activities    []*ActivityLine `protobuf:"bytes,4,rep,name=activities,proto3" json:"activities,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -833,6 +844,13 @@ func (x *EngagementResult) GetError() string {
 	return ""
 }
 
+func (x *EngagementResult) GetActivities() []*ActivityLine {
+	if x != nil {
+		return x.Activities
+	}
+	return nil
+}
+
 var File_assay_behavior_v1_behavior_service_proto protoreflect.FileDescriptor
 
 const file_assay_behavior_v1_behavior_service_proto_rawDesc = "" +
@@ -880,7 +898,7 @@ const file_assay_behavior_v1_behavior_service_proto_rawDesc = "" +
 	"\rvalidate_only\x18\x03 \x01(\bR\fvalidateOnly\"!\n" +
 	"\x1fRegisterEngagementModelResponse\"l\n" +
 	"\x11ApplyFactsRequest\x12W\n" +
-	"\fapplications\x18\x01 \x03(\v2#.assay.behavior.v1.FactsApplicationB\x0e\xbaH\v\x92\x01\b\x10\xd0\x0f\"\x03\xd8\x01\x03R\fapplications\"\xa5\x03\n" +
+	"\fapplications\x18\x01 \x03(\v2#.assay.behavior.v1.FactsApplicationB\x0e\xbaH\v\x92\x01\b\x10\xd0\x0f\"\x03\xd8\x01\x03R\fapplications\"\xd4\x03\n" +
 	"\x10FactsApplication\x12\x12\n" +
 	"\x04lead\x18\x01 \x01(\tR\x04lead\x12\x1a\n" +
 	"\brevision\x18\x02 \x01(\tR\brevision\x12!\n" +
@@ -895,15 +913,19 @@ const file_assay_behavior_v1_behavior_service_proto_rawDesc = "" +
 	"\x05reset\x18\t \x01(\bR\x05reset\x12-\n" +
 	"\x06levels\x18\n" +
 	" \x01(\v2\x15.assay.type.v1.LevelsR\x06levels\x12\x17\n" +
-	"\adry_run\x18\v \x01(\bR\x06dryRun\"S\n" +
+	"\adry_run\x18\v \x01(\bR\x06dryRun\x12-\n" +
+	"\x12include_activities\x18\f \x01(\bR\x11includeActivities\"S\n" +
 	"\x12ApplyFactsResponse\x12=\n" +
-	"\aresults\x18\x01 \x03(\v2#.assay.behavior.v1.EngagementResultR\aresults\"\x99\x01\n" +
+	"\aresults\x18\x01 \x03(\v2#.assay.behavior.v1.EngagementResultR\aresults\"\xda\x01\n" +
 	"\x10EngagementResult\x124\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x1e.assay.type.v1.CheckpointStateR\x05state\x129\n" +
 	"\n" +
 	"engagement\x18\x02 \x01(\v2\x19.assay.type.v1.EngagementR\n" +
 	"engagement\x12\x14\n" +
-	"\x05error\x18\x03 \x01(\tR\x05error2\xb5\x04\n" +
+	"\x05error\x18\x03 \x01(\tR\x05error\x12?\n" +
+	"\n" +
+	"activities\x18\x04 \x03(\v2\x1f.assay.behavior.v1.ActivityLineR\n" +
+	"activities2\xb5\x04\n" +
 	"\x16BehaviorScoringService\x12\x8d\x01\n" +
 	"\rGetEngagement\x12'.assay.behavior.v1.GetEngagementRequest\x1a!.assay.behavior.v1.LeadEngagement\"0\xea\xe0\x18\a\n" +
 	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{name=leads/*/engagement}\x12\x9a\x01\n" +
@@ -968,19 +990,20 @@ var file_assay_behavior_v1_behavior_service_proto_depIdxs = []int32{
 	11, // 15: assay.behavior.v1.ApplyFactsResponse.results:type_name -> assay.behavior.v1.EngagementResult
 	18, // 16: assay.behavior.v1.EngagementResult.state:type_name -> assay.type.v1.CheckpointState
 	13, // 17: assay.behavior.v1.EngagementResult.engagement:type_name -> assay.type.v1.Engagement
-	0,  // 18: assay.behavior.v1.BehaviorScoringService.GetEngagement:input_type -> assay.behavior.v1.GetEngagementRequest
-	4,  // 19: assay.behavior.v1.BehaviorScoringService.PreviewEngagement:input_type -> assay.behavior.v1.PreviewEngagementRequest
-	6,  // 20: assay.behavior.v1.BehaviorScoringService.RegisterEngagementModel:input_type -> assay.behavior.v1.RegisterEngagementModelRequest
-	8,  // 21: assay.behavior.v1.BehaviorScoringService.ApplyFacts:input_type -> assay.behavior.v1.ApplyFactsRequest
-	1,  // 22: assay.behavior.v1.BehaviorScoringService.GetEngagement:output_type -> assay.behavior.v1.LeadEngagement
-	5,  // 23: assay.behavior.v1.BehaviorScoringService.PreviewEngagement:output_type -> assay.behavior.v1.PreviewEngagementResponse
-	7,  // 24: assay.behavior.v1.BehaviorScoringService.RegisterEngagementModel:output_type -> assay.behavior.v1.RegisterEngagementModelResponse
-	10, // 25: assay.behavior.v1.BehaviorScoringService.ApplyFacts:output_type -> assay.behavior.v1.ApplyFactsResponse
-	22, // [22:26] is the sub-list for method output_type
-	18, // [18:22] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	3,  // 18: assay.behavior.v1.EngagementResult.activities:type_name -> assay.behavior.v1.ActivityLine
+	0,  // 19: assay.behavior.v1.BehaviorScoringService.GetEngagement:input_type -> assay.behavior.v1.GetEngagementRequest
+	4,  // 20: assay.behavior.v1.BehaviorScoringService.PreviewEngagement:input_type -> assay.behavior.v1.PreviewEngagementRequest
+	6,  // 21: assay.behavior.v1.BehaviorScoringService.RegisterEngagementModel:input_type -> assay.behavior.v1.RegisterEngagementModelRequest
+	8,  // 22: assay.behavior.v1.BehaviorScoringService.ApplyFacts:input_type -> assay.behavior.v1.ApplyFactsRequest
+	1,  // 23: assay.behavior.v1.BehaviorScoringService.GetEngagement:output_type -> assay.behavior.v1.LeadEngagement
+	5,  // 24: assay.behavior.v1.BehaviorScoringService.PreviewEngagement:output_type -> assay.behavior.v1.PreviewEngagementResponse
+	7,  // 25: assay.behavior.v1.BehaviorScoringService.RegisterEngagementModel:output_type -> assay.behavior.v1.RegisterEngagementModelResponse
+	10, // 26: assay.behavior.v1.BehaviorScoringService.ApplyFacts:output_type -> assay.behavior.v1.ApplyFactsResponse
+	23, // [23:27] is the sub-list for method output_type
+	19, // [19:23] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_assay_behavior_v1_behavior_service_proto_init() }

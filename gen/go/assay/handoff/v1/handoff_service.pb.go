@@ -8,10 +8,12 @@ package handoffv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	v1 "github.com/assay-hq/assay/gen/go/assay/behavior/v1"
 	_ "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -899,11 +901,143 @@ func (x *RecordOutcomeRequest) GetEtag() string {
 	return ""
 }
 
+// A lead to explain.
+type ExplainQualificationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `leads/{lead}/qualification`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The standard, `standards/{standard}`, whose active version explains, or any version,
+	// `standards/{standard}/versions/{version}`, also a draft. Default: the standard with
+	// the leading verdict.
+	Standard string `protobuf:"bytes,2,opt,name=standard,proto3" json:"standard,omitempty"`
+	// The instant. Default: now. In the past only the facts effective by then count; in the
+	// future the facts known now, as they are then.
+	AsOfTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=as_of_time,json=asOfTime,proto3" json:"as_of_time,omitempty"`
+	// Also return the line of each activity.
+	IncludeActivities bool `protobuf:"varint,4,opt,name=include_activities,json=includeActivities,proto3" json:"include_activities,omitempty"`
+	unknownFields     protoimpl.UnknownFields
+	sizeCache         protoimpl.SizeCache
+}
+
+func (x *ExplainQualificationRequest) Reset() {
+	*x = ExplainQualificationRequest{}
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainQualificationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainQualificationRequest) ProtoMessage() {}
+
+func (x *ExplainQualificationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainQualificationRequest.ProtoReflect.Descriptor instead.
+func (*ExplainQualificationRequest) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_handoff_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ExplainQualificationRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ExplainQualificationRequest) GetStandard() string {
+	if x != nil {
+		return x.Standard
+	}
+	return ""
+}
+
+func (x *ExplainQualificationRequest) GetAsOfTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AsOfTime
+	}
+	return nil
+}
+
+func (x *ExplainQualificationRequest) GetIncludeActivities() bool {
+	if x != nil {
+		return x.IncludeActivities
+	}
+	return false
+}
+
+// What a standard makes of a lead at an instant.
+type Explanation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Scores with their lines, verdict, reasons and what is lacking. Stage, handoff and
+	// outcome are not of that instant and are left out.
+	Qualification *Qualification `protobuf:"bytes,1,opt,name=qualification,proto3" json:"qualification,omitempty"`
+	// What each activity gives under each rule, the latest first, if asked for.
+	Activities    []*v1.ActivityLine `protobuf:"bytes,2,rep,name=activities,proto3" json:"activities,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Explanation) Reset() {
+	*x = Explanation{}
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Explanation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Explanation) ProtoMessage() {}
+
+func (x *Explanation) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Explanation.ProtoReflect.Descriptor instead.
+func (*Explanation) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_handoff_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *Explanation) GetQualification() *Qualification {
+	if x != nil {
+		return x.Qualification
+	}
+	return nil
+}
+
+func (x *Explanation) GetActivities() []*v1.ActivityLine {
+	if x != nil {
+		return x.Activities
+	}
+	return nil
+}
+
 var File_assay_handoff_v1_handoff_service_proto protoreflect.FileDescriptor
 
 const file_assay_handoff_v1_handoff_service_proto_rawDesc = "" +
 	"\n" +
-	"&assay/handoff/v1/handoff_service.proto\x12\x10assay.handoff.v1\x1a$assay/handoff/v1/qualification.proto\x1a\x1aassay/type/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\"\xa4\x01\n" +
+	"&assay/handoff/v1/handoff_service.proto\x12\x10assay.handoff.v1\x1a(assay/behavior/v1/behavior_service.proto\x1a$assay/handoff/v1/qualification.proto\x1a\x1aassay/type/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x01\n" +
 	"\x17GetQualificationRequest\x12A\n" +
 	"\x04name\x18\x01 \x01(\tB-\xe0A\x02\xbaH'r%2#^leads/[0-9a-f-]{36}/qualification$R\x04name\x12F\n" +
 	"\bstandard\x18\x02 \x01(\tB*\xbaH'r%2#^(standards/[a-z][a-z0-9-]{0,62})?$R\bstandard\"\xa7\x01\n" +
@@ -961,10 +1095,23 @@ const file_assay_handoff_v1_handoff_service_proto_rawDesc = "" +
 	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason\x12>\n" +
 	"\x06amount\x18\x04 \x01(\tB&\xbaH#r!2\x1f^([0-9]{1,15}(\\.[0-9]{1,2})?)?$R\x06amount\x129\n" +
 	"\rcurrency_code\x18\x05 \x01(\tB\x14\xbaH\x11r\x0f2\r^([A-Z]{3})?$R\fcurrencyCode\x12\x12\n" +
-	"\x04etag\x18\x06 \x01(\tR\x04etag2\x8d\v\n" +
+	"\x04etag\x18\x06 \x01(\tR\x04etag\"\xac\x02\n" +
+	"\x1bExplainQualificationRequest\x12A\n" +
+	"\x04name\x18\x01 \x01(\tB-\xe0A\x02\xbaH'r%2#^leads/[0-9a-f-]{36}/qualification$R\x04name\x12a\n" +
+	"\bstandard\x18\x02 \x01(\tBE\xbaHBr@2>^(standards/[a-z][a-z0-9-]{0,62}(/versions/[0-9a-f]{8,64})?)?$R\bstandard\x128\n" +
+	"\n" +
+	"as_of_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\basOfTime\x12-\n" +
+	"\x12include_activities\x18\x04 \x01(\bR\x11includeActivities\"\x95\x01\n" +
+	"\vExplanation\x12E\n" +
+	"\rqualification\x18\x01 \x01(\v2\x1f.assay.handoff.v1.QualificationR\rqualification\x12?\n" +
+	"\n" +
+	"activities\x18\x02 \x03(\v2\x1f.assay.behavior.v1.ActivityLineR\n" +
+	"activities2\xb1\f\n" +
 	"\x0eHandoffService\x12\x93\x01\n" +
 	"\x10GetQualification\x12).assay.handoff.v1.GetQualificationRequest\x1a\x1f.assay.handoff.v1.Qualification\"3\xea\xe0\x18\a\n" +
-	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02\"\x12 /v1/{name=leads/*/qualification}\x12\x96\x01\n" +
+	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02\"\x12 /v1/{name=leads/*/qualification}\x12\xa1\x01\n" +
+	"\x14ExplainQualification\x12-.assay.handoff.v1.ExplainQualificationRequest\x1a\x1d.assay.handoff.v1.Explanation\";\xea\xe0\x18\a\n" +
+	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02*\x12(/v1/{name=leads/*/qualification}:explain\x12\x96\x01\n" +
 	"\x12ListQualifications\x12+.assay.handoff.v1.ListQualificationsRequest\x1a,.assay.handoff.v1.ListQualificationsResponse\"%\xea\xe0\x18\a\n" +
 	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/qualifications\x12\x93\x01\n" +
 	"\rListDecisions\x12&.assay.handoff.v1.ListDecisionsRequest\x1a'.assay.handoff.v1.ListDecisionsResponse\"1\xea\xe0\x18\a\n" +
@@ -997,59 +1144,68 @@ func file_assay_handoff_v1_handoff_service_proto_rawDescGZIP() []byte {
 	return file_assay_handoff_v1_handoff_service_proto_rawDescData
 }
 
-var file_assay_handoff_v1_handoff_service_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_assay_handoff_v1_handoff_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_assay_handoff_v1_handoff_service_proto_goTypes = []any{
-	(*GetQualificationRequest)(nil),    // 0: assay.handoff.v1.GetQualificationRequest
-	(*ListQualificationsRequest)(nil),  // 1: assay.handoff.v1.ListQualificationsRequest
-	(*ListQualificationsResponse)(nil), // 2: assay.handoff.v1.ListQualificationsResponse
-	(*ListDecisionsRequest)(nil),       // 3: assay.handoff.v1.ListDecisionsRequest
-	(*ListDecisionsResponse)(nil),      // 4: assay.handoff.v1.ListDecisionsResponse
-	(*ListStageMovesRequest)(nil),      // 5: assay.handoff.v1.ListStageMovesRequest
-	(*ListStageMovesResponse)(nil),     // 6: assay.handoff.v1.ListStageMovesResponse
-	(*GetHandoffRequest)(nil),          // 7: assay.handoff.v1.GetHandoffRequest
-	(*ListHandoffsRequest)(nil),        // 8: assay.handoff.v1.ListHandoffsRequest
-	(*ListHandoffsResponse)(nil),       // 9: assay.handoff.v1.ListHandoffsResponse
-	(*AcceptHandoffRequest)(nil),       // 10: assay.handoff.v1.AcceptHandoffRequest
-	(*RejectHandoffRequest)(nil),       // 11: assay.handoff.v1.RejectHandoffRequest
-	(*RecycleHandoffRequest)(nil),      // 12: assay.handoff.v1.RecycleHandoffRequest
-	(*RecordOutcomeRequest)(nil),       // 13: assay.handoff.v1.RecordOutcomeRequest
-	(*Qualification)(nil),              // 14: assay.handoff.v1.Qualification
-	(*Decision)(nil),                   // 15: assay.handoff.v1.Decision
-	(*StageMove)(nil),                  // 16: assay.handoff.v1.StageMove
-	(*Handoff)(nil),                    // 17: assay.handoff.v1.Handoff
-	(Outcome_Kind)(0),                  // 18: assay.handoff.v1.Outcome.Kind
+	(*GetQualificationRequest)(nil),     // 0: assay.handoff.v1.GetQualificationRequest
+	(*ListQualificationsRequest)(nil),   // 1: assay.handoff.v1.ListQualificationsRequest
+	(*ListQualificationsResponse)(nil),  // 2: assay.handoff.v1.ListQualificationsResponse
+	(*ListDecisionsRequest)(nil),        // 3: assay.handoff.v1.ListDecisionsRequest
+	(*ListDecisionsResponse)(nil),       // 4: assay.handoff.v1.ListDecisionsResponse
+	(*ListStageMovesRequest)(nil),       // 5: assay.handoff.v1.ListStageMovesRequest
+	(*ListStageMovesResponse)(nil),      // 6: assay.handoff.v1.ListStageMovesResponse
+	(*GetHandoffRequest)(nil),           // 7: assay.handoff.v1.GetHandoffRequest
+	(*ListHandoffsRequest)(nil),         // 8: assay.handoff.v1.ListHandoffsRequest
+	(*ListHandoffsResponse)(nil),        // 9: assay.handoff.v1.ListHandoffsResponse
+	(*AcceptHandoffRequest)(nil),        // 10: assay.handoff.v1.AcceptHandoffRequest
+	(*RejectHandoffRequest)(nil),        // 11: assay.handoff.v1.RejectHandoffRequest
+	(*RecycleHandoffRequest)(nil),       // 12: assay.handoff.v1.RecycleHandoffRequest
+	(*RecordOutcomeRequest)(nil),        // 13: assay.handoff.v1.RecordOutcomeRequest
+	(*ExplainQualificationRequest)(nil), // 14: assay.handoff.v1.ExplainQualificationRequest
+	(*Explanation)(nil),                 // 15: assay.handoff.v1.Explanation
+	(*Qualification)(nil),               // 16: assay.handoff.v1.Qualification
+	(*Decision)(nil),                    // 17: assay.handoff.v1.Decision
+	(*StageMove)(nil),                   // 18: assay.handoff.v1.StageMove
+	(*Handoff)(nil),                     // 19: assay.handoff.v1.Handoff
+	(Outcome_Kind)(0),                   // 20: assay.handoff.v1.Outcome.Kind
+	(*timestamppb.Timestamp)(nil),       // 21: google.protobuf.Timestamp
+	(*v1.ActivityLine)(nil),             // 22: assay.behavior.v1.ActivityLine
 }
 var file_assay_handoff_v1_handoff_service_proto_depIdxs = []int32{
-	14, // 0: assay.handoff.v1.ListQualificationsResponse.qualifications:type_name -> assay.handoff.v1.Qualification
-	15, // 1: assay.handoff.v1.ListDecisionsResponse.decisions:type_name -> assay.handoff.v1.Decision
-	16, // 2: assay.handoff.v1.ListStageMovesResponse.stage_moves:type_name -> assay.handoff.v1.StageMove
-	17, // 3: assay.handoff.v1.ListHandoffsResponse.handoffs:type_name -> assay.handoff.v1.Handoff
-	18, // 4: assay.handoff.v1.RecordOutcomeRequest.outcome:type_name -> assay.handoff.v1.Outcome.Kind
-	0,  // 5: assay.handoff.v1.HandoffService.GetQualification:input_type -> assay.handoff.v1.GetQualificationRequest
-	1,  // 6: assay.handoff.v1.HandoffService.ListQualifications:input_type -> assay.handoff.v1.ListQualificationsRequest
-	3,  // 7: assay.handoff.v1.HandoffService.ListDecisions:input_type -> assay.handoff.v1.ListDecisionsRequest
-	5,  // 8: assay.handoff.v1.HandoffService.ListStageMoves:input_type -> assay.handoff.v1.ListStageMovesRequest
-	7,  // 9: assay.handoff.v1.HandoffService.GetHandoff:input_type -> assay.handoff.v1.GetHandoffRequest
-	8,  // 10: assay.handoff.v1.HandoffService.ListHandoffs:input_type -> assay.handoff.v1.ListHandoffsRequest
-	10, // 11: assay.handoff.v1.HandoffService.AcceptHandoff:input_type -> assay.handoff.v1.AcceptHandoffRequest
-	11, // 12: assay.handoff.v1.HandoffService.RejectHandoff:input_type -> assay.handoff.v1.RejectHandoffRequest
-	12, // 13: assay.handoff.v1.HandoffService.RecycleHandoff:input_type -> assay.handoff.v1.RecycleHandoffRequest
-	13, // 14: assay.handoff.v1.HandoffService.RecordOutcome:input_type -> assay.handoff.v1.RecordOutcomeRequest
-	14, // 15: assay.handoff.v1.HandoffService.GetQualification:output_type -> assay.handoff.v1.Qualification
-	2,  // 16: assay.handoff.v1.HandoffService.ListQualifications:output_type -> assay.handoff.v1.ListQualificationsResponse
-	4,  // 17: assay.handoff.v1.HandoffService.ListDecisions:output_type -> assay.handoff.v1.ListDecisionsResponse
-	6,  // 18: assay.handoff.v1.HandoffService.ListStageMoves:output_type -> assay.handoff.v1.ListStageMovesResponse
-	17, // 19: assay.handoff.v1.HandoffService.GetHandoff:output_type -> assay.handoff.v1.Handoff
-	9,  // 20: assay.handoff.v1.HandoffService.ListHandoffs:output_type -> assay.handoff.v1.ListHandoffsResponse
-	17, // 21: assay.handoff.v1.HandoffService.AcceptHandoff:output_type -> assay.handoff.v1.Handoff
-	17, // 22: assay.handoff.v1.HandoffService.RejectHandoff:output_type -> assay.handoff.v1.Handoff
-	17, // 23: assay.handoff.v1.HandoffService.RecycleHandoff:output_type -> assay.handoff.v1.Handoff
-	17, // 24: assay.handoff.v1.HandoffService.RecordOutcome:output_type -> assay.handoff.v1.Handoff
-	15, // [15:25] is the sub-list for method output_type
-	5,  // [5:15] is the sub-list for method input_type
-	5,  // [5:5] is the sub-list for extension type_name
-	5,  // [5:5] is the sub-list for extension extendee
-	0,  // [0:5] is the sub-list for field type_name
+	16, // 0: assay.handoff.v1.ListQualificationsResponse.qualifications:type_name -> assay.handoff.v1.Qualification
+	17, // 1: assay.handoff.v1.ListDecisionsResponse.decisions:type_name -> assay.handoff.v1.Decision
+	18, // 2: assay.handoff.v1.ListStageMovesResponse.stage_moves:type_name -> assay.handoff.v1.StageMove
+	19, // 3: assay.handoff.v1.ListHandoffsResponse.handoffs:type_name -> assay.handoff.v1.Handoff
+	20, // 4: assay.handoff.v1.RecordOutcomeRequest.outcome:type_name -> assay.handoff.v1.Outcome.Kind
+	21, // 5: assay.handoff.v1.ExplainQualificationRequest.as_of_time:type_name -> google.protobuf.Timestamp
+	16, // 6: assay.handoff.v1.Explanation.qualification:type_name -> assay.handoff.v1.Qualification
+	22, // 7: assay.handoff.v1.Explanation.activities:type_name -> assay.behavior.v1.ActivityLine
+	0,  // 8: assay.handoff.v1.HandoffService.GetQualification:input_type -> assay.handoff.v1.GetQualificationRequest
+	14, // 9: assay.handoff.v1.HandoffService.ExplainQualification:input_type -> assay.handoff.v1.ExplainQualificationRequest
+	1,  // 10: assay.handoff.v1.HandoffService.ListQualifications:input_type -> assay.handoff.v1.ListQualificationsRequest
+	3,  // 11: assay.handoff.v1.HandoffService.ListDecisions:input_type -> assay.handoff.v1.ListDecisionsRequest
+	5,  // 12: assay.handoff.v1.HandoffService.ListStageMoves:input_type -> assay.handoff.v1.ListStageMovesRequest
+	7,  // 13: assay.handoff.v1.HandoffService.GetHandoff:input_type -> assay.handoff.v1.GetHandoffRequest
+	8,  // 14: assay.handoff.v1.HandoffService.ListHandoffs:input_type -> assay.handoff.v1.ListHandoffsRequest
+	10, // 15: assay.handoff.v1.HandoffService.AcceptHandoff:input_type -> assay.handoff.v1.AcceptHandoffRequest
+	11, // 16: assay.handoff.v1.HandoffService.RejectHandoff:input_type -> assay.handoff.v1.RejectHandoffRequest
+	12, // 17: assay.handoff.v1.HandoffService.RecycleHandoff:input_type -> assay.handoff.v1.RecycleHandoffRequest
+	13, // 18: assay.handoff.v1.HandoffService.RecordOutcome:input_type -> assay.handoff.v1.RecordOutcomeRequest
+	16, // 19: assay.handoff.v1.HandoffService.GetQualification:output_type -> assay.handoff.v1.Qualification
+	15, // 20: assay.handoff.v1.HandoffService.ExplainQualification:output_type -> assay.handoff.v1.Explanation
+	2,  // 21: assay.handoff.v1.HandoffService.ListQualifications:output_type -> assay.handoff.v1.ListQualificationsResponse
+	4,  // 22: assay.handoff.v1.HandoffService.ListDecisions:output_type -> assay.handoff.v1.ListDecisionsResponse
+	6,  // 23: assay.handoff.v1.HandoffService.ListStageMoves:output_type -> assay.handoff.v1.ListStageMovesResponse
+	19, // 24: assay.handoff.v1.HandoffService.GetHandoff:output_type -> assay.handoff.v1.Handoff
+	9,  // 25: assay.handoff.v1.HandoffService.ListHandoffs:output_type -> assay.handoff.v1.ListHandoffsResponse
+	19, // 26: assay.handoff.v1.HandoffService.AcceptHandoff:output_type -> assay.handoff.v1.Handoff
+	19, // 27: assay.handoff.v1.HandoffService.RejectHandoff:output_type -> assay.handoff.v1.Handoff
+	19, // 28: assay.handoff.v1.HandoffService.RecycleHandoff:output_type -> assay.handoff.v1.Handoff
+	19, // 29: assay.handoff.v1.HandoffService.RecordOutcome:output_type -> assay.handoff.v1.Handoff
+	19, // [19:30] is the sub-list for method output_type
+	8,  // [8:19] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_assay_handoff_v1_handoff_service_proto_init() }
@@ -1064,7 +1220,7 @@ func file_assay_handoff_v1_handoff_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_handoff_v1_handoff_service_proto_rawDesc), len(file_assay_handoff_v1_handoff_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   14,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -88,6 +88,59 @@ func local_request_HandoffService_GetQualification_0(ctx context.Context, marsha
 	return msg, metadata, err
 }
 
+var filter_HandoffService_ExplainQualification_0 = &utilities.DoubleArray{Encoding: map[string]int{"name": 0}, Base: []int{1, 1, 0}, Check: []int{0, 1, 2}}
+
+func request_HandoffService_ExplainQualification_0(ctx context.Context, marshaler runtime.Marshaler, client HandoffServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq ExplainQualificationRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["name"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "name")
+	}
+	protoReq.Name, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_HandoffService_ExplainQualification_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.ExplainQualification(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_HandoffService_ExplainQualification_0(ctx context.Context, marshaler runtime.Marshaler, server HandoffServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq ExplainQualificationRequest
+		metadata runtime.ServerMetadata
+		err      error
+	)
+	val, ok := pathParams["name"]
+	if !ok {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "missing parameter %s", "name")
+	}
+	protoReq.Name, err = runtime.String(val)
+	if err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "type mismatch, parameter: %s, error: %v", "name", err)
+	}
+	if err := req.ParseForm(); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if err := runtime.PopulateQueryParameters(&protoReq, req.Form, filter_HandoffService_ExplainQualification_0); err != nil {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.ExplainQualification(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 var filter_HandoffService_ListQualifications_0 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
 
 func request_HandoffService_ListQualifications_0(ctx context.Context, marshaler runtime.Marshaler, client HandoffServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
@@ -509,6 +562,26 @@ func RegisterHandoffServiceHandlerServer(ctx context.Context, mux *runtime.Serve
 		}
 		forward_HandoffService_GetQualification_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_HandoffService_ExplainQualification_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/assay.handoff.v1.HandoffService/ExplainQualification", runtime.WithHTTPPathPattern("/v1/{name=leads/*/qualification}:explain"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_HandoffService_ExplainQualification_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_HandoffService_ExplainQualification_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_HandoffService_ListQualifications_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -746,6 +819,23 @@ func RegisterHandoffServiceHandlerClient(ctx context.Context, mux *runtime.Serve
 		}
 		forward_HandoffService_GetQualification_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodGet, pattern_HandoffService_ExplainQualification_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/assay.handoff.v1.HandoffService/ExplainQualification", runtime.WithHTTPPathPattern("/v1/{name=leads/*/qualification}:explain"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_HandoffService_ExplainQualification_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_HandoffService_ExplainQualification_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_HandoffService_ListQualifications_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -903,27 +993,29 @@ func RegisterHandoffServiceHandlerClient(ctx context.Context, mux *runtime.Serve
 }
 
 var (
-	pattern_HandoffService_GetQualification_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 4, 3, 5, 3}, []string{"v1", "leads", "qualification", "name"}, ""))
-	pattern_HandoffService_ListQualifications_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "qualifications"}, ""))
-	pattern_HandoffService_ListDecisions_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "leads", "parent", "decisions"}, ""))
-	pattern_HandoffService_ListStageMoves_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "leads", "parent", "stageMoves"}, ""))
-	pattern_HandoffService_GetHandoff_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "handoffs", "name"}, ""))
-	pattern_HandoffService_ListHandoffs_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "handoffs"}, ""))
-	pattern_HandoffService_AcceptHandoff_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "handoffs", "name"}, "accept"))
-	pattern_HandoffService_RejectHandoff_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "handoffs", "name"}, "reject"))
-	pattern_HandoffService_RecycleHandoff_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "handoffs", "name"}, "recycle"))
-	pattern_HandoffService_RecordOutcome_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "handoffs", "name"}, "recordOutcome"))
+	pattern_HandoffService_GetQualification_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 4, 3, 5, 3}, []string{"v1", "leads", "qualification", "name"}, ""))
+	pattern_HandoffService_ExplainQualification_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 2, 2, 4, 3, 5, 3}, []string{"v1", "leads", "qualification", "name"}, "explain"))
+	pattern_HandoffService_ListQualifications_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "qualifications"}, ""))
+	pattern_HandoffService_ListDecisions_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "leads", "parent", "decisions"}, ""))
+	pattern_HandoffService_ListStageMoves_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2, 2, 3}, []string{"v1", "leads", "parent", "stageMoves"}, ""))
+	pattern_HandoffService_GetHandoff_0           = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "handoffs", "name"}, ""))
+	pattern_HandoffService_ListHandoffs_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "handoffs"}, ""))
+	pattern_HandoffService_AcceptHandoff_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "handoffs", "name"}, "accept"))
+	pattern_HandoffService_RejectHandoff_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "handoffs", "name"}, "reject"))
+	pattern_HandoffService_RecycleHandoff_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "handoffs", "name"}, "recycle"))
+	pattern_HandoffService_RecordOutcome_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 2, 5, 2}, []string{"v1", "handoffs", "name"}, "recordOutcome"))
 )
 
 var (
-	forward_HandoffService_GetQualification_0   = runtime.ForwardResponseMessage
-	forward_HandoffService_ListQualifications_0 = runtime.ForwardResponseMessage
-	forward_HandoffService_ListDecisions_0      = runtime.ForwardResponseMessage
-	forward_HandoffService_ListStageMoves_0     = runtime.ForwardResponseMessage
-	forward_HandoffService_GetHandoff_0         = runtime.ForwardResponseMessage
-	forward_HandoffService_ListHandoffs_0       = runtime.ForwardResponseMessage
-	forward_HandoffService_AcceptHandoff_0      = runtime.ForwardResponseMessage
-	forward_HandoffService_RejectHandoff_0      = runtime.ForwardResponseMessage
-	forward_HandoffService_RecycleHandoff_0     = runtime.ForwardResponseMessage
-	forward_HandoffService_RecordOutcome_0      = runtime.ForwardResponseMessage
+	forward_HandoffService_GetQualification_0     = runtime.ForwardResponseMessage
+	forward_HandoffService_ExplainQualification_0 = runtime.ForwardResponseMessage
+	forward_HandoffService_ListQualifications_0   = runtime.ForwardResponseMessage
+	forward_HandoffService_ListDecisions_0        = runtime.ForwardResponseMessage
+	forward_HandoffService_ListStageMoves_0       = runtime.ForwardResponseMessage
+	forward_HandoffService_GetHandoff_0           = runtime.ForwardResponseMessage
+	forward_HandoffService_ListHandoffs_0         = runtime.ForwardResponseMessage
+	forward_HandoffService_AcceptHandoff_0        = runtime.ForwardResponseMessage
+	forward_HandoffService_RejectHandoff_0        = runtime.ForwardResponseMessage
+	forward_HandoffService_RecycleHandoff_0       = runtime.ForwardResponseMessage
+	forward_HandoffService_RecordOutcome_0        = runtime.ForwardResponseMessage
 )

@@ -19,16 +19,17 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	HandoffService_GetQualification_FullMethodName   = "/assay.handoff.v1.HandoffService/GetQualification"
-	HandoffService_ListQualifications_FullMethodName = "/assay.handoff.v1.HandoffService/ListQualifications"
-	HandoffService_ListDecisions_FullMethodName      = "/assay.handoff.v1.HandoffService/ListDecisions"
-	HandoffService_ListStageMoves_FullMethodName     = "/assay.handoff.v1.HandoffService/ListStageMoves"
-	HandoffService_GetHandoff_FullMethodName         = "/assay.handoff.v1.HandoffService/GetHandoff"
-	HandoffService_ListHandoffs_FullMethodName       = "/assay.handoff.v1.HandoffService/ListHandoffs"
-	HandoffService_AcceptHandoff_FullMethodName      = "/assay.handoff.v1.HandoffService/AcceptHandoff"
-	HandoffService_RejectHandoff_FullMethodName      = "/assay.handoff.v1.HandoffService/RejectHandoff"
-	HandoffService_RecycleHandoff_FullMethodName     = "/assay.handoff.v1.HandoffService/RecycleHandoff"
-	HandoffService_RecordOutcome_FullMethodName      = "/assay.handoff.v1.HandoffService/RecordOutcome"
+	HandoffService_GetQualification_FullMethodName     = "/assay.handoff.v1.HandoffService/GetQualification"
+	HandoffService_ExplainQualification_FullMethodName = "/assay.handoff.v1.HandoffService/ExplainQualification"
+	HandoffService_ListQualifications_FullMethodName   = "/assay.handoff.v1.HandoffService/ListQualifications"
+	HandoffService_ListDecisions_FullMethodName        = "/assay.handoff.v1.HandoffService/ListDecisions"
+	HandoffService_ListStageMoves_FullMethodName       = "/assay.handoff.v1.HandoffService/ListStageMoves"
+	HandoffService_GetHandoff_FullMethodName           = "/assay.handoff.v1.HandoffService/GetHandoff"
+	HandoffService_ListHandoffs_FullMethodName         = "/assay.handoff.v1.HandoffService/ListHandoffs"
+	HandoffService_AcceptHandoff_FullMethodName        = "/assay.handoff.v1.HandoffService/AcceptHandoff"
+	HandoffService_RejectHandoff_FullMethodName        = "/assay.handoff.v1.HandoffService/RejectHandoff"
+	HandoffService_RecycleHandoff_FullMethodName       = "/assay.handoff.v1.HandoffService/RecycleHandoff"
+	HandoffService_RecordOutcome_FullMethodName        = "/assay.handoff.v1.HandoffService/RecordOutcome"
 )
 
 // HandoffServiceClient is the client API for HandoffService service.
@@ -37,8 +38,15 @@ const (
 //
 // Is it an MQL, why, who works it, did it close?
 type HandoffServiceClient interface {
-	// Returns where a lead stands and why. NOT_FOUND while it was never decided.
+	// Returns where a lead stands and why. A lead that is known and was not decided yet has
+	// the status `NEVER_EVALUATED`; NOT_FOUND if nobody knows it, or if the standard that is
+	// named says nothing of it.
 	GetQualification(ctx context.Context, in *GetQualificationRequest, opts ...grpc.CallOption) (*Qualification, error)
+	// Says what a standard makes of a lead at any instant, past or future, and why: every
+	// point given and withheld, on demand by activity, and what would make it qualify.
+	// Nothing is stored. NOT_FOUND if there is no such lead or standard; FAILED_PRECONDITION
+	// if the standard does not apply to it then.
+	ExplainQualification(ctx context.Context, in *ExplainQualificationRequest, opts ...grpc.CallOption) (*Explanation, error)
 	// Lists where leads stand: one line for each lead and track, with the leading
 	// verdict: qualified, needs data, nurture, disqualified; then a standard that says
 	// whom it applies to before one for everybody; then by the standard's name.
@@ -78,6 +86,16 @@ func (c *handoffServiceClient) GetQualification(ctx context.Context, in *GetQual
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(Qualification)
 	err := c.cc.Invoke(ctx, HandoffService_GetQualification_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *handoffServiceClient) ExplainQualification(ctx context.Context, in *ExplainQualificationRequest, opts ...grpc.CallOption) (*Explanation, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Explanation)
+	err := c.cc.Invoke(ctx, HandoffService_ExplainQualification_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -180,8 +198,15 @@ func (c *handoffServiceClient) RecordOutcome(ctx context.Context, in *RecordOutc
 //
 // Is it an MQL, why, who works it, did it close?
 type HandoffServiceServer interface {
-	// Returns where a lead stands and why. NOT_FOUND while it was never decided.
+	// Returns where a lead stands and why. A lead that is known and was not decided yet has
+	// the status `NEVER_EVALUATED`; NOT_FOUND if nobody knows it, or if the standard that is
+	// named says nothing of it.
 	GetQualification(context.Context, *GetQualificationRequest) (*Qualification, error)
+	// Says what a standard makes of a lead at any instant, past or future, and why: every
+	// point given and withheld, on demand by activity, and what would make it qualify.
+	// Nothing is stored. NOT_FOUND if there is no such lead or standard; FAILED_PRECONDITION
+	// if the standard does not apply to it then.
+	ExplainQualification(context.Context, *ExplainQualificationRequest) (*Explanation, error)
 	// Lists where leads stand: one line for each lead and track, with the leading
 	// verdict: qualified, needs data, nurture, disqualified; then a standard that says
 	// whom it applies to before one for everybody; then by the standard's name.
@@ -219,6 +244,9 @@ type UnimplementedHandoffServiceServer struct{}
 
 func (UnimplementedHandoffServiceServer) GetQualification(context.Context, *GetQualificationRequest) (*Qualification, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetQualification not implemented")
+}
+func (UnimplementedHandoffServiceServer) ExplainQualification(context.Context, *ExplainQualificationRequest) (*Explanation, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExplainQualification not implemented")
 }
 func (UnimplementedHandoffServiceServer) ListQualifications(context.Context, *ListQualificationsRequest) (*ListQualificationsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListQualifications not implemented")
@@ -282,6 +310,24 @@ func _HandoffService_GetQualification_Handler(srv interface{}, ctx context.Conte
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(HandoffServiceServer).GetQualification(ctx, req.(*GetQualificationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _HandoffService_ExplainQualification_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExplainQualificationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HandoffServiceServer).ExplainQualification(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HandoffService_ExplainQualification_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HandoffServiceServer).ExplainQualification(ctx, req.(*ExplainQualificationRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -458,6 +504,10 @@ var HandoffService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetQualification",
 			Handler:    _HandoffService_GetQualification_Handler,
+		},
+		{
+			MethodName: "ExplainQualification",
+			Handler:    _HandoffService_ExplainQualification_Handler,
 		},
 		{
 			MethodName: "ListQualifications",

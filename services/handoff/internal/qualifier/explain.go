@@ -1,0 +1,133 @@
+package qualifier
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	behaviorv1 "github.com/assay-hq/assay/gen/go/assay/behavior/v1"
+	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/standard"
+	"github.com/assay-hq/assay/services/handoff/internal/store"
+)
+
+// Errors of Explain.
+var (
+	// ErrNoLead: there is no such lead.
+	ErrNoLead = errors.New("no such lead")
+	// ErrDoesNotApply: the standard does not apply to the lead at that instant.
+	ErrDoesNotApply = errors.New("the standard does not apply")
+	// ErrTooLong: the history is longer than what can be explained at once.
+	ErrTooLong = errors.New("the history is too long")
+)
+
+// Question asks what a standard makes of a lead at an instant.
+type Question struct {
+	// Lead as `leads/{lead}`.
+	Lead string
+	// Standard is a version, published or not.
+	Standard *standard.Compiled
+	// AsOf is the instant, past or future.
+	AsOf time.Time
+	// Activities asks for the line of each.
+	Activities bool
+}
+
+// Answer is what a standard makes of a lead at an instant.
+type Answer struct {
+	store.Assessment
+	// Activities are their lines, if asked for.
+	Activities []*behaviorv1.ActivityLine
+	// FactsVersion is that of the facts that were known.
+	FactsVersion int32
+}
+
+// Explain scores and decides a lead as of an instant, the way a live one is, and stores
+// nothing.
+func (q *Qualifier) Explain(ctx context.Context, question Question) (*Answer, error) {
+	lead, err := q.wholeLead(ctx, question.Lead)
+	if err != nil {
+		return nil, err
+	}
+	lead.AsOfTime = timestamppb.New(question.AsOf)
+	if lead.AttributesJson, err = attributesAt(lead.GetFacts(), question.AsOf); err != nil {
+		return nil, err
+	}
+	j := newJob(lead, way{
+		cause: store.ByRescore, dry: true, standards: []*standard.Compiled{question.Standard}, activities: question.Activities,
+	}, q.Now())
+	if err := q.score(ctx, []*job{j}); err != nil {
+		return nil, err
+	}
+	if j.end == failed {
+		return nil, errors.New(j.error)
+	}
+	decided := j.toDecide()
+	if len(decided.Assessments) == 0 {
+		return nil, ErrDoesNotApply
+	}
+	return &Answer{Assessment: decided.Assessments[0], Activities: j.lines, FactsVersion: lead.GetToVersion()}, nil
+}
+
+// wholeLead reads a lead with its whole history, without a lease.
+func (q *Qualifier) wholeLead(ctx context.Context, name string) (*ingestv1.ClaimedLead, error) {
+	read, err := q.Pending.ClaimLeads(ctx, &ingestv1.ClaimLeadsRequest{Leads: []string{name}, WholeHistory: true, ReadOnly: true})
+	if err != nil {
+		return nil, err
+	}
+	if len(read.GetLeads()) == 0 {
+		return nil, ErrNoLead
+	}
+	lead := read.GetLeads()[0]
+	for version := int32(0); lead.GetFactsOmitted(); {
+		page, err := q.Pending.ListFacts(ctx, &ingestv1.ListFactsRequest{
+			Lead: lead.GetLead(), AfterVersion: version, ToVersion: lead.GetToVersion(), ChunkSize: chunkFacts,
+		})
+		if err != nil {
+			return nil, err
+		}
+		lead.Facts = append(lead.Facts, page.GetFacts()...)
+		lead.FactsOmitted = page.GetMore()
+		if len(lead.GetFacts()) > mostAtOnce || page.GetMore() && page.GetVersion() <= version {
+			return nil, ErrTooLong
+		}
+		version = page.GetVersion()
+	}
+	return lead, nil
+}
+
+// attributesAt are the attributes as they are at an instant, as one JSON object.
+func attributesAt(facts []*typev1.Fact, at time.Time) ([]byte, error) {
+	held := map[string]*typev1.Fact{}
+	for _, f := range facts {
+		key := f.GetAttribute().GetKey()
+		if f.GetAttribute() == nil || f.GetEffectiveTime().AsTime().After(at) {
+			continue
+		}
+		if before := held[key]; before == nil || inOrder(before, f) < 0 {
+			held[key] = f
+		}
+	}
+	values := map[string]json.RawMessage{}
+	for key, f := range held {
+		if value := f.GetAttribute().GetValueJson(); len(value) > 0 && string(value) != "null" {
+			values[key] = value
+		}
+	}
+	return json.Marshal(values)
+}
+
+// inOrder compares facts by their place in the fold.
+func inOrder(a, b *typev1.Fact) int {
+	return cmp.Or(
+		a.GetEffectiveTime().AsTime().Compare(b.GetEffectiveTime().AsTime()),
+		strings.Compare(a.GetSource(), b.GetSource()),
+		strings.Compare(a.GetId(), b.GetId()),
+	)
+}
