@@ -45,7 +45,7 @@ func Compile(spec Spec) (*Model, error) {
 	c.persona()
 	c.at.criteria = len(c.questions)
 	for i := range spec.Groups {
-		c.Model.groups = append(c.Model.groups, c.group(fmt.Sprintf("groups[%d]", i), 1, &spec.Groups[i]))
+		c.groups = append(c.groups, c.group(fmt.Sprintf("groups[%d]", i), &spec.Groups[i]))
 	}
 	c.total()
 	c.at.override = len(c.questions)
@@ -53,6 +53,7 @@ func Compile(spec Spec) (*Model, error) {
 	c.at.ladder = len(c.questions)
 	c.class()
 	c.at.icp = len(c.questions)
+	c.followsTime = len(c.timed) > 0
 	c.said()
 	if len(c.problems) > 0 {
 		return nil, c.problems
@@ -152,18 +153,17 @@ func (c *compiler) limits(path, of string, atMost, atLeast *float64) (most, leas
 	return most, least, mostWords, leastWords
 }
 
-// What conditions of a model may read: all but who a lead is may depend on the time.
-const (
-	whoVars  = condition.LeadVar
-	whenVars = condition.LeadVar | condition.NowVar | condition.PastVar
-)
+// language is what conditions and values of a model may read.
+func (c *compiler) language() condition.Options {
+	return condition.Options{Vars: condition.LeadVar | condition.NowVar | condition.PastVar, Lists: c.lists}
+}
 
 // when compiles a condition of the question that comes next.
-func (c *compiler) when(path, text string, vars condition.Vars) *condition.Condition {
+func (c *compiler) when(path, text string) *condition.Condition {
 	if len(c.problems) >= maxProblems {
 		return nil // refused anyway: compile no more
 	}
-	made, err := condition.CompileWith(text, condition.Options{Vars: vars, Lists: c.lists})
+	made, err := condition.CompileWith(text, c.language())
 	if err != nil {
 		c.problem(path, "%v", err)
 		return nil
@@ -202,7 +202,7 @@ func (c *compiler) segment() {
 			c.problem(path+".id", "must be 1 to 63 of a-z, 0-9 and _, beginning with a letter, and unique among the segments")
 		}
 		c.segments[s.ID] = i
-		q.rows = append(q.rows, c.when(path+".when", s.When, whoVars))
+		q.rows = append(q.rows, c.when(path+".when", s.When))
 	}
 	c.questions = append(c.questions, q)
 }
@@ -213,7 +213,7 @@ func (c *compiler) persona() {
 		c.id(path+".id", p.ID)
 		c.personaIDs[p.ID] = i
 		c.personas = append(c.personas, p.ID)
-		c.questions = append(c.questions, question{rows: []*condition.Condition{c.when(path+".when", p.When, whoVars)}})
+		c.questions = append(c.questions, question{rows: []*condition.Condition{c.when(path+".when", p.When)}})
 	}
 }
 
@@ -251,7 +251,7 @@ func (c *compiler) override() {
 	for i, o := range c.spec.Overrides {
 		path := fmt.Sprintf("overrides[%d]", i)
 		c.id(path+".id", o.ID)
-		q.rows = append(q.rows, c.when(path+".when", o.When, whenVars))
+		q.rows = append(q.rows, c.when(path+".when", o.When))
 		c.overrides = append(c.overrides, override{
 			id: o.ID, description: words(o.Description, o.ID), points: c.points(path+".points", o.Points),
 		})
@@ -262,14 +262,14 @@ func (c *compiler) override() {
 // said compiles what is said of a lead beside its score.
 func (c *compiler) said() {
 	if c.spec.ICP != "" {
-		c.questions = append(c.questions, question{rows: []*condition.Condition{c.when("icp", c.spec.ICP, whoVars)}})
+		c.questions = append(c.questions, question{rows: []*condition.Condition{c.when("icp", c.spec.ICP)}})
 	}
 	c.at.flags = len(c.questions)
 	for i, f := range c.spec.Flags {
 		path := fmt.Sprintf("flags[%d]", i)
 		c.id(path+".id", f.ID)
 		c.flags = append(c.flags, f.ID)
-		c.questions = append(c.questions, question{rows: []*condition.Condition{c.when(path+".when", f.When, whoVars)}})
+		c.questions = append(c.questions, question{rows: []*condition.Condition{c.when(path+".when", f.When)}})
 	}
 }
 

@@ -100,7 +100,7 @@ func (c *compiler) ladder() {
 			}
 			when = "true"
 		}
-		q.rows = append(q.rows, c.when(path+".when", when, whenVars))
+		q.rows = append(q.rows, c.when(path+".when", when))
 		c.rungs = append(c.rungs, rung.Label)
 	}
 	c.questions = append(c.questions, q)

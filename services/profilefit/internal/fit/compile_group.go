@@ -13,7 +13,7 @@ import (
 	"github.com/assay-hq/assay/services/internal/points"
 )
 
-func (c *compiler) group(path string, depth int, g *Group) group {
+func (c *compiler) group(path string, g *Group) group {
 	c.id(path+".id", g.ID)
 	of := words(g.Description, g.ID)
 	made := group{id: g.ID, combine: g.Combine, first: len(c.criteria)}
@@ -32,7 +32,7 @@ func (c *compiler) group(path string, depth int, g *Group) group {
 	}
 	made.end = len(c.criteria)
 	for i := range g.Groups {
-		made.groups = append(made.groups, c.group(fmt.Sprintf("%s.groups[%d]", path, i), depth+1, &g.Groups[i]))
+		made.groups = append(made.groups, c.group(fmt.Sprintf("%s.groups[%d]", path, i), &g.Groups[i]))
 	}
 	return made
 }
@@ -49,7 +49,7 @@ func (c *compiler) criterion(path, groupID string, cr *Criterion) {
 	}
 	q := question{skip: cr.SkipUnknown}
 	add := func(path, when string, points float64, steps int, description string) {
-		q.rows = append(q.rows, c.when(path+".when", when, whenVars))
+		q.rows = append(q.rows, c.when(path+".when", when))
 		made.outcomes = append(made.outcomes, c.outcome(path, "points", points, steps, description, weight))
 	}
 	if cr.When != "" {
@@ -209,7 +209,7 @@ func (c *compiler) value(path, text string) *condition.Expression {
 	if len(c.problems) >= maxProblems {
 		return nil
 	}
-	made, err := condition.CompileValue(text, condition.Options{Vars: whenVars, Lists: c.lists})
+	made, err := condition.CompileValue(text, c.language())
 	if err != nil {
 		c.problem(path, "%v", err)
 		return nil

@@ -114,7 +114,7 @@ func draw(t *rapid.T, when []string, plain bool) fit.Spec {
 	}
 	w.Flags = w.rules("f", 2)
 	if w.chance() {
-		w.ICP = w.who()
+		w.ICP = w.condition()
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "groups") {
 		w.Groups = append(w.Groups, w.group(1))
@@ -144,13 +144,12 @@ func draw(t *rapid.T, when []string, plain bool) fit.Spec {
 }
 
 func (w *writer) chance() bool            { return rapid.IntRange(0, 2).Draw(w.T, "?") == 0 }
-func (w *writer) who() string             { return rapid.SampledFrom(whoConditions).Draw(w.T, "who") }
 func (w *writer) condition() string       { return rapid.SampledFrom(w.when).Draw(w.T, "when") }
 func (w *writer) points() float64         { return drawPoints(w.T, "points", -3000, 5000) }
 func (w *writer) id(prefix string) string { w.n++; return fmt.Sprintf("%s%d", prefix, w.n) }
 func (w *writer) rules(prefix string, most int) (rules []fit.Rule) {
 	for range rapid.IntRange(0, most).Draw(w.T, prefix) {
-		rules = append(rules, fit.Rule{ID: w.id(prefix), When: w.who()})
+		rules = append(rules, fit.Rule{ID: w.id(prefix), When: w.condition()})
 	}
 	return rules
 }

@@ -591,7 +591,6 @@ func TestCompileRefusesWhatIsInconsistent(t *testing.T) {
 		"a segment without edges":   {fit.Spec{ClassesBySegment: []fit.SegmentEdges{{Segment: "s"}}, Segments: []fit.Rule{{ID: "s", When: `true`}}}, "classesBySegment[0].edges", "at least one"},
 		"edges of a segment twice":  {fit.Spec{ClassesBySegment: []fit.SegmentEdges{{Segment: "s", Edges: edge}, {Segment: "s", Edges: edge}}, Segments: []fit.Rule{{ID: "s", When: `true`}}}, "classesBySegment[1].segment", "stands twice"},
 		"a segment twice":           {fit.Spec{Segments: []fit.Rule{{ID: "s", When: `true`}, {ID: "s", When: `true`}}}, "segments[1].id", "unique among the segments"},
-		"a segment by time":         {fit.Spec{Segments: []fit.Rule{{ID: "s", When: `daysSince(lead.a) > 1`}}}, "segments[0].when", "undeclared reference to 'daysSince'"},
 		"a ladder that ends early":  {fit.Spec{Ladder: []fit.Rung{{Label: "A"}, {Label: "B"}}}, "ladder[0].when", "only the last row may have none"},
 		"a row without a label":     {fit.Spec{Ladder: []fit.Rung{{}}}, "ladder[0].label", "1 to 40 characters"},
 		"a start that is no label":  {fit.Spec{Grade: &fit.Grade{Labels: []string{"B", "A"}, Start: "C"}}, "grade.start", "one of the labels, is \"C\""},

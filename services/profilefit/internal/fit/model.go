@@ -39,6 +39,8 @@ type Model struct {
 	readers [][]int        // slot → questions that read it as it is now
 	past    []past         // by days
 	timed   []int          // questions that read the time
+	// followsTime: one of them may change the timeline.
+	followsTime bool
 	// bySegments are the questions whose bands depend on the segment.
 	bySegments []int
 }

@@ -126,12 +126,12 @@ func texts(g fit.Group) (all []text) {
 	return all
 }
 
-// asked returns what may change score, class or persona.
+// asked returns all conditions and values of a model.
 func asked(spec fit.Spec) (all []text) {
 	for _, g := range spec.Groups {
 		all = append(all, texts(g)...)
 	}
-	for _, r := range slices.Concat(spec.Segments, spec.Personas) {
+	for _, r := range slices.Concat(spec.Segments, spec.Personas, spec.Flags) {
 		all = append(all, compiled(r.When))
 	}
 	for _, o := range spec.Overrides {
@@ -142,6 +142,9 @@ func asked(spec fit.Spec) (all []text) {
 			all = append(all, compiled(r.When))
 		}
 	}
+	if spec.ICP != "" {
+		all = append(all, compiled(spec.ICP))
+	}
 	return all
 }
 
@@ -149,12 +152,6 @@ func asked(spec fit.Spec) (all []text) {
 func attributes(spec fit.Spec) (read []string) {
 	for _, t := range asked(spec) {
 		read = append(read, t.Attributes()...)
-	}
-	for _, f := range spec.Flags {
-		read = append(read, compiled(f.When).Attributes()...)
-	}
-	if spec.ICP != "" {
-		read = append(read, compiled(spec.ICP).Attributes()...)
 	}
 	return append(read, spec.Required...)
 }

@@ -32,7 +32,8 @@ import (
 )
 
 // Spec is a model as it is written. Points are numbers with at most two decimals,
-// from -1e9 to 1e9. Conditions and values are texts of package condition.
+// from -1e9 to 1e9. Conditions and values are texts of package condition over `lead`,
+// `account`, `now` and lists; they may look back with ago.
 type Spec struct {
 	// Groups of criteria, in the order they are explained.
 	Groups []Group
@@ -56,16 +57,16 @@ type Spec struct {
 	// Grade is the class by steps.
 	Grade *Grade
 
-	// Personas: the first whose condition holds is the lead's. Over `lead`, `account`.
+	// Personas: the first whose condition holds is the lead's.
 	Personas []Rule
-	// ICP is the ideal customer profile, over `lead` and `account`. Empty: none.
+	// ICP is the condition of the ideal customer profile. Empty: none.
 	ICP string
-	// Flags change no points. Over `lead` and `account`.
+	// Flags change no points.
 	Flags []Rule
 	// Overrides set the shown score: the first whose condition holds.
 	Overrides []Override
 
-	// Segments: the first whose condition holds is the lead's. Over `lead`, `account`.
+	// Segments: the first whose condition holds is the lead's.
 	Segments []Rule
 	// Lists of texts that conditions read.
 	Lists []List
@@ -113,7 +114,7 @@ type Criterion struct {
 	ID string
 	// Description of the criterion in words.
 	Description string
-	// When is a condition over `lead`, `account` and `now`.
+	// When is a condition.
 	When string
 	// Points if When holds.
 	Points float64
@@ -141,7 +142,7 @@ type Criterion struct {
 
 // Choice is one alternative of a criterion.
 type Choice struct {
-	// When is a condition over `lead`, `account` and `now`.
+	// When is a condition.
 	When string
 	// Points if it is the first that holds.
 	Points float64
@@ -191,7 +192,7 @@ type SegmentEdges struct {
 type Rung struct {
 	// Label, e.g. `A`.
 	Label string
-	// When is a condition over `lead`, `account` and `now`. Empty: always; only the last
+	// When is a condition. Empty: always; only the last
 	// row may be so. A row that is unknown is passed over.
 	When string
 }
@@ -219,7 +220,7 @@ type Override struct {
 	ID string
 	// Description of the reason in words.
 	Description string
-	// When is a condition over `lead`, `account` and `now`.
+	// When is a condition.
 	When string
 	// Points to show.
 	Points float64

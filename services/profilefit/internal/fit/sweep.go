@@ -130,7 +130,7 @@ func (s *sweep) instant(at time.Time, byTime bool) {
 		}
 		s.begun = true
 	}
-	if len(s.model.timed) > 0 {
+	if s.model.followsTime {
 		s.mark(s.model.timed)
 		if s.quiet++; !byTime {
 			s.quiet = 0
