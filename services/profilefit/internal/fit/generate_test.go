@@ -51,6 +51,8 @@ var (
 		`ago(lead.customer, 1) || ago(account.tier, 2) == 1`,
 		`daysSince(lead.since) >= 2`,
 		`daysSince(lead.since) == 1 && lead.country == "DE"`,
+		`daysSince("2026-03-08") >= 0`,
+		`daysSince("2026-03-07") == 1`,
 		`now >= timestamp("2026-03-08T00:00:00Z")`,
 	}, whoConditions...)
 	numbers = []string{
@@ -106,20 +108,20 @@ func draw(t *rapid.T, when []string, plain bool) fit.Spec {
 		w.Grade = &fit.Grade{Labels: []string{"F", "D", "C", "B", "A"}, Start: rapid.SampledFrom([]string{"F", "D", "A"}).Draw(t, "start")}
 	}
 	if !plain {
-		w.Segments = w.rules("s", 2)
-		w.Personas = w.rules("p", 3)
+		w.Segments = w.rules("s", 1)
+		w.Personas = w.rules("p", 2)
 		if w.chance() {
 			w.Required = rapid.SliceOfNDistinct(rapid.SampledFrom(append([]string{"never"}, keys...)), 0, 2, rapid.ID).Draw(t, "required")
 		}
 	}
-	w.Flags = w.rules("f", 2)
+	w.Flags = w.rules("f", 1)
 	if w.chance() {
 		w.ICP = w.condition()
 	}
-	for range rapid.IntRange(0, 3).Draw(t, "groups") {
+	for range rapid.IntRange(0, 2).Draw(t, "groups") {
 		w.Groups = append(w.Groups, w.group(1))
 	}
-	for range rapid.IntRange(0, 2).Draw(t, "overrides") {
+	for range 2 {
 		if w.chance() {
 			w.Overrides = append(w.Overrides, fit.Override{ID: w.id("o"), When: w.condition(), Points: drawPoints(t, "shown", -1000, 9000)})
 		}
@@ -133,7 +135,7 @@ func draw(t *rapid.T, when []string, plain bool) fit.Spec {
 			}
 		}
 	case "ladder":
-		for i := range 3 {
+		for i := range 2 {
 			w.Ladder = append(w.Ladder, fit.Rung{Label: string(rune('A' + i)), When: w.condition()})
 		}
 		if w.chance() {
@@ -176,10 +178,8 @@ func (w *writer) group(depth int) fit.Group {
 	for range rapid.IntRange(0, 3).Draw(w.T, "criteria") {
 		g.Criteria = append(g.Criteria, w.criterion())
 	}
-	if depth < 3 {
-		for range rapid.IntRange(0, 3-depth).Draw(w.T, "groups inside") {
-			g.Groups = append(g.Groups, w.group(depth+1))
-		}
+	if depth < 3 && w.chance() {
+		g.Groups = append(g.Groups, w.group(depth+1))
 	}
 	return g
 }
@@ -193,7 +193,7 @@ func (w *writer) criterion() fit.Criterion {
 	case "when":
 		c.When, c.Points, c.Steps = w.condition(), w.points(), w.steps()
 	case "choices":
-		for range rapid.IntRange(1, 3).Draw(w.T, "choices") {
+		for range rapid.IntRange(1, 2).Draw(w.T, "choices") {
 			c.Choices = append(c.Choices, fit.Choice{When: w.condition(), Points: w.points(), Steps: w.steps(), Description: w.id("choice ")})
 		}
 	default:

@@ -298,7 +298,7 @@ func TestMistakesBreakTheLaws(t *testing.T) {
 func breaks(t *testing.T, law law, wrong assess) bool {
 	t.Helper()
 	defer set(t, "rapid.shrinktime", "0s")()
-	defer set(t, "rapid.checks", "200")()
+	defer set(t, "rapid.checks", "400")()
 	probe := &probe{name: t.Name()}
 	done := make(chan struct{})
 	go func() { // a failed check ends its goroutine
