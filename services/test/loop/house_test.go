@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,8 +37,17 @@ type house struct {
 	standards  handoffv1.StandardServiceClient
 	operations handoffv1.OperationServiceClient
 	held       handoffv1.HeldLeadServiceClient
-	behavior   *sqldb.DB
+	// behavior and decisions are the databases of behavior and handoff.
+	behavior, decisions *sqldb.DB
+	// ahead is how far the clocks of the services are ahead of the world's.
+	ahead atomic.Int64
 }
+
+// now is the clock of the services.
+func (h *house) now() time.Time { return time.Now().Add(time.Duration(h.ahead.Load())) }
+
+// pass lets time pass.
+func (h *house) pass(d time.Duration) { h.ahead.Add(int64(d)) }
 
 // service is what every service can.
 type service interface {
@@ -49,6 +59,7 @@ type service interface {
 // open builds the house on the databases under url, with a standard published.
 func open(t testing.TB, url, standard string, process *telemetry.Process) *house {
 	t.Helper()
+	h := &house{t: t}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -80,14 +91,14 @@ func open(t testing.TB, url, standard string, process *telemetry.Process) *house
 	must(databases["behavior"].Migrate(t.Context(), behavior.Migrations))
 	must(databases["handoff"].Migrate(t.Context(), handoff.Migrations))
 
-	capture, err := ingest.New(ingest.Deps{DB: databases["ingest"], Telemetry: telemetry.New("ingest", process), Now: time.Now})
+	capture, err := ingest.New(ingest.Deps{DB: databases["ingest"], Telemetry: telemetry.New("ingest", process), Now: h.now})
 	must(err)
 	fit, err := profilefit.New(profilefit.Deps{DB: databases["profilefit"], Telemetry: telemetry.New("profilefit", process)})
 	must(err)
-	engagement, err := behavior.New(behavior.Deps{DB: databases["behavior"], Telemetry: telemetry.New("behavior", process), Now: time.Now})
+	engagement, err := behavior.New(behavior.Deps{DB: databases["behavior"], Telemetry: telemetry.New("behavior", process), Now: h.now})
 	must(err)
 	decide, err := handoff.New(handoff.Deps{
-		DB: databases["handoff"], Telemetry: telemetry.New("handoff", process), Now: time.Now,
+		DB: databases["handoff"], Telemetry: telemetry.New("handoff", process), Now: h.now,
 		Ingest: dial("handoff", "ingest"), ProfileFit: dial("handoff", "profilefit"), Behavior: dial("handoff", "behavior"),
 	})
 	must(err)
@@ -97,14 +108,14 @@ func open(t testing.TB, url, standard string, process *telemetry.Process) *house
 	start("profilefit", fit)
 	start("behavior", engagement)
 	start("handoff", decide)
-	return &house{
-		t: t, behavior: databases["behavior"],
-		ingest:     ingestv1.NewIngestServiceClient(dial("test", "ingest")),
-		handoff:    handoffv1.NewHandoffServiceClient(dial("test", "handoff")),
-		standards:  handoffv1.NewStandardServiceClient(dial("test", "handoff")),
-		operations: handoffv1.NewOperationServiceClient(dial("test", "handoff")),
-		held:       handoffv1.NewHeldLeadServiceClient(dial("test", "handoff")),
-	}
+	h.behavior, h.decisions = databases["behavior"], databases["handoff"]
+	h.ingest = ingestv1.NewIngestServiceClient(dial("test", "ingest"))
+	conn := dial("test", "handoff")
+	h.handoff = handoffv1.NewHandoffServiceClient(conn)
+	h.standards = handoffv1.NewStandardServiceClient(conn)
+	h.operations = handoffv1.NewOperationServiceClient(conn)
+	h.held = handoffv1.NewHeldLeadServiceClient(conn)
+	return h
 }
 
 // as is a call by somebody with a role.

@@ -166,7 +166,7 @@ func (s *Store) claimIdle(ctx context.Context, ids []string, how Again) (map[str
 	}
 	if how.ReadOnly {
 		now := s.now()
-		result, err := s.db.Read().QueryContext(ctx, query, args...) //nolint:sqlclosecheck // each closes it
+		result, err := s.db.Read().QueryContext(ctx, query, args...) //nolint:sqlclosecheck,rowserrcheck // each does both
 		if err != nil {
 			return nil, err
 		}
@@ -178,7 +178,7 @@ func (s *Store) claimIdle(ctx context.Context, ids []string, how Again) (map[str
 	}
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		now := s.now()
-		result, err := tx.Query(query+lock(tx.Dialect()), args...) //nolint:sqlclosecheck // each closes it
+		result, err := tx.Query(query+lock(tx.Dialect()), args...) //nolint:sqlclosecheck,rowserrcheck // each does both
 		if err != nil {
 			return err
 		}
