@@ -88,7 +88,7 @@ func (c *standardPublishCmd) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	return c.sentence(t, line, "%s decides now.", shortName(v.GetName()))
+	return c.sentence(t, line, "%s decides now. All leads are decided again by it: assay operation wait", shortName(v.GetName()))
 }
 
 // standing says in words where a version stands.
