@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
@@ -63,4 +64,42 @@ func TestALeadIsExplainedAsOfAnyInstant(t *testing.T) {
 		})
 		want(t, err, codes.NotFound, "NOT_FOUND")
 	})
+}
+
+// A disqualified lead may show 0: one more line, and the next verdict finds the points
+// where they were.
+func TestADisqualifiedLeadShowsWhatTheStandardSays(t *testing.T) {
+	dbtest.EachURL(t, func(t *testing.T, url string) {
+		h := open(t, url, aStandard+`
+  disqualify:
+    - {id: student, description: Is a student, when: {when: lead.student}, shownScore: 0}
+`, nil)
+		r := h.capture(t.Context(), "ana@example.com", "page.viewed")
+		_, err := h.ingest.UpdateLead(h.as(typev1.Role_ROLE_MARKETING), &ingestv1.UpdateLeadRequest{
+			Lead: &ingestv1.Lead{Name: r.GetLead(), Attributes: attributes(t, map[string]any{"student": true})},
+		})
+		h.ok(err)
+		h.capture(t.Context(), "ana@example.com", "page.viewed")
+		q := h.qualification(r.GetLead())
+		if q.GetStatus() != handoffv1.Qualification_STATUS_DISQUALIFIED || q.GetEngagementScore() != 0 ||
+			q.GetEngagement().GetUnderlyingScore() < 10 {
+			t.Errorf("%v", q)
+		}
+		sum := 0.0
+		for _, line := range q.GetEngagement().GetContributions() {
+			sum += line.GetPoints()
+		}
+		if sum != 0 {
+			t.Errorf("the lines sum to %v, the score is 0", sum)
+		}
+	})
+}
+
+func attributes(t *testing.T, values map[string]any) *structpb.Struct {
+	t.Helper()
+	out, err := structpb.NewStruct(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }

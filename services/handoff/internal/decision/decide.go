@@ -1,6 +1,10 @@
 package decision
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/assay-hq/assay/services/internal/points"
+)
 
 // Verdict is what a standard says of a lead.
 type Verdict int8
@@ -50,8 +54,17 @@ type Decision struct {
 	Missing []string
 	// SalesReady: qualified, and ready to buy by the standard's second threshold.
 	SalesReady bool
+	// Shown is what scores are shown as, by the first reason that says so; nil: as they
+	// are.
+	Shown *Shown
 	// Lacking is what would make it qualify; empty if it does, or if nothing it does can.
 	Lacking []Lack
+}
+
+// Shown is a score that is shown in place of another.
+type Shown struct {
+	Reason
+	Points points.Points
 }
 
 // Codes are those of the reasons, in order.
@@ -78,11 +91,10 @@ func Decide(rules *Rules, evidence *Evidence) Decision {
 
 // verdict is the answer of the first tier that has one.
 func (rules *Rules) verdict(evidence *Evidence) Decision {
-	if reasons := holding(rules.Exclude, "", evidence); len(reasons) > 0 {
-		return Decision{Verdict: Disqualified, Reasons: reasons}
-	}
-	if reasons := holding(rules.Disqualify, "", evidence); len(reasons) > 0 {
-		return Decision{Verdict: Disqualified, Reasons: reasons}
+	for _, tier := range [][]Rule{rules.Exclude, rules.Disqualify} {
+		if reasons := holding(tier, "", evidence); len(reasons) > 0 {
+			return Decision{Verdict: Disqualified, Reasons: reasons, Shown: shown(tier, reasons)}
+		}
 	}
 	if reasons := holding(rules.FastTrack, "fast_track.", evidence); len(reasons) > 0 {
 		return Decision{Verdict: Qualified, Reasons: reasons}
@@ -124,6 +136,18 @@ func holding(tier []Rule, prefix string, e *Evidence) []Reason {
 		reasons = append(reasons, Reason{Code: prefix + rule.ID, Description: description})
 	}
 	return reasons
+}
+
+// shown is what the first of the reasons shows scores as; nil if none says so.
+func shown(tier []Rule, reasons []Reason) *Shown {
+	for _, reason := range reasons {
+		for i := range tier {
+			if tier[i].ID == reason.Code && tier[i].Shown != nil {
+				return &Shown{Reason: reason, Points: *tier[i].Shown}
+			}
+		}
+	}
+	return nil
 }
 
 // missing are the attributes to ask for; none if the lead is not worth asking.

@@ -100,7 +100,7 @@ func TestGates(t *testing.T) {
 		Fit: decision.Fit{
 			Score: score(7500, "A"), Assessed: true, Persona: "buyer", ICP: decision.True, Flags: []string{"vip"},
 		},
-		Engagement: decision.Engagement{Score: score(6000, "2"), Watched: []float64{5, 3, 1, 0}},
+		Engagement: decision.Engagement{Score: score(6000, "2"), Watched: []float64{5, 3, 1, 0}, Suspended: []string{"partner"}},
 		Combined:   score(13500, "hot"),
 	}
 	evidence.Lines = map[string]points.Points{"web": 1250}
@@ -141,6 +141,9 @@ func TestGates(t *testing.T) {
 		{"flag", decision.Flagged("vip", "Very important"), decision.True, decision.Unknown},
 		{"another flag", decision.Flagged("spam", "Spam"), decision.False, decision.Unknown},
 		{"stage", decision.Stage("NURTURE", "RECYCLED"), decision.True, decision.False},
+		{"suspended", decision.Suspended("partner"), decision.True, decision.Unknown},
+		{"suspended by another", decision.Suspended("holiday"), decision.False, decision.Unknown},
+		{"no segment", decision.InSegment("small"), decision.False, decision.False},
 		{"status", decision.FitStatus("SCORED"), decision.True, decision.Unknown},
 		{"another status", decision.FitStatus("INSUFFICIENT_DATA"), decision.False, decision.Unknown},
 		{"a condition", when(`lead.country in ["DE", "AT"]`), decision.True, decision.Unknown},
@@ -183,6 +186,21 @@ func TestThresholdsBySegment(t *testing.T) {
 		if got.Verdict != want {
 			t.Errorf("%v employees: %s, want %s", employees, got.Verdict, want)
 		}
+	}
+}
+
+// A rule that disqualifies may say what scores are shown as; a verdict of another tier
+// shows them as they are.
+func TestWhatDisqualifiesMayShowAScore(t *testing.T) {
+	zero := points.Points(0)
+	student := rule("student", yes)
+	student[0].Shown = &zero
+	got := decision.Decide(&decision.Rules{Disqualify: append(rule("competitor", yes), student...)}, &decision.Evidence{})
+	if got.Shown == nil || got.Shown.Points != 0 || got.Shown.Code != "student" {
+		t.Errorf("shown %v, want 0 because of student", got.Shown)
+	}
+	if got := decision.Decide(&decision.Rules{Disqualify: rule("student", no), Gates: yes}, &decision.Evidence{}); got.Shown != nil {
+		t.Errorf("%s shows %v", got.Verdict, got.Shown)
 	}
 }
 

@@ -70,6 +70,8 @@ type Engagement struct {
 	Score
 	// Flags are the ids of those that are raised.
 	Flags []string
+	// Suspended are the ids of the suspensions that hold.
+	Suspended []string
 	// Watched has what the activity gates of the rules ask, each by its place.
 	Watched []float64
 }

@@ -171,3 +171,25 @@ type stage []string
 
 func (g stage) answer(e *Evidence) Truth { return truth(slices.Contains(g, e.Stage)) }
 func (g stage) words() string            { return "stage " + or(g) }
+
+// Suspended holds while one of the suspensions of the engagement part does.
+func Suspended(ids ...string) Gate { return suspended(ids) }
+
+type suspended []string
+
+func (g suspended) answer(e *Evidence) Truth {
+	if !e.Engagement.Scored {
+		return Unknown
+	}
+	return truth(slices.ContainsFunc(e.Engagement.Suspended, func(id string) bool { return slices.Contains(g, id) }))
+}
+
+func (g suspended) words() string { return "suspended by " + or(g) }
+
+// InSegment holds when the lead belongs to one of the segments.
+func InSegment(ids ...string) Gate { return segment(ids) }
+
+type segment []string
+
+func (g segment) answer(e *Evidence) Truth { return oneOf(g, e.segment) }
+func (g segment) words() string            { return "segment " + or(g) }

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/assay-hq/assay/services/internal/condition"
+	"github.com/assay-hq/assay/services/internal/points"
 )
 
 // Rules are what makes a qualified lead, compiled.
@@ -57,6 +58,9 @@ type Rule struct {
 	Description string
 	// When is what must hold.
 	When Gate
+	// Shown is what scores are shown as while the rule decides; nil: as they are. Only of
+	// rules that exclude or disqualify.
+	Shown *points.Points
 }
 
 // NeedsData asks for answers.

@@ -27,7 +27,8 @@ func evidence(s *standard.Compiled, asOf time.Time, lead condition.Attributes, f
 	if engagement != nil {
 		e.Engagement = decision.Engagement{
 			Score: scored(engagement.Score, engagement.GetEngagementBand()), Flags: engagement.GetFlags(),
-			Watched: watched(s.Engagement, engagement),
+			Suspended: engagement.GetSuspended(),
+			Watched:   watched(s.Engagement, engagement),
 		}
 		e.Stage = engagement.GetStage()
 		if combined := engagement.GetCombined(); combined != nil {

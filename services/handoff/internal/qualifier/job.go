@@ -256,6 +256,9 @@ func (j *job) toDecide() *store.Lead {
 			continue
 		}
 		decided := decision.Decide(&s.Rules, found)
+		if decided.Shown != nil {
+			fit.Fit, engagement = showFit(fit.Fit, decided.Shown), showEngagement(engagement, decided.Shown)
+		}
 		l.Assessments = append(l.Assessments, store.Assessment{
 			Standard: s.ID, Version: s.Version, Specific: s.AppliesTo != nil, Track: s.Track, Once: s.Once,
 			Decision: decided, Handling: s.Handle(decided.Codes(), decided.SalesReady),

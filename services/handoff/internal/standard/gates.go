@@ -23,6 +23,11 @@ func (c *compiler) qualification(path string, spec *handoffv1.StandardSpec) deci
 		Disqualify: g.named(ids, join(path, "disqualify"), q.GetDisqualify()),
 		FastTrack:  g.named(ids, join(path, "fastTrack"), q.GetFastTrack()),
 	}
+	for i := range rules.FastTrack {
+		if rules.FastTrack[i].Shown != nil {
+			c.add(join(index(join(path, "fastTrack"), i), "shownScore"), "nothing: only what disqualifies shows another score")
+		}
+	}
 	if needs := q.GetNeedsData(); needs != nil {
 		rules.NeedsData = g.needsData(join(path, "needsData"), needs)
 	}
@@ -93,9 +98,12 @@ func (g *gates) named(ids ids, path string, named []*handoffv1.NamedGate) []deci
 	for i, n := range named {
 		at := index(path, i)
 		g.id(ids, at, n.GetId())
-		rules = append(rules, decision.Rule{
-			ID: n.GetId(), Description: n.GetDescription(), When: g.gate(join(at, "when"), n.GetWhen()),
-		})
+		rule := decision.Rule{ID: n.GetId(), Description: n.GetDescription(), When: g.gate(join(at, "when"), n.GetWhen())}
+		if n.ShownScore != nil {
+			p := g.points(join(at, "shownScore"), n.GetShownScore())
+			rule.Shown = &p
+		}
+		rules = append(rules, rule)
 	}
 	return rules
 }
@@ -186,6 +194,14 @@ func (g *gates) gate(path string, gate *typev1.Gate) decision.Gate {
 			g.oneOf(join(at, "of"), []string{gate.GetPoints().GetOf()}, "the id of a criterion, rule or group", g.names.lines)
 			return decision.PointsOf(gate.GetPoints().GetOf(), g.names.words(gate.GetPoints().GetOf()),
 				g.scores(join(at, "range"), gate.GetPoints().GetRange(), nil))
+		}},
+		{"suspended", len(gate.GetSuspended()) > 0, func(at string) decision.Gate {
+			g.oneOf(at, gate.GetSuspended(), "the id of one of engagement.suspensions", g.names.suspensions)
+			return decision.Suspended(slices.Clone(gate.GetSuspended())...)
+		}},
+		{"segment", len(gate.GetSegment()) > 0, func(at string) decision.Gate {
+			g.oneOf(at, gate.GetSegment(), "the id of one of `segments`", g.names.segments)
+			return decision.InSegment(slices.Clone(gate.GetSegment())...)
 		}},
 		{"fitStatus", len(gate.GetFitStatus()) > 0, func(at string) decision.Gate {
 			g.oneOf(at, gate.GetFitStatus(), "SCORED or INSUFFICIENT_DATA", map[string]bool{"SCORED": true, "INSUFFICIENT_DATA": true})

@@ -14,6 +14,7 @@ type names struct {
 	// classes, bands and combinedBands are labels.
 	classes, bands, combinedBands map[string]bool
 	personas, flags, segments     map[string]bool
+	suspensions                   map[string]bool
 	descriptions                  map[string]string
 }
 
@@ -21,7 +22,8 @@ func namesOf(spec *handoffv1.StandardSpec) names {
 	n := names{
 		countable: map[string]bool{}, lines: map[string]bool{},
 		classes: map[string]bool{}, bands: map[string]bool{}, combinedBands: map[string]bool{},
-		personas: map[string]bool{}, flags: map[string]bool{}, segments: map[string]bool{},
+		suspensions: map[string]bool{},
+		personas:    map[string]bool{}, flags: map[string]bool{}, segments: map[string]bool{},
 		descriptions: map[string]string{},
 	}
 	for _, segment := range spec.GetSegments() {
@@ -75,6 +77,9 @@ func (n *names) engagement(model *typev1.EngagementModel) {
 		}
 	}
 	labels(n.combinedBands, model.GetCombined().GetBands(), model.GetCombined().GetBandsBySegment())
+	for _, suspension := range model.GetSuspensions() {
+		n.suspensions[suspension.GetId()] = true
+	}
 	for _, flag := range model.GetFlags() {
 		n.flags[flag.GetId()] = true
 		n.descriptions[flag.GetId()] = flag.GetDescription()

@@ -1127,7 +1127,10 @@ type NamedGate struct {
 	// The reason in words a salesperson can read.
 	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
 	// What must hold.
-	When          *v1.Gate `protobuf:"bytes,3,opt,name=when,proto3" json:"when,omitempty"`
+	When *v1.Gate `protobuf:"bytes,3,opt,name=when,proto3" json:"when,omitempty"`
+	// With `exclude` and `disqualify`: what every score is shown as while the rule decides,
+	// e.g. 0, by a line of its own. Scoring goes on underneath. Default: as they are.
+	ShownScore    *float64 `protobuf:"fixed64,4,opt,name=shown_score,json=shownScore,proto3,oneof" json:"shown_score,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1181,6 +1184,13 @@ func (x *NamedGate) GetWhen() *v1.Gate {
 		return x.When
 	}
 	return nil
+}
+
+func (x *NamedGate) GetShownScore() float64 {
+	if x != nil && x.ShownScore != nil {
+		return *x.ShownScore
+	}
+	return 0
 }
 
 // Verdict NEEDS_DATA while `when` holds and one of the attributes is unknown.
@@ -1500,11 +1510,14 @@ const file_assay_handoff_v1_standard_proto_rawDesc = "" +
 	"\x12MOMENT_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10MOMENT_EACH_FACT\x10\x01\x12\x13\n" +
 	"\x0fMOMENT_SCHEDULE\x10\x02\x12\x12\n" +
-	"\x0eMOMENT_CAPTURE\x10\x03\"\x97\x01\n" +
+	"\x0eMOMENT_CAPTURE\x10\x03\"\xcd\x01\n" +
 	"\tNamedGate\x12-\n" +
 	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
 	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12/\n" +
-	"\x04when\x18\x03 \x01(\v2\x13.assay.type.v1.GateB\x06\xbaH\x03\xc8\x01\x01R\x04when\"z\n" +
+	"\x04when\x18\x03 \x01(\v2\x13.assay.type.v1.GateB\x06\xbaH\x03\xc8\x01\x01R\x04when\x12$\n" +
+	"\vshown_score\x18\x04 \x01(\x01H\x00R\n" +
+	"shownScore\x88\x01\x01B\x0e\n" +
+	"\f_shown_score\"z\n" +
 	"\tNeedsData\x12D\n" +
 	"\n" +
 	"attributes\x18\x01 \x03(\tB$\xbaH!\x92\x01\x1e\x102\"\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\n" +
@@ -1617,6 +1630,7 @@ func file_assay_handoff_v1_standard_proto_init() {
 		return
 	}
 	file_assay_handoff_v1_standard_sign_off_proto_init()
+	file_assay_handoff_v1_standard_proto_msgTypes[10].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

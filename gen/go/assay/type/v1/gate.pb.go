@@ -142,7 +142,11 @@ type Gate struct {
 	// What one criterion, rule or group gives lies in the range: the sum of its lines.
 	Points *PointsGate `protobuf:"bytes,19,opt,name=points,proto3" json:"points,omitempty"`
 	// The status of the fit is one of these: `SCORED`, `INSUFFICIENT_DATA`.
-	FitStatus     []string `protobuf:"bytes,20,rep,name=fit_status,json=fitStatus,proto3" json:"fit_status,omitempty"`
+	FitStatus []string `protobuf:"bytes,20,rep,name=fit_status,json=fitStatus,proto3" json:"fit_status,omitempty"`
+	// One of these suspensions of the engagement part holds.
+	Suspended []string `protobuf:"bytes,21,rep,name=suspended,proto3" json:"suspended,omitempty"`
+	// The lead belongs to one of these segments.
+	Segment       []string `protobuf:"bytes,22,rep,name=segment,proto3" json:"segment,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -313,6 +317,20 @@ func (x *Gate) GetPoints() *PointsGate {
 func (x *Gate) GetFitStatus() []string {
 	if x != nil {
 		return x.FitStatus
+	}
+	return nil
+}
+
+func (x *Gate) GetSuspended() []string {
+	if x != nil {
+		return x.Suspended
+	}
+	return nil
+}
+
+func (x *Gate) GetSegment() []string {
+	if x != nil {
+		return x.Segment
 	}
 	return nil
 }
@@ -681,7 +699,7 @@ var File_assay_type_v1_gate_proto protoreflect.FileDescriptor
 
 const file_assay_type_v1_gate_proto_rawDesc = "" +
 	"\n" +
-	"\x18assay/type/v1/gate.proto\x12\rassay.type.v1\x1a\x1bbuf/validate/validate.proto\"\x82\a\n" +
+	"\x18assay/type/v1/gate.proto\x12\rassay.type.v1\x1a\x1bbuf/validate/validate.proto\"\xce\a\n" +
 	"\x04Gate\x12/\n" +
 	"\x03all\x18\x01 \x03(\v2\x13.assay.type.v1.GateB\b\xbaH\x05\x92\x01\x02\x10dR\x03all\x12/\n" +
 	"\x03any\x18\x02 \x03(\v2\x13.assay.type.v1.GateB\b\xbaH\x05\x92\x01\x02\x10dR\x03any\x121\n" +
@@ -704,7 +722,9 @@ const file_assay_type_v1_gate_proto_rawDesc = "" +
 	"\x05stage\x18\x12 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10\x14R\x05stage\x121\n" +
 	"\x06points\x18\x13 \x01(\v2\x19.assay.type.v1.PointsGateR\x06points\x12'\n" +
 	"\n" +
-	"fit_status\x18\x14 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10\x05R\tfitStatusB\x06\n" +
+	"fit_status\x18\x14 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10\x05R\tfitStatus\x12&\n" +
+	"\tsuspended\x18\x15 \x03(\tB\b\xbaH\x05\x92\x01\x02\x102R\tsuspended\x12\"\n" +
+	"\asegment\x18\x16 \x03(\tB\b\xbaH\x05\x92\x01\x02\x102R\asegmentB\x06\n" +
 	"\x04_icp\"Y\n" +
 	"\aAtLeast\x12\x1d\n" +
 	"\x05count\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x01R\x05count\x12/\n" +
