@@ -38,6 +38,11 @@ func newMetrics(meter metric.Meter, s *store.Store, now func() time.Time) (*metr
 	if err != nil {
 		return nil, err
 	}
+	untold, err := meter.Int64ObservableGauge("assay.accounts.untold",
+		metric.WithDescription("Accounts of which some leads are still to be told what is new."), metric.WithUnit("{account}"))
+	if err != nil {
+		return nil, err
+	}
 	m.queue, err = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		q, err := s.Queue(ctx)
 		if err != nil {
@@ -45,13 +50,14 @@ func newMetrics(meter metric.Meter, s *store.Store, now func() time.Time) (*metr
 		}
 		o.ObserveInt64(depth, q.Waiting+q.Leased)
 		o.ObserveInt64(quarantined, q.Quarantined)
+		o.ObserveInt64(untold, q.Untold)
 		waited := 0.0
 		if !q.Oldest.IsZero() {
 			waited = max(0, now().Sub(q.Oldest).Seconds())
 		}
 		o.ObserveFloat64(age, waited)
 		return nil
-	}, depth, age, quarantined)
+	}, depth, age, quarantined, untold)
 	return m, err
 }
 

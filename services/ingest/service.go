@@ -12,6 +12,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"sync"
 	"time"
@@ -114,18 +115,35 @@ func (s *Service) tellLeads(ctx context.Context) {
 	ticker := time.NewTicker(tellEvery)
 	defer ticker.Stop()
 	for {
-		more, err := s.store.TellLeads(ctx)
-		if err != nil && ctx.Err() == nil {
+		if err := s.tellAll(ctx); err != nil && ctx.Err() == nil {
 			s.log.Log.WarnContext(ctx, "leads could not be told what is new of their account", "error", err)
-		}
-		if more && err == nil && ctx.Err() == nil {
-			continue
 		}
 		select {
 		case <-s.store.ToTell():
 		case <-ticker.C:
 		case <-ctx.Done():
 			return
+		}
+	}
+}
+
+// tellAll tells the leads of all accounts that have any to tell. What is wrong with one
+// does not stop the others.
+func (s *Service) tellAll(ctx context.Context) (failed error) {
+	for after := ""; ; {
+		ids, err := s.store.AccountsToTell(ctx, after)
+		if err != nil || len(ids) == 0 {
+			return errors.Join(failed, err)
+		}
+		for _, id := range ids {
+			for more := true; more && err == nil; {
+				more, err = s.store.TellLeads(ctx, id)
+			}
+			failed = errors.Join(failed, err)
+			if ctx.Err() != nil {
+				return failed
+			}
+			after, err = id, nil
 		}
 	}
 }

@@ -24,9 +24,10 @@ func TestMain(m *testing.M) { dbtest.Main(m) }
 // house is a running service behind a real server, and clients of it.
 type house struct {
 	ingestv1.IngestServiceClient
-	pending ingestv1.PendingServiceClient
-	t       testing.TB
-	db      *sqldb.DB
+	pending  ingestv1.PendingServiceClient
+	accounts ingestv1.AccountServiceClient
+	t        testing.TB
+	db       *sqldb.DB
 
 	mu    sync.Mutex
 	clock time.Time
@@ -67,6 +68,7 @@ func newHouse(t testing.TB, db *sqldb.DB, report *telemetry.Telemetry) *house {
 		<-served
 		service.Stop()
 	})
+	h.accounts = ingestv1.NewAccountServiceClient(conn)
 	h.IngestServiceClient, h.pending = ingestv1.NewIngestServiceClient(conn), ingestv1.NewPendingServiceClient(conn)
 	return h
 }

@@ -33,6 +33,7 @@ func TestMain(m *testing.M) { dbtest.Main(m) }
 type house struct {
 	t          testing.TB
 	ingest     ingestv1.IngestServiceClient
+	accounts   ingestv1.AccountServiceClient
 	handoff    handoffv1.HandoffServiceClient
 	standards  handoffv1.StandardServiceClient
 	operations handoffv1.OperationServiceClient
@@ -116,6 +117,15 @@ func open(t testing.TB, url, standard string, process *telemetry.Process) *house
 	h.operations = handoffv1.NewOperationServiceClient(conn)
 	h.held = handoffv1.NewHeldLeadServiceClient(conn)
 	return h
+	return &house{
+		t: t, behavior: databases["behavior"],
+		ingest:     ingestv1.NewIngestServiceClient(dial("test", "ingest")),
+		accounts:   ingestv1.NewAccountServiceClient(dial("test", "ingest")),
+		handoff:    handoffv1.NewHandoffServiceClient(dial("test", "handoff")),
+		standards:  handoffv1.NewStandardServiceClient(dial("test", "handoff")),
+		operations: handoffv1.NewOperationServiceClient(dial("test", "handoff")),
+		held:       handoffv1.NewHeldLeadServiceClient(dial("test", "handoff")),
+	}
 }
 
 // as is a call by somebody with a role.

@@ -111,7 +111,8 @@ func clip(s string) string {
 // note takes from facts what the lifecycle asks of them.
 func (j *job) note(facts []*typev1.Fact) {
 	for _, f := range facts {
-		if f.GetSource() == store.Source {
+		// What Assay itself says, of an account among others, is not the lead's doing.
+		if strings.HasPrefix(f.GetSource(), "assay:") {
 			continue
 		}
 		kind := f.GetActivity().GetType()

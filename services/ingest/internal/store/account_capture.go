@@ -178,7 +178,7 @@ func (c *commit) lockTold(id string, told int64) ([]string, error) {
 	if told > 0 {
 		where, args = where+" AND told_version < $3", append(args, told)
 	}
-	result, err := c.tx.Query(`SELECT lead_id FROM account_leads WHERE `+where+` ORDER BY told_version, lead_id LIMIT $2`, args...)
+	result, err := c.tx.Query(`SELECT lead_id FROM account_leads WHERE `+where+` ORDER BY told_version, lead_id LIMIT $2`, args...) //nolint:sqlclosecheck // each closes it
 	if err != nil {
 		return nil, err
 	}
@@ -329,17 +329,25 @@ func (c *commit) tellLeads(row *accountRow, leads []string) error {
 	return err
 }
 
-// TellLeads tells up to 500 leads what is new of their account, and says whether there
-// is more to do. Told again, a lead has nothing new.
-func (s *Store) TellLeads(ctx context.Context) (more bool, err error) {
-	var id string
-	result, err := s.db.Read().QueryContext(ctx, `SELECT id FROM accounts WHERE told_version < facts_version ORDER BY id LIMIT 1`)
+// AccountsToTell returns accounts beyond one that have leads to tell what is new, in
+// order; at most 100.
+func (s *Store) AccountsToTell(ctx context.Context, after string) (ids []string, err error) {
+	result, err := s.db.Read().QueryContext(ctx, `SELECT id FROM accounts WHERE told_version < facts_version AND id > $1 ORDER BY id LIMIT 100`, after) //nolint:sqlclosecheck // each closes it
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	if err := each(result, func() error { return result.Scan(&id) }); err != nil || id == "" {
-		return false, err
-	}
+	err = each(result, func() error {
+		var id string
+		err := result.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	return ids, err
+}
+
+// TellLeads tells up to 500 leads of an account what is new of it, and says whether
+// there are others. Told again, a lead has nothing new.
+func (s *Store) TellLeads(ctx context.Context, id string) (more bool, err error) {
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		c := newCommit(s, tx)
 		c.now = s.now()
@@ -355,13 +363,16 @@ func (s *Store) TellLeads(ctx context.Context) (more bool, err error) {
 		if err != nil {
 			return err
 		}
-		return c.tellLeads(row, leads)
+		if err := c.tellLeads(row, leads); err != nil {
+			return err
+		}
+		return tx.QueryRow(`SELECT told_version < facts_version FROM accounts WHERE id = $1`, id).Scan(&more)
 	})
 	if err == nil {
 		s.bell.Ring()
 	}
-	return true, err
+	return more, err
 }
 
-// ToTell delivers when there may be leads to tell, see [Store.TellLeads].
+// ToTell delivers when there may be accounts with leads to tell.
 func (s *Store) ToTell() <-chan struct{} { return s.toTell }

@@ -68,7 +68,7 @@ func (c *commit) readAccounts(subjects []*Subject) error {
 	}
 	if ids != nil {
 		from, args := keysOf(ids).from(c.tx.Dialect())
-		result, err := c.tx.Query(`SELECT a.id FROM `+from+` CROSS JOIN accounts a WHERE a.id = k.a`, args...)
+		result, err := c.tx.Query(`SELECT a.id FROM `+from+` CROSS JOIN accounts a WHERE a.id = k.a`, args...) //nolint:sqlclosecheck // each closes it
 		if err != nil {
 			return err
 		}

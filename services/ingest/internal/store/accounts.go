@@ -132,8 +132,8 @@ func (s *Store) AccountLeads(ctx context.Context, id, after string, limit int) (
 	if _, err := s.Account(ctx, id); err != nil {
 		return nil, err
 	}
-	result, err := s.db.Read().QueryContext(ctx, `SELECT `+leadColumns+` FROM account_leads b CROSS JOIN leads l CROSS JOIN pending p
-		WHERE b.account_id = $1 AND b.lead_id > $2 AND b.present = 1 AND l.id = b.lead_id AND p.lead_id = l.id ORDER BY b.lead_id LIMIT $3`, id, after, limit)
+	result, err := s.db.Read().QueryContext(ctx, `SELECT `+leadColumns+` FROM account_leads b CROSS JOIN leads l CROSS JOIN pending p `+ //nolint:sqlclosecheck // each closes it
+		`WHERE b.account_id = $1 AND b.lead_id > $2 AND b.present = 1 AND l.id = b.lead_id AND p.lead_id = l.id ORDER BY b.lead_id LIMIT $3`, id, after, limit)
 	if err != nil {
 		return nil, err
 	}

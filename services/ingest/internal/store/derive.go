@@ -26,14 +26,16 @@ import (
 func (c *commit) derive() (*rows, error) {
 	to := attributeTable.rows()
 	var moved, sourced []string
-	for _, person := range slices.Sorted(maps.Keys(c.leads)) {
-		if c.leads[person].moved {
+	for person, w := range c.leads {
+		if w.moved {
 			moved = append(moved, person)
 		}
-		if c.leads[person].sourced {
+		if w.sourced {
 			sourced = append(sourced, person)
 		}
 	}
+	slices.Sort(moved)
+	slices.Sort(sourced)
 	if err := c.deriveSource(to, sourced); err != nil {
 		return nil, err
 	}

@@ -418,6 +418,8 @@ func (s *Store) Retry(ctx context.Context, id string) (retried int, err error) {
 type Queue struct {
 	// Waiting, Leased and Quarantined leads.
 	Waiting, Leased, Quarantined int64
+	// Untold accounts: some of their leads are still to be told what is new.
+	Untold int64
 	// Oldest is when the oldest waiting capture was accepted; zero if none waits.
 	Oldest time.Time
 }
@@ -427,8 +429,9 @@ func (s *Store) Queue(ctx context.Context) (q Queue, err error) {
 	var oldest int64
 	err = s.db.Read().QueryRowContext(ctx, `SELECT
 		(SELECT count(*) FROM pending WHERE state = 1), (SELECT count(*) FROM pending WHERE state = 2),
-		(SELECT count(*) FROM pending WHERE state = 3), (SELECT COALESCE(min(queued_at), 0) FROM pending WHERE state = 1)`).
-		Scan(&q.Waiting, &q.Leased, &q.Quarantined, &oldest)
+		(SELECT count(*) FROM pending WHERE state = 3), (SELECT COALESCE(min(queued_at), 0) FROM pending WHERE state = 1),
+		(SELECT count(*) FROM accounts WHERE told_version < facts_version)`).
+		Scan(&q.Waiting, &q.Leased, &q.Quarantined, &oldest, &q.Untold)
 	q.Oldest = sqldb.Time(oldest)
 	return q, err
 }
