@@ -206,7 +206,7 @@ func (c *commit) stays(persons []string) (map[string][]account.Stay, error) {
 // them.
 func (c *commit) forgetAccounts(persons []string, stays map[string][]account.Stay) error {
 	from, args := keysOf(persons).from(c.tx.Dialect())
-	result, err := c.tx.Query(`SELECT b.lead_id, b.account_id FROM `+from+` CROSS JOIN account_leads b WHERE b.lead_id = k.a`, args...)
+	result, err := c.tx.Query(`SELECT b.lead_id, b.account_id FROM `+from+` CROSS JOIN account_leads b WHERE b.lead_id = k.a`, args...) //nolint:sqlclosecheck // each closes it
 	if err != nil {
 		return err
 	}
