@@ -111,21 +111,13 @@ func open(t testing.TB, url, standard string, process *telemetry.Process) *house
 	start("handoff", decide)
 	h.behavior, h.decisions = databases["behavior"], databases["handoff"]
 	h.ingest = ingestv1.NewIngestServiceClient(dial("test", "ingest"))
+	h.accounts = ingestv1.NewAccountServiceClient(dial("test", "ingest"))
 	conn := dial("test", "handoff")
 	h.handoff = handoffv1.NewHandoffServiceClient(conn)
 	h.standards = handoffv1.NewStandardServiceClient(conn)
 	h.operations = handoffv1.NewOperationServiceClient(conn)
 	h.held = handoffv1.NewHeldLeadServiceClient(conn)
 	return h
-	return &house{
-		t: t, behavior: databases["behavior"],
-		ingest:     ingestv1.NewIngestServiceClient(dial("test", "ingest")),
-		accounts:   ingestv1.NewAccountServiceClient(dial("test", "ingest")),
-		handoff:    handoffv1.NewHandoffServiceClient(dial("test", "handoff")),
-		standards:  handoffv1.NewStandardServiceClient(dial("test", "handoff")),
-		operations: handoffv1.NewOperationServiceClient(dial("test", "handoff")),
-		held:       handoffv1.NewHeldLeadServiceClient(dial("test", "handoff")),
-	}
 }
 
 // as is a call by somebody with a role.
