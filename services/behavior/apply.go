@@ -159,15 +159,26 @@ func (s *Service) apply(ctx context.Context, a *application, row store.Row) (wri
 		}
 	}
 	// The ledger of what is not saved yet cannot be read: ask the past afterwards.
-	score, err := history.Score(micros(a.in.GetAsOfTime()), a.change.Over(load))
+	asOf, load := micros(a.in.GetAsOfTime()), a.change.Over(load)
+	score, err := history.Score(asOf, load)
 	if err != nil {
 		return nil, a.unreadable(err)
 	}
 	a.result = &behaviorv1.EngagementResult{
 		State: typev1.CheckpointState_CHECKPOINT_STATE_OK, Engagement: engagementMessage(&score),
 	}
+	if levels := a.in.GetLevels(); levels != nil {
+		at := levelsOf(levels)
+		due, moves, err := history.Review(asOf, &at, load)
+		if err != nil {
+			return nil, a.unreadable(err)
+		}
+		if moves {
+			a.result.Engagement.ReviewTime = moment(due)
+		}
+	}
 	if a.in.GetIncludeActivities() {
-		lines, err := history.Lines(micros(a.in.GetAsOfTime()), a.change.Over(load))
+		lines, err := history.Lines(asOf, load)
 		if err != nil {
 			return nil, a.unreadable(err)
 		}

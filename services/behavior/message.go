@@ -10,6 +10,7 @@ import (
 	behaviorv1 "github.com/assay-hq/assay/gen/go/assay/behavior/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/behavior/internal/engagement"
+	"github.com/assay-hq/assay/services/internal/points"
 )
 
 // kinds are those of lines in messages.
@@ -67,6 +68,25 @@ func contributionMessages(lines []engagement.Contribution) []*typev1.Contributio
 			line.LastTime = moment(c.LastMicros)
 		}
 		out[i] = line
+	}
+	return out
+}
+
+// levelsOf puts the numbers that gates compare with in order.
+func levelsOf(in *typev1.Levels) engagement.Levels {
+	scores := func(levels []float64) []points.Points {
+		out := make([]points.Points, len(levels))
+		for i, level := range levels {
+			out[i] = points.Round(level)
+		}
+		slices.Sort(out)
+		return slices.Compact(out)
+	}
+	out := engagement.Levels{Engagement: scores(in.GetEngagement()), Combined: scores(in.GetCombined())}
+	for _, question := range in.GetWatched() {
+		at := slices.Clone(question.GetAt())
+		slices.Sort(at)
+		out.Watched = append(out.Watched, slices.Compact(at))
 	}
 	return out
 }

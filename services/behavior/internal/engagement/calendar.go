@@ -67,6 +67,23 @@ func (c *calendar) day(micros int64) int64 {
 	return floorDiv(c.wall(micros), secondsPerDay)
 }
 
+// start returns the first instant of a day.
+func (c *calendar) start(day int64) int64 {
+	if c.utc {
+		return day * microsPerDay
+	}
+	// No zone is further from UTC than this, and no day begins at another second.
+	low, high := day*secondsPerDay-2*secondsPerDay, day*secondsPerDay+2*secondsPerDay
+	for low+1 < high {
+		if middle := low + (high-low)/2; c.day(middle*microsPerSecond) < day {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return high * microsPerSecond
+}
+
 // wall returns the wall clock at an instant, as seconds since 1970-01-01 00:00 there.
 func (c *calendar) wall(micros int64) int64 {
 	at := floorDiv(micros, microsPerSecond)

@@ -76,7 +76,7 @@ func (b *compiler) ladder(path string, l *Ladder) {
 		if row.If == nil && i < len(l.Rows)-1 {
 			b.problem(at+".if", "must be given on all rows but the last")
 		}
-		out.rows = append(out.rows, rung{label: row.Label, rank: rank, gate: b.gate(at+".if", row.If)})
+		out.rows = append(out.rows, rung{label: row.Label, rank: rank, gate: b.scoreGate(at+".if", row.If)})
 	}
 	b.out.ladders = append(b.out.ladders, out)
 }

@@ -31,7 +31,7 @@ func (b *compiler) shows() {
 			b.problem(path+".score", "must not be the combined score, there is none")
 		}
 		b.out.shows = append(b.out.shows, show{
-			id: m.ID, words: named(m.Description, m.ID), gate: b.gate(path+".if", m.If), points: m.Points, combined: m.Combined,
+			id: m.ID, words: named(m.Description, m.ID), gate: b.scoreGate(path+".if", m.If), points: m.Points, combined: m.Combined,
 		})
 	}
 }

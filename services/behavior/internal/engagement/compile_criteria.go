@@ -24,7 +24,7 @@ func (b *compiler) criterion(path string, m *Criterion) criterion {
 			words += ": " + in.Description
 		}
 		out.choices = append(out.choices, choice{
-			gate: b.gate(at+".if", &in.If), points: weighted(in.Points, m.WeightPercent), words: words,
+			gate: b.scoreGate(at+".if", &in.If), points: weighted(in.Points, m.WeightPercent), words: words,
 		})
 	}
 	if len(out.choices) == 0 {

@@ -18,6 +18,9 @@ type scoring struct {
 	flags   []flag
 	// watched are the questions of the gates of the standard.
 	watched []*activityGate
+	// timed and clocked are leaves of gates whose answer changes by time alone.
+	timed   []*activityGate
+	clocked []*when
 	// floors that lift, of groups, the total and the combined score.
 	floors []compiledFloor
 	// asks says that reading a score asks gates or the profile.
@@ -65,7 +68,7 @@ func (b *compiler) score() {
 	for i := range m.Flags {
 		path := fmt.Sprintf("flags[%d]", i)
 		b.id(path+".id", m.Flags[i].ID)
-		out.flags = append(out.flags, flag{id: m.Flags[i].ID, gate: b.gate(path+".if", &m.Flags[i].If)})
+		out.flags = append(out.flags, flag{id: m.Flags[i].ID, gate: b.scoreGate(path+".if", &m.Flags[i].If)})
 	}
 	for i, s := range m.Suspensions {
 		if s.Freeze {
@@ -77,7 +80,31 @@ func (b *compiler) score() {
 	for i := range m.Watch.Activities {
 		out.watched = append(out.watched, b.activityGate(fmt.Sprintf("watch.activities[%d]", i), &m.Watch.Activities[i]))
 	}
+	for i := range out.segments {
+		if w := out.segments[i].when; w.readsNow {
+			out.clocked = append(out.clocked, w)
+		}
+	}
 	out.asks = len(b.gates)+len(out.segments)+len(out.watched) > 0 || out.combined != nil
+}
+
+// scoreGate compiles a gate that is asked when a score is read; nil for none.
+func (b *compiler) scoreGate(path string, g *Gate) *gate {
+	out := b.gate(path, g)
+	if out == nil {
+		return nil
+	}
+	for _, leaf := range out.activity {
+		if leaf.moves() {
+			b.out.timed = append(b.out.timed, leaf)
+		}
+	}
+	for _, leaf := range out.profile {
+		if asks, is := leaf.(*whenGate); is && asks.when.readsNow {
+			b.out.clocked = append(b.out.clocked, asks.when)
+		}
+	}
+	return out
 }
 
 // bounds compiles cap and floors.

@@ -207,3 +207,35 @@ func atRest(b *testing.B, c *engagement.Compiled, facts []engagement.Fact) (enga
 	record.Tail = slices.Clip(record.Tail)
 	return record, change.Sealed
 }
+
+// BenchmarkReview is when time alone will move the score of a lead over one of the
+// levels of a standard: after the activities that there are, for a model whose points
+// halve, and one whose points stay.
+func BenchmarkReview(b *testing.B) {
+	fading := mustCompile(b, twentyRules())
+	still := twentyRules()
+	for g := range still.Groups {
+		still.Groups[g].Decay = engagement.Decay{}
+	}
+	levels := engagement.Levels{Engagement: []points.Points{0, 2000, 3000, 5000, 6000, 8000, 12000}}
+	for _, c := range []struct {
+		name     string
+		compiled *engagement.Compiled
+	}{{"fading", fading}, {"still", mustCompile(b, still)}} {
+		for _, n := range []int{1, 10, 1000, 10000} {
+			facts := busyLead(n)
+			h := c.compiled.NewHistory()
+			if _, err := h.Apply(facts, nil, nil); err != nil {
+				b.Fatal(err)
+			}
+			b.Run(fmt.Sprintf("%s/%d", c.name, n), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, _, err := h.Review(facts[n].Micros, &levels, nil); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}

@@ -313,22 +313,46 @@ func merge(stored, entries []Entry) []Entry {
 // Score returns the score at an instant. Before the head it counts what was true by
 // then, which takes reading chunks.
 func (h *History) Score(micros int64, load Load) (Score, error) {
+	state, _, err := h.stateAt(micros, load)
+	if err != nil {
+		return Score{}, err
+	}
+	return h.compiled.Score(state, &h.profile, micros), nil
+}
+
+// Review returns when time alone moves a score or an answer over a level, after an
+// instant; see Compiled.Review. A fact of a later instant moves it at the latest.
+func (h *History) Review(micros int64, levels *Levels, load Load) (at int64, moves bool, err error) {
+	state, next, err := h.stateAt(micros, load)
+	if err != nil {
+		return 0, false, err
+	}
+	at, moves = h.compiled.Review(state, &h.profile, micros, levels)
+	if next != never && (!moves || next < at) {
+		return next, true, nil
+	}
+	return at, moves, nil
+}
+
+// stateAt returns the state of what was true by an instant, and the instant of the first
+// entry after it; never, if there is none.
+func (h *History) stateAt(micros int64, load Load) (*State, int64, error) {
 	c := h.compiled
 	if micros >= h.state.Head.Micros || !h.state.folded {
-		return c.Score(&h.state, &h.profile, micros), nil
+		return &h.state, never, nil
 	}
 	state, _, entries, err := h.since(micros, load)
 	if err != nil {
-		return Score{}, err
+		return nil, never, err
 	}
 	matcher := c.NewMatcher(&h.profile)
 	for i := range entries {
 		if entries[i].Key.Micros > micros {
-			break
+			return &state, entries[i].Key.Micros, nil
 		}
 		c.Step(&state, &entries[i], matcher)
 	}
-	return c.Score(&state, &h.profile, micros), nil
+	return &state, never, nil
 }
 
 // Lines returns what each activity gives under each rule at an instant.

@@ -17,6 +17,8 @@ type reading struct {
 	// counting is the score that counts are added to, as the rules are read; nil: none.
 	counting *Score
 	within   []int64
+	// fixed are the points that are left of each rule, if they are not to be read.
+	fixed []points.Points
 }
 
 // line adds a line that no activity stands behind.
@@ -31,11 +33,14 @@ func (r *reading) line(rule, group string, line Line, p points.Points, words str
 
 // left returns what is left of a rule's points, and counts its matches.
 func (r *reading) left(i int) points.Points {
-	if r.counting == nil || r.s.rules[i].count == 0 {
+	if r.fixed != nil {
+		return r.fixed[i]
+	}
+	if r.counting == nil || r.s.rules[i].measured.matches == 0 {
 		return r.c.left(r.s, i, r.day)
 	}
-	rule, state := &r.c.rules[i], &r.s.rules[i]
-	count := Count{Rule: rule.id, Count: state.count, LastMicros: state.last}
+	measured := &r.s.rules[i].measured
+	count := Count{Rule: r.c.rules[i].id, Count: measured.matches, LastMicros: measured.last}
 	if n := len(r.c.windows); n > 0 {
 		count.Within, r.within = r.within[:n:n], r.within[n:]
 	}
