@@ -80,6 +80,11 @@ func (q *Qualifier) score(ctx context.Context, jobs []*job) error {
 	for _, j := range jobs {
 		q.guard(j, func() error { return j.read(active) })
 	}
+	for _, j := range opened(jobs) {
+		if err := q.readCaptured(ctx, j); err != nil {
+			return err
+		}
+	}
 	start := q.Now()
 	if err := q.assess(ctx, opened(jobs)); err != nil {
 		return err

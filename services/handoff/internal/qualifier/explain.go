@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,7 +57,7 @@ func (q *Qualifier) Explain(ctx context.Context, question Question) (*Answer, er
 		return nil, err
 	}
 	lead.AsOfTime = timestamppb.New(question.AsOf)
-	if lead.AttributesJson, err = attributesAt(lead.GetFacts(), question.AsOf); err != nil {
+	if lead.AttributesJson, err = json.Marshal(attributesAt(lead.GetFacts(), question.AsOf)); err != nil {
 		return nil, err
 	}
 	j := newJob(lead, way{
@@ -85,25 +86,57 @@ func (q *Qualifier) wholeLead(ctx context.Context, name string) (*ingestv1.Claim
 		return nil, ErrNoLead
 	}
 	lead := read.GetLeads()[0]
-	for version := int32(0); lead.GetFactsOmitted(); {
+	if lead.GetFactsOmitted() {
+		if lead.Facts, err = q.history(ctx, lead); err != nil {
+			return nil, err
+		}
+		lead.FactsOmitted = false
+	}
+	return lead, nil
+}
+
+// history reads all facts of a lead.
+func (q *Qualifier) history(ctx context.Context, lead *ingestv1.ClaimedLead) ([]*typev1.Fact, error) {
+	var facts []*typev1.Fact
+	for version := int32(0); ; {
 		page, err := q.Pending.ListFacts(ctx, &ingestv1.ListFactsRequest{
 			Lead: lead.GetLead(), AfterVersion: version, ToVersion: lead.GetToVersion(), ChunkSize: chunkFacts,
 		})
 		if err != nil {
 			return nil, err
 		}
-		lead.Facts = append(lead.Facts, page.GetFacts()...)
-		lead.FactsOmitted = page.GetMore()
-		if len(lead.GetFacts()) > mostAtOnce || page.GetMore() && page.GetVersion() <= version {
+		facts = append(facts, page.GetFacts()...)
+		switch {
+		case !page.GetMore():
+			return facts, nil
+		case len(facts) > mostAtOnce || page.GetVersion() <= version:
 			return nil, ErrTooLong
 		}
 		version = page.GetVersion()
 	}
-	return lead, nil
 }
 
-// attributesAt are the attributes as they are at an instant, as one JSON object.
-func attributesAt(facts []*typev1.Fact, at time.Time) ([]byte, error) {
+// readCaptured reads the attributes as they were at the lead's capture, if a standard
+// asks for them. What arrived since does not change them unless it was true by then.
+func (q *Qualifier) readCaptured(ctx context.Context, j *job) error {
+	at := slices.IndexFunc(j.standards, (*standard.Compiled).AtCapture)
+	if at < 0 {
+		return nil
+	}
+	facts, err := q.history(ctx, j.ClaimedLead)
+	if errors.Is(err, ErrTooLong) {
+		q.fail(j, err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	j.captured = valuesOf(attributesAt(facts, j.asOf(j.standards[at])))
+	return nil
+}
+
+// attributesAt are the attributes as they are at an instant, as JSON.
+func attributesAt(facts []*typev1.Fact, at time.Time) map[string]json.RawMessage {
 	held := map[string]*typev1.Fact{}
 	for _, f := range facts {
 		key := f.GetAttribute().GetKey()
@@ -120,7 +153,7 @@ func attributesAt(facts []*typev1.Fact, at time.Time) ([]byte, error) {
 			values[key] = value
 		}
 	}
-	return json.Marshal(values)
+	return values
 }
 
 // inOrder compares facts by their place in the fold.

@@ -43,6 +43,9 @@ type job struct {
 	raw        map[string]json.RawMessage
 	// standards that apply.
 	standards []*standard.Compiled
+	// captured are the attributes as they were at the lead's capture; nil unless a
+	// standard asks for them.
+	captured condition.AttributeMap
 	// fits and engagements by revision and instant.
 	fits        map[scoredAt]fit
 	engagements map[scoredAt]*typev1.Engagement
@@ -174,12 +177,7 @@ func (j *job) read(active []*standard.Compiled) error {
 				return fmt.Errorf("attributes of the lead are no JSON object")
 			}
 		}
-		j.attributes = make(condition.AttributeMap, len(j.raw))
-		for key, value := range j.raw {
-			if v, err := condition.ParseValue(value); err == nil { // else unknown
-				j.attributes[key] = v
-			}
-		}
+		j.attributes = valuesOf(j.raw)
 	}
 	j.standards = nil
 	for _, s := range active {
@@ -188,6 +186,25 @@ func (j *job) read(active []*standard.Compiled) error {
 		}
 	}
 	return nil
+}
+
+// valuesOf are the attributes that have a value.
+func valuesOf(raw map[string]json.RawMessage) condition.AttributeMap {
+	attributes := make(condition.AttributeMap, len(raw))
+	for key, value := range raw {
+		if v, err := condition.ParseValue(value); err == nil { // else unknown
+			attributes[key] = v
+		}
+	}
+	return attributes
+}
+
+// attributesFor are the attributes that a standard's rules read.
+func (j *job) attributesFor(s *standard.Compiled) condition.AttributeMap {
+	if s.AtCapture() && j.captured != nil {
+		return j.captured
+	}
+	return j.attributes
 }
 
 // frozen are the attributes that a standard's rules read, as one JSON object.
@@ -252,14 +269,13 @@ func (j *job) toDecide() *store.Lead {
 	for _, s := range j.standards {
 		asOf, again := s.AsOf(j.GetAsOfTime().AsTime(), j.attributes)
 		fit, engagement := j.fits[j.at(s, s.FitRevision)], j.engagements[j.at(s, s.EngagementRevision)]
-		found := evidence(s, asOf, j.attributes, fit.Fit, engagement)
+		found := evidence(s, asOf, j.attributesFor(s), fit.Fit, engagement)
 		if !s.Rules.Apply(found) {
 			continue
 		}
 		decided := decision.Decide(&s.Rules, found)
-		if decided.Shown != nil {
-			fit.Fit, engagement = showFit(fit.Fit, decided.Shown), showEngagement(engagement, decided.Shown)
-		}
+		show := showing(&decided)
+		fit.Fit, engagement = show.fit(fit.Fit, s.Display.Fit), show.engagement(engagement, s.Display)
 		l.Assessments = append(l.Assessments, store.Assessment{
 			Standard: s.ID, Version: s.Version, Specific: s.AppliesTo != nil, Track: s.Track, Once: s.Once,
 			Decision: decided, Handling: s.Handle(decided.Codes(), decided.SalesReady),

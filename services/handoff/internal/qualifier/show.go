@@ -5,47 +5,70 @@ import (
 
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/decision"
+	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/internal/points"
 )
 
-// showFit is a fit that is shown with another score. The scorer's own is not changed:
-// scoring goes on underneath.
-func showFit(fit *typev1.Fit, as *decision.Shown) *typev1.Fit {
-	if fit == nil || fit.Score == nil {
-		return fit
-	}
-	shown := proto.CloneOf(fit)
-	if shown.UnderlyingScore == nil {
-		shown.UnderlyingScore = fit.Score
-	}
-	shown.Score, shown.Contributions = show(fit.GetScore(), shown.Contributions, as)
-	return shown
+// shown says what a score is shown as, and the line that makes it so.
+type shown struct {
+	line string
+	why  string
+	as   func(points.Points, standard.Limits) points.Points
 }
 
-// showEngagement is an engagement that is shown with another score, and another combined
-// score if it has one.
-func showEngagement(e *typev1.Engagement, as *decision.Shown) *typev1.Engagement {
+// showing is how a decision shows scores: as its reason says, else within the limits of
+// the standard.
+func showing(d *decision.Decision) shown {
+	if s := d.Shown; s != nil {
+		return shown{s.Code, s.Description, func(points.Points, standard.Limits) points.Points { return s.Points }}
+	}
+	return shown{"total", "held at what is shown", func(p points.Points, l standard.Limits) points.Points { return l.Hold(p) }}
+}
+
+// fit is a fit as it is shown. The scorer's own is not changed: scoring goes on
+// underneath.
+func (s shown) fit(fit *typev1.Fit, limits standard.Limits) *typev1.Fit {
+	if fit == nil || fit.Score == nil || s.as(points.Round(*fit.Score), limits) == points.Round(*fit.Score) {
+		return fit
+	}
+	out := proto.CloneOf(fit)
+	if out.UnderlyingScore == nil {
+		out.UnderlyingScore = fit.Score
+	}
+	out.Score, out.Contributions = s.show(*fit.Score, out.Contributions, limits)
+	return out
+}
+
+// engagement is an engagement as it is shown, with its combined score if it has one.
+func (s shown) engagement(e *typev1.Engagement, display standard.Display) *typev1.Engagement {
 	if e == nil || e.Score == nil {
 		return e
 	}
-	shown := proto.CloneOf(e)
-	if shown.UnderlyingScore == nil {
-		shown.UnderlyingScore = e.Score
+	combined := e.GetCombined()
+	if s.as(points.Round(*e.Score), display.Engagement) == points.Round(*e.Score) &&
+		(combined == nil || combined.Score == nil || s.as(points.Round(*combined.Score), display.Combined) == points.Round(*combined.Score)) {
+		return e
 	}
-	shown.Score, shown.Contributions = show(e.GetScore(), shown.Contributions, as)
-	if combined := shown.GetCombined(); combined != nil && combined.Score != nil {
-		combined.Score, combined.Contributions = show(combined.GetScore(), combined.Contributions, as)
+	out := proto.CloneOf(e)
+	if out.UnderlyingScore == nil {
+		out.UnderlyingScore = e.Score
 	}
-	return shown
+	out.Score, out.Contributions = s.show(*e.Score, out.Contributions, display.Engagement)
+	if combined = out.GetCombined(); combined != nil && combined.Score != nil {
+		combined.Score, combined.Contributions = s.show(*combined.Score, combined.Contributions, display.Combined)
+	}
+	return out
 }
 
 // show adds the line that makes a score what it is shown as, unless it is already.
-func show(score float64, lines []*typev1.Contribution, as *decision.Shown) (*float64, []*typev1.Contribution) {
-	to := as.Points.Float()
-	if score == to {
-		return &to, lines
+func (s shown) show(score float64, lines []*typev1.Contribution, limits standard.Limits) (*float64, []*typev1.Contribution) {
+	was := points.Round(score)
+	to := s.as(was, limits)
+	number := to.Float()
+	if was == to {
+		return &number, lines
 	}
-	return &to, append(lines, &typev1.Contribution{
-		Rule: as.Code, Kind: typev1.Contribution_KIND_SHOWN, Points: (as.Points - points.Round(score)).Float(), Description: as.Description,
+	return &number, append(lines, &typev1.Contribution{
+		Rule: s.line, Kind: typev1.Contribution_KIND_SHOWN, Points: (to - was).Float(), Description: s.why,
 	})
 }

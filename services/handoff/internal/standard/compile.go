@@ -50,6 +50,8 @@ type Compiled struct {
 
 	// Once: the first verdict in a cycle stands.
 	Once bool
+	// Display are the limits between which scores are shown.
+	Display Display
 
 	handling   []reasonHandling
 	evaluation evaluation
@@ -131,6 +133,7 @@ func Compile(spec *handoffv1.StandardSpec, dictionaries Dictionaries) (*Compiled
 	if source := spec.GetAppliesTo(); source != "" {
 		out.AppliesTo = c.condition("appliesTo", source, leadVars)
 	}
+	out.Display = c.display("display", spec.GetDisplay())
 	out.handling = c.handlings(spec.GetHandoff(), out.Queue)
 	out.Once = spec.GetQualification().GetEvaluation().GetOnce()
 	out.evaluation = c.evaluation("qualification.evaluation", spec.GetQualification().GetEvaluation())

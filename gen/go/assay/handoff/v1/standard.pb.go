@@ -149,7 +149,7 @@ func (x AttributeWord_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AttributeWord_Kind.Descriptor instead.
 func (AttributeWord_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{5, 0}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{7, 0}
 }
 
 // As of which instant facts are read.
@@ -206,7 +206,7 @@ func (x Evaluation_Moment) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Evaluation_Moment.Descriptor instead.
 func (Evaluation_Moment) EnumDescriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{9, 0}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{11, 0}
 }
 
 // The order of a queue.
@@ -259,7 +259,7 @@ func (x ReasonHandling_Order) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ReasonHandling_Order.Descriptor instead.
 func (ReasonHandling_Order) EnumDescriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{13, 0}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{15, 0}
 }
 
 // A standard: the written agreement of marketing and sales on what a qualified
@@ -495,7 +495,9 @@ type StandardSpec struct {
 	// Where the source of a standard is ambiguous or wrong, and how it is read here.
 	Readings []*Note `protobuf:"bytes,16,rep,name=readings,proto3" json:"readings,omitempty"`
 	// Values that nobody published and that stand here for the time being.
-	Placeholders  []*Note `protobuf:"bytes,17,rep,name=placeholders,proto3" json:"placeholders,omitempty"`
+	Placeholders []*Note `protobuf:"bytes,17,rep,name=placeholders,proto3" json:"placeholders,omitempty"`
+	// Limits between which scores are shown. Gates read the scores as they are.
+	Display       *ScoreDisplay `protobuf:"bytes,18,opt,name=display,proto3" json:"display,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -649,6 +651,133 @@ func (x *StandardSpec) GetPlaceholders() []*Note {
 	return nil
 }
 
+func (x *StandardSpec) GetDisplay() *ScoreDisplay {
+	if x != nil {
+		return x.Display
+	}
+	return nil
+}
+
+// Limits between which scores are shown: what lies outside is shown as the limit, by a
+// line of its own.
+type ScoreDisplay struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the fit score.
+	Fit *DisplayLimits `protobuf:"bytes,1,opt,name=fit,proto3" json:"fit,omitempty"`
+	// Of the engagement score.
+	Engagement *DisplayLimits `protobuf:"bytes,2,opt,name=engagement,proto3" json:"engagement,omitempty"`
+	// Of the combined score.
+	Combined      *DisplayLimits `protobuf:"bytes,3,opt,name=combined,proto3" json:"combined,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScoreDisplay) Reset() {
+	*x = ScoreDisplay{}
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScoreDisplay) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScoreDisplay) ProtoMessage() {}
+
+func (x *ScoreDisplay) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScoreDisplay.ProtoReflect.Descriptor instead.
+func (*ScoreDisplay) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ScoreDisplay) GetFit() *DisplayLimits {
+	if x != nil {
+		return x.Fit
+	}
+	return nil
+}
+
+func (x *ScoreDisplay) GetEngagement() *DisplayLimits {
+	if x != nil {
+		return x.Engagement
+	}
+	return nil
+}
+
+func (x *ScoreDisplay) GetCombined() *DisplayLimits {
+	if x != nil {
+		return x.Combined
+	}
+	return nil
+}
+
+// The lowest and highest score that is shown.
+type DisplayLimits struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lowest. Default: no limit.
+	Min *float64 `protobuf:"fixed64,1,opt,name=min,proto3,oneof" json:"min,omitempty"`
+	// Highest. Default: no limit.
+	Max           *float64 `protobuf:"fixed64,2,opt,name=max,proto3,oneof" json:"max,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisplayLimits) Reset() {
+	*x = DisplayLimits{}
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisplayLimits) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisplayLimits) ProtoMessage() {}
+
+func (x *DisplayLimits) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisplayLimits.ProtoReflect.Descriptor instead.
+func (*DisplayLimits) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *DisplayLimits) GetMin() float64 {
+	if x != nil && x.Min != nil {
+		return *x.Min
+	}
+	return 0
+}
+
+func (x *DisplayLimits) GetMax() float64 {
+	if x != nil && x.Max != nil {
+		return *x.Max
+	}
+	return 0
+}
+
 // A remark about a place in the standard.
 type Note struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -663,7 +792,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[3]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -675,7 +804,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[3]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -688,7 +817,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{3}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Note) GetPath() string {
@@ -718,7 +847,7 @@ type Vocabulary struct {
 
 func (x *Vocabulary) Reset() {
 	*x = Vocabulary{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[4]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -730,7 +859,7 @@ func (x *Vocabulary) String() string {
 func (*Vocabulary) ProtoMessage() {}
 
 func (x *Vocabulary) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[4]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -743,7 +872,7 @@ func (x *Vocabulary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Vocabulary.ProtoReflect.Descriptor instead.
 func (*Vocabulary) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{4}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Vocabulary) GetAttributes() []*AttributeWord {
@@ -777,7 +906,7 @@ type AttributeWord struct {
 
 func (x *AttributeWord) Reset() {
 	*x = AttributeWord{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[5]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -789,7 +918,7 @@ func (x *AttributeWord) String() string {
 func (*AttributeWord) ProtoMessage() {}
 
 func (x *AttributeWord) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[5]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -802,7 +931,7 @@ func (x *AttributeWord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttributeWord.ProtoReflect.Descriptor instead.
 func (*AttributeWord) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{5}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *AttributeWord) GetKey() string {
@@ -848,7 +977,7 @@ type ActivityWord struct {
 
 func (x *ActivityWord) Reset() {
 	*x = ActivityWord{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[6]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -860,7 +989,7 @@ func (x *ActivityWord) String() string {
 func (*ActivityWord) ProtoMessage() {}
 
 func (x *ActivityWord) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[6]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -873,7 +1002,7 @@ func (x *ActivityWord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivityWord.ProtoReflect.Descriptor instead.
 func (*ActivityWord) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{6}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ActivityWord) GetType() string {
@@ -910,7 +1039,7 @@ type ChangeWindow struct {
 
 func (x *ChangeWindow) Reset() {
 	*x = ChangeWindow{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[7]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -922,7 +1051,7 @@ func (x *ChangeWindow) String() string {
 func (*ChangeWindow) ProtoMessage() {}
 
 func (x *ChangeWindow) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[7]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -935,7 +1064,7 @@ func (x *ChangeWindow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeWindow.ProtoReflect.Descriptor instead.
 func (*ChangeWindow) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{7}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ChangeWindow) GetFrom() string {
@@ -978,7 +1107,7 @@ type QualificationRules struct {
 
 func (x *QualificationRules) Reset() {
 	*x = QualificationRules{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[8]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -990,7 +1119,7 @@ func (x *QualificationRules) String() string {
 func (*QualificationRules) ProtoMessage() {}
 
 func (x *QualificationRules) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[8]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1003,7 +1132,7 @@ func (x *QualificationRules) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QualificationRules.ProtoReflect.Descriptor instead.
 func (*QualificationRules) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{8}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *QualificationRules) GetExclude() []*NamedGate {
@@ -1070,7 +1199,7 @@ type Evaluation struct {
 
 func (x *Evaluation) Reset() {
 	*x = Evaluation{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[9]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1082,7 +1211,7 @@ func (x *Evaluation) String() string {
 func (*Evaluation) ProtoMessage() {}
 
 func (x *Evaluation) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[9]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1095,7 +1224,7 @@ func (x *Evaluation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evaluation.ProtoReflect.Descriptor instead.
 func (*Evaluation) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{9}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Evaluation) GetAt() Evaluation_Moment {
@@ -1137,7 +1266,7 @@ type NamedGate struct {
 
 func (x *NamedGate) Reset() {
 	*x = NamedGate{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[10]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1149,7 +1278,7 @@ func (x *NamedGate) String() string {
 func (*NamedGate) ProtoMessage() {}
 
 func (x *NamedGate) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[10]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1162,7 +1291,7 @@ func (x *NamedGate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NamedGate.ProtoReflect.Descriptor instead.
 func (*NamedGate) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{10}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *NamedGate) GetId() string {
@@ -1206,7 +1335,7 @@ type NeedsData struct {
 
 func (x *NeedsData) Reset() {
 	*x = NeedsData{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[11]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1218,7 +1347,7 @@ func (x *NeedsData) String() string {
 func (*NeedsData) ProtoMessage() {}
 
 func (x *NeedsData) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[11]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1231,7 +1360,7 @@ func (x *NeedsData) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NeedsData.ProtoReflect.Descriptor instead.
 func (*NeedsData) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{11}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *NeedsData) GetAttributes() []string {
@@ -1264,7 +1393,7 @@ type HandoffRules struct {
 
 func (x *HandoffRules) Reset() {
 	*x = HandoffRules{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[12]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1276,7 +1405,7 @@ func (x *HandoffRules) String() string {
 func (*HandoffRules) ProtoMessage() {}
 
 func (x *HandoffRules) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[12]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1289,7 +1418,7 @@ func (x *HandoffRules) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandoffRules.ProtoReflect.Descriptor instead.
 func (*HandoffRules) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{12}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *HandoffRules) GetQueue() string {
@@ -1333,7 +1462,7 @@ type ReasonHandling struct {
 
 func (x *ReasonHandling) Reset() {
 	*x = ReasonHandling{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[13]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1345,7 +1474,7 @@ func (x *ReasonHandling) String() string {
 func (*ReasonHandling) ProtoMessage() {}
 
 func (x *ReasonHandling) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[13]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1358,7 +1487,7 @@ func (x *ReasonHandling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReasonHandling.ProtoReflect.Descriptor instead.
 func (*ReasonHandling) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{13}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ReasonHandling) GetReasons() []string {
@@ -1426,7 +1555,7 @@ const file_assay_handoff_v1_standard_proto_rawDesc = "" +
 	"\x10STATE_SIGNED_OFF\x10\x02\x12\x13\n" +
 	"\x0fSTATE_PUBLISHED\x10\x03\x12\x14\n" +
 	"\x10STATE_SUPERSEDED\x10\x04:j\xeaAg\n" +
-	"\x19assay.dev/StandardVersion\x12'standards/{standard}/versions/{version}*\x10standardVersions2\x0fstandardVersion\"\xcc\a\n" +
+	"\x19assay.dev/StandardVersion\x12'standards/{standard}/versions/{version}*\x10standardVersions2\x0fstandardVersion\"\x86\b\n" +
 	"\fStandardSpec\x120\n" +
 	"\x02id\x18\x01 \x01(\tB \xe0A\x02\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x02id\x12+\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\vdisplayName\x12*\n" +
@@ -1450,7 +1579,19 @@ const file_assay_handoff_v1_standard_proto_rawDesc = "" +
 	"vocabulary\x12C\n" +
 	"\rchange_window\x18\x0f \x01(\v2\x1e.assay.handoff.v1.ChangeWindowR\fchangeWindow\x12=\n" +
 	"\breadings\x18\x10 \x03(\v2\x16.assay.handoff.v1.NoteB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\breadings\x12E\n" +
-	"\fplaceholders\x18\x11 \x03(\v2\x16.assay.handoff.v1.NoteB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\fplaceholders\"F\n" +
+	"\fplaceholders\x18\x11 \x03(\v2\x16.assay.handoff.v1.NoteB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\fplaceholders\x128\n" +
+	"\adisplay\x18\x12 \x01(\v2\x1e.assay.handoff.v1.ScoreDisplayR\adisplay\"\xbf\x01\n" +
+	"\fScoreDisplay\x121\n" +
+	"\x03fit\x18\x01 \x01(\v2\x1f.assay.handoff.v1.DisplayLimitsR\x03fit\x12?\n" +
+	"\n" +
+	"engagement\x18\x02 \x01(\v2\x1f.assay.handoff.v1.DisplayLimitsR\n" +
+	"engagement\x12;\n" +
+	"\bcombined\x18\x03 \x01(\v2\x1f.assay.handoff.v1.DisplayLimitsR\bcombined\"M\n" +
+	"\rDisplayLimits\x12\x15\n" +
+	"\x03min\x18\x01 \x01(\x01H\x00R\x03min\x88\x01\x01\x12\x15\n" +
+	"\x03max\x18\x02 \x01(\x01H\x01R\x03max\x88\x01\x01B\x06\n" +
+	"\x04_minB\x06\n" +
+	"\x04_max\"F\n" +
 	"\x04Note\x12\x1e\n" +
 	"\x04path\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x04path\x12\x1e\n" +
@@ -1552,7 +1693,7 @@ func file_assay_handoff_v1_standard_proto_rawDescGZIP() []byte {
 }
 
 var file_assay_handoff_v1_standard_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_assay_handoff_v1_standard_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_assay_handoff_v1_standard_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_assay_handoff_v1_standard_proto_goTypes = []any{
 	(StandardVersion_State)(0),    // 0: assay.handoff.v1.StandardVersion.State
 	(AttributeWord_Kind)(0),       // 1: assay.handoff.v1.AttributeWord.Kind
@@ -1561,67 +1702,73 @@ var file_assay_handoff_v1_standard_proto_goTypes = []any{
 	(*Standard)(nil),              // 4: assay.handoff.v1.Standard
 	(*StandardVersion)(nil),       // 5: assay.handoff.v1.StandardVersion
 	(*StandardSpec)(nil),          // 6: assay.handoff.v1.StandardSpec
-	(*Note)(nil),                  // 7: assay.handoff.v1.Note
-	(*Vocabulary)(nil),            // 8: assay.handoff.v1.Vocabulary
-	(*AttributeWord)(nil),         // 9: assay.handoff.v1.AttributeWord
-	(*ActivityWord)(nil),          // 10: assay.handoff.v1.ActivityWord
-	(*ChangeWindow)(nil),          // 11: assay.handoff.v1.ChangeWindow
-	(*QualificationRules)(nil),    // 12: assay.handoff.v1.QualificationRules
-	(*Evaluation)(nil),            // 13: assay.handoff.v1.Evaluation
-	(*NamedGate)(nil),             // 14: assay.handoff.v1.NamedGate
-	(*NeedsData)(nil),             // 15: assay.handoff.v1.NeedsData
-	(*HandoffRules)(nil),          // 16: assay.handoff.v1.HandoffRules
-	(*ReasonHandling)(nil),        // 17: assay.handoff.v1.ReasonHandling
-	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
-	(*SignOff)(nil),               // 19: assay.handoff.v1.SignOff
-	(*v1.FitModel)(nil),           // 20: assay.type.v1.FitModel
-	(*v1.EngagementModel)(nil),    // 21: assay.type.v1.EngagementModel
-	(*v1.Gate)(nil),               // 22: assay.type.v1.Gate
-	(*v1.Segment)(nil),            // 23: assay.type.v1.Segment
-	(*v1.TextList)(nil),           // 24: assay.type.v1.TextList
-	(*v1.Schedule)(nil),           // 25: assay.type.v1.Schedule
+	(*ScoreDisplay)(nil),          // 7: assay.handoff.v1.ScoreDisplay
+	(*DisplayLimits)(nil),         // 8: assay.handoff.v1.DisplayLimits
+	(*Note)(nil),                  // 9: assay.handoff.v1.Note
+	(*Vocabulary)(nil),            // 10: assay.handoff.v1.Vocabulary
+	(*AttributeWord)(nil),         // 11: assay.handoff.v1.AttributeWord
+	(*ActivityWord)(nil),          // 12: assay.handoff.v1.ActivityWord
+	(*ChangeWindow)(nil),          // 13: assay.handoff.v1.ChangeWindow
+	(*QualificationRules)(nil),    // 14: assay.handoff.v1.QualificationRules
+	(*Evaluation)(nil),            // 15: assay.handoff.v1.Evaluation
+	(*NamedGate)(nil),             // 16: assay.handoff.v1.NamedGate
+	(*NeedsData)(nil),             // 17: assay.handoff.v1.NeedsData
+	(*HandoffRules)(nil),          // 18: assay.handoff.v1.HandoffRules
+	(*ReasonHandling)(nil),        // 19: assay.handoff.v1.ReasonHandling
+	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
+	(*SignOff)(nil),               // 21: assay.handoff.v1.SignOff
+	(*v1.FitModel)(nil),           // 22: assay.type.v1.FitModel
+	(*v1.EngagementModel)(nil),    // 23: assay.type.v1.EngagementModel
+	(*v1.Gate)(nil),               // 24: assay.type.v1.Gate
+	(*v1.Segment)(nil),            // 25: assay.type.v1.Segment
+	(*v1.TextList)(nil),           // 26: assay.type.v1.TextList
+	(*v1.Schedule)(nil),           // 27: assay.type.v1.Schedule
 }
 var file_assay_handoff_v1_standard_proto_depIdxs = []int32{
-	18, // 0: assay.handoff.v1.Standard.create_time:type_name -> google.protobuf.Timestamp
-	18, // 1: assay.handoff.v1.Standard.update_time:type_name -> google.protobuf.Timestamp
+	20, // 0: assay.handoff.v1.Standard.create_time:type_name -> google.protobuf.Timestamp
+	20, // 1: assay.handoff.v1.Standard.update_time:type_name -> google.protobuf.Timestamp
 	6,  // 2: assay.handoff.v1.StandardVersion.spec:type_name -> assay.handoff.v1.StandardSpec
-	18, // 3: assay.handoff.v1.StandardVersion.create_time:type_name -> google.protobuf.Timestamp
-	18, // 4: assay.handoff.v1.StandardVersion.publish_time:type_name -> google.protobuf.Timestamp
+	20, // 3: assay.handoff.v1.StandardVersion.create_time:type_name -> google.protobuf.Timestamp
+	20, // 4: assay.handoff.v1.StandardVersion.publish_time:type_name -> google.protobuf.Timestamp
 	0,  // 5: assay.handoff.v1.StandardVersion.state:type_name -> assay.handoff.v1.StandardVersion.State
-	19, // 6: assay.handoff.v1.StandardVersion.sign_offs:type_name -> assay.handoff.v1.SignOff
-	20, // 7: assay.handoff.v1.StandardSpec.fit:type_name -> assay.type.v1.FitModel
-	21, // 8: assay.handoff.v1.StandardSpec.engagement:type_name -> assay.type.v1.EngagementModel
-	12, // 9: assay.handoff.v1.StandardSpec.qualification:type_name -> assay.handoff.v1.QualificationRules
-	16, // 10: assay.handoff.v1.StandardSpec.handoff:type_name -> assay.handoff.v1.HandoffRules
-	22, // 11: assay.handoff.v1.StandardSpec.applies_while:type_name -> assay.type.v1.Gate
-	23, // 12: assay.handoff.v1.StandardSpec.segments:type_name -> assay.type.v1.Segment
-	24, // 13: assay.handoff.v1.StandardSpec.lists:type_name -> assay.type.v1.TextList
-	8,  // 14: assay.handoff.v1.StandardSpec.vocabulary:type_name -> assay.handoff.v1.Vocabulary
-	11, // 15: assay.handoff.v1.StandardSpec.change_window:type_name -> assay.handoff.v1.ChangeWindow
-	7,  // 16: assay.handoff.v1.StandardSpec.readings:type_name -> assay.handoff.v1.Note
-	7,  // 17: assay.handoff.v1.StandardSpec.placeholders:type_name -> assay.handoff.v1.Note
-	9,  // 18: assay.handoff.v1.Vocabulary.attributes:type_name -> assay.handoff.v1.AttributeWord
-	10, // 19: assay.handoff.v1.Vocabulary.activities:type_name -> assay.handoff.v1.ActivityWord
-	1,  // 20: assay.handoff.v1.AttributeWord.kind:type_name -> assay.handoff.v1.AttributeWord.Kind
-	9,  // 21: assay.handoff.v1.ActivityWord.properties:type_name -> assay.handoff.v1.AttributeWord
-	14, // 22: assay.handoff.v1.QualificationRules.exclude:type_name -> assay.handoff.v1.NamedGate
-	14, // 23: assay.handoff.v1.QualificationRules.disqualify:type_name -> assay.handoff.v1.NamedGate
-	14, // 24: assay.handoff.v1.QualificationRules.fast_track:type_name -> assay.handoff.v1.NamedGate
-	15, // 25: assay.handoff.v1.QualificationRules.needs_data:type_name -> assay.handoff.v1.NeedsData
-	22, // 26: assay.handoff.v1.QualificationRules.gates:type_name -> assay.type.v1.Gate
-	22, // 27: assay.handoff.v1.QualificationRules.sales_ready:type_name -> assay.type.v1.Gate
-	13, // 28: assay.handoff.v1.QualificationRules.evaluation:type_name -> assay.handoff.v1.Evaluation
-	2,  // 29: assay.handoff.v1.Evaluation.at:type_name -> assay.handoff.v1.Evaluation.Moment
-	25, // 30: assay.handoff.v1.Evaluation.schedule:type_name -> assay.type.v1.Schedule
-	22, // 31: assay.handoff.v1.NamedGate.when:type_name -> assay.type.v1.Gate
-	22, // 32: assay.handoff.v1.NeedsData.when:type_name -> assay.type.v1.Gate
-	17, // 33: assay.handoff.v1.HandoffRules.by_reason:type_name -> assay.handoff.v1.ReasonHandling
-	3,  // 34: assay.handoff.v1.ReasonHandling.order:type_name -> assay.handoff.v1.ReasonHandling.Order
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	21, // 6: assay.handoff.v1.StandardVersion.sign_offs:type_name -> assay.handoff.v1.SignOff
+	22, // 7: assay.handoff.v1.StandardSpec.fit:type_name -> assay.type.v1.FitModel
+	23, // 8: assay.handoff.v1.StandardSpec.engagement:type_name -> assay.type.v1.EngagementModel
+	14, // 9: assay.handoff.v1.StandardSpec.qualification:type_name -> assay.handoff.v1.QualificationRules
+	18, // 10: assay.handoff.v1.StandardSpec.handoff:type_name -> assay.handoff.v1.HandoffRules
+	24, // 11: assay.handoff.v1.StandardSpec.applies_while:type_name -> assay.type.v1.Gate
+	25, // 12: assay.handoff.v1.StandardSpec.segments:type_name -> assay.type.v1.Segment
+	26, // 13: assay.handoff.v1.StandardSpec.lists:type_name -> assay.type.v1.TextList
+	10, // 14: assay.handoff.v1.StandardSpec.vocabulary:type_name -> assay.handoff.v1.Vocabulary
+	13, // 15: assay.handoff.v1.StandardSpec.change_window:type_name -> assay.handoff.v1.ChangeWindow
+	9,  // 16: assay.handoff.v1.StandardSpec.readings:type_name -> assay.handoff.v1.Note
+	9,  // 17: assay.handoff.v1.StandardSpec.placeholders:type_name -> assay.handoff.v1.Note
+	7,  // 18: assay.handoff.v1.StandardSpec.display:type_name -> assay.handoff.v1.ScoreDisplay
+	8,  // 19: assay.handoff.v1.ScoreDisplay.fit:type_name -> assay.handoff.v1.DisplayLimits
+	8,  // 20: assay.handoff.v1.ScoreDisplay.engagement:type_name -> assay.handoff.v1.DisplayLimits
+	8,  // 21: assay.handoff.v1.ScoreDisplay.combined:type_name -> assay.handoff.v1.DisplayLimits
+	11, // 22: assay.handoff.v1.Vocabulary.attributes:type_name -> assay.handoff.v1.AttributeWord
+	12, // 23: assay.handoff.v1.Vocabulary.activities:type_name -> assay.handoff.v1.ActivityWord
+	1,  // 24: assay.handoff.v1.AttributeWord.kind:type_name -> assay.handoff.v1.AttributeWord.Kind
+	11, // 25: assay.handoff.v1.ActivityWord.properties:type_name -> assay.handoff.v1.AttributeWord
+	16, // 26: assay.handoff.v1.QualificationRules.exclude:type_name -> assay.handoff.v1.NamedGate
+	16, // 27: assay.handoff.v1.QualificationRules.disqualify:type_name -> assay.handoff.v1.NamedGate
+	16, // 28: assay.handoff.v1.QualificationRules.fast_track:type_name -> assay.handoff.v1.NamedGate
+	17, // 29: assay.handoff.v1.QualificationRules.needs_data:type_name -> assay.handoff.v1.NeedsData
+	24, // 30: assay.handoff.v1.QualificationRules.gates:type_name -> assay.type.v1.Gate
+	24, // 31: assay.handoff.v1.QualificationRules.sales_ready:type_name -> assay.type.v1.Gate
+	15, // 32: assay.handoff.v1.QualificationRules.evaluation:type_name -> assay.handoff.v1.Evaluation
+	2,  // 33: assay.handoff.v1.Evaluation.at:type_name -> assay.handoff.v1.Evaluation.Moment
+	27, // 34: assay.handoff.v1.Evaluation.schedule:type_name -> assay.type.v1.Schedule
+	24, // 35: assay.handoff.v1.NamedGate.when:type_name -> assay.type.v1.Gate
+	24, // 36: assay.handoff.v1.NeedsData.when:type_name -> assay.type.v1.Gate
+	19, // 37: assay.handoff.v1.HandoffRules.by_reason:type_name -> assay.handoff.v1.ReasonHandling
+	3,  // 38: assay.handoff.v1.ReasonHandling.order:type_name -> assay.handoff.v1.ReasonHandling.Order
+	39, // [39:39] is the sub-list for method output_type
+	39, // [39:39] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_assay_handoff_v1_standard_proto_init() }
@@ -1630,14 +1777,15 @@ func file_assay_handoff_v1_standard_proto_init() {
 		return
 	}
 	file_assay_handoff_v1_standard_sign_off_proto_init()
-	file_assay_handoff_v1_standard_proto_msgTypes[10].OneofWrappers = []any{}
+	file_assay_handoff_v1_standard_proto_msgTypes[4].OneofWrappers = []any{}
+	file_assay_handoff_v1_standard_proto_msgTypes[12].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_handoff_v1_standard_proto_rawDesc), len(file_assay_handoff_v1_standard_proto_rawDesc)),
 			NumEnums:      4,
-			NumMessages:   14,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
