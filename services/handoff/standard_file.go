@@ -8,6 +8,8 @@ import (
 // StandardFile is a standard as a marketer wrote it, in YAML, that was checked as a
 // whole without a server.
 type StandardFile struct {
+	// Name of the file.
+	Name string
 	// Spec is what it says.
 	Spec *handoffv1.StandardSpec
 	// Version is the name that the content has, `standards/{standard}/versions/{version}`,
@@ -34,5 +36,5 @@ func ReadStandard(file string, yaml []byte) (*StandardFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &StandardFile{Spec: f.Spec, Version: f.Compiled.Version, file: f}, nil
+	return &StandardFile{Name: file, Spec: f.Spec, Version: f.Compiled.Version, file: f}, nil
 }

@@ -2,17 +2,25 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	"github.com/assay-hq/assay/services/cmd/assay/internal/api"
 	"github.com/assay-hq/assay/services/handoff"
 )
 
-// store sends the standard in a file as a version; it is stored once.
+// store sends the standard in a file as a version; it is stored once. What the server
+// refuses is told with its line in the file.
 func (c connection) store(ctx context.Context, t *terminal, file *handoff.StandardFile, query string, v *handoffv1.StandardVersion) ([]byte, error) {
-	return c.post(ctx, t, "/v1/standards/"+url.PathEscape(file.Spec.GetId())+"/versions"+query, file.Spec, v)
+	line, err := c.post(ctx, t, "/v1/standards/"+url.PathEscape(file.Spec.GetId())+"/versions"+query, file.Spec, v)
+	var refused *api.Error
+	if errors.As(err, &refused) && len(refused.FieldViolations) > 0 {
+		return nil, located(file, refused)
+	}
+	return line, err
 }
 
 type standardDraftCmd struct {

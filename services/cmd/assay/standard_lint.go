@@ -45,9 +45,9 @@ func (c *standardLintCmd) Run(ctx context.Context, t *terminal) error {
 	}
 	var v handoffv1.StandardVersion
 	line, err := c.store(ctx, t, file, "?validateOnly=true", &v)
-	var refused *api.Error
-	if errors.As(err, &refused) && len(refused.FieldViolations) > 0 {
-		return c.report(t, violations(c.File, file, refused))
+	var refused *refusedFile
+	if errors.As(err, &refused) {
+		return c.report(t, refused.found)
 	}
 	if err != nil {
 		return err
@@ -65,13 +65,52 @@ func findings(problems handoff.StandardProblems) []finding {
 }
 
 // violations are the fields that the server refused, with their lines in the file.
-func violations(name string, file *handoff.StandardFile, refused *api.Error) []finding {
+func violations(file *handoff.StandardFile, refused *api.Error) []finding {
 	found := make([]finding, len(refused.FieldViolations))
 	for i, v := range refused.FieldViolations {
 		path := strings.TrimPrefix(strings.TrimPrefix(v.Field, "spec"), ".")
-		found[i] = finding{Severity: "error", File: name, Line: file.Line(path), Path: path, Message: v.Description}
+		found[i] = finding{Severity: "error", File: file.Name, Line: file.Line(path), Path: path, Message: v.Description}
 	}
 	return found
+}
+
+// refusedFile is the error of a file that the server refused.
+type refusedFile struct {
+	found []finding
+	cause error
+}
+
+// located gives an error of the server the lines of the file.
+func located(file *handoff.StandardFile, refused *api.Error) error {
+	return &refusedFile{found: violations(file, refused), cause: refused}
+}
+
+// Error has a line for each finding: file, line, path and what was expected.
+func (e *refusedFile) Error() string {
+	all := make([]string, len(e.found))
+	for i, f := range e.found {
+		all[i] = f.where() + f.what()
+	}
+	return strings.Join(all, "\n")
+}
+
+// Unwrap is what the server answered.
+func (e *refusedFile) Unwrap() error { return e.cause }
+
+// where is `FILE:LINE: `.
+func (f finding) where() string {
+	if f.Line > 0 {
+		return fmt.Sprintf("%s:%d: ", f.File, f.Line)
+	}
+	return f.File + ": "
+}
+
+// what is `PATH: expected …`.
+func (f finding) what() string {
+	if f.Path != "" {
+		return f.Path + ": " + plain(f.Message)
+	}
+	return plain(f.Message)
 }
 
 // report prints the findings, one a line, and fails if one of them is an error.
@@ -91,14 +130,7 @@ func (c *standardLintCmd) report(t *terminal, found []finding) error {
 			}
 			continue
 		}
-		at := f.File
-		if f.Line > 0 {
-			at = fmt.Sprintf("%s:%d", f.File, f.Line)
-		}
-		if f.Path != "" {
-			f.Message = f.Path + ": " + f.Message
-		}
-		fmt.Fprintf(t.out, "%s: %s: %s\n", at, f.Severity, plain(f.Message))
+		fmt.Fprintf(t.out, "%s%s: %s\n", f.where(), f.Severity, f.what())
 	}
 	if wrong > 0 {
 		return fmt.Errorf("%s: %d found", c.File, wrong)
