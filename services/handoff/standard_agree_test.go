@@ -68,9 +68,10 @@ func TestWhoSignsForWhom(t *testing.T) {
 					return
 				}
 				signed := side
-				if role == typev1.Role_ROLE_MARKETING {
+				switch role {
+				case typev1.Role_ROLE_MARKETING:
 					signed = ofMarketing
-				} else if role == typev1.Role_ROLE_SALES {
+				case typev1.Role_ROLE_SALES:
 					signed = ofSales
 				}
 				if err != nil || len(v.GetSignOffs()) != 1 || v.GetState() != handoffv1.StandardVersion_STATE_DRAFT {

@@ -118,6 +118,8 @@ func standing(v *handoffv1.StandardVersion) string {
 	}
 	state := strings.ToLower(strings.ReplaceAll(word(v.GetState(), "STATE_"), "_", " "))
 	switch {
+	case len(missing) == 0 && v.GetState() == handoffv1.StandardVersion_STATE_SIGNED_OFF:
+		return "signed off by " + strings.Join(signed, " and ")
 	case len(missing) == 0:
 		return state + ", signed off by " + strings.Join(signed, " and ")
 	case len(signed) == 0:
@@ -149,7 +151,7 @@ func (c *standardLogCmd) Run(ctx context.Context, t *terminal) error {
 			case e.GetChangeWindowOverridden():
 				what += " outside of the change window"
 			}
-			return []string{fmt.Sprint(e.GetSequence()), when(e.GetCreateTime()), e.GetActor(), what, version(e.GetVersion()), e.GetComment()}
+			return []string{fmt.Sprint(e.GetSequence()), when(e.GetCreateTime()), e.GetActor(), what, version(e.GetVersion()), orDash(e.GetComment())}
 		},
 	}.print(ctx, t, c.connection)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -134,7 +135,7 @@ func TestABadStandardIsRefusedAsAWhole(t *testing.T) {
 				return
 			}
 			_, err := client.Post(context.Background(), "/v1/standards/tiny/versions", &body, nil)
-			if refused, ok := err.(*api.Error); !ok || refused.Status != 400 && refused.Status != 413 {
+			if refused := (*api.Error)(nil); !errors.As(err, &refused) || refused.Status != 400 && refused.Status != 413 {
 				t.Errorf("sent to the server: %v", err)
 			}
 		})
