@@ -73,6 +73,9 @@ func fitOf(r fit.Result) *typev1.Fit {
 // resultOf returns what is stored and answered, without the state of the checkpoint.
 func resultOf(a fit.Assessment) *profilefitv1.FitResult {
 	result := &profilefitv1.FitResult{Fit: fitOf(a.Result)}
+	if !a.Review.IsZero() {
+		result.ReviewTime = timestamppb.New(a.Review)
+	}
 	for _, p := range a.Timeline {
 		point := &typev1.FitPoint{EffectiveTime: timestamppb.New(p.EffectiveTime), FitClass: p.Class, Persona: p.Persona}
 		if p.Status == fit.Scored {

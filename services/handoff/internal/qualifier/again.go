@@ -5,6 +5,8 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
@@ -93,11 +95,14 @@ func recent(e *typev1.Engagement, asOf time.Time) bool {
 	return false
 }
 
-// reviewTime is when time alone may change what the rules read of an engagement; zero
-// if never.
-func reviewTime(e *typev1.Engagement) time.Time {
-	if at := e.GetReviewTime(); at != nil {
-		return at.AsTime()
+// reviewTime is the earliest of the times at which time alone may change what the rules
+// read of the scores; zero if there is none.
+func reviewTime(times ...*timestamppb.Timestamp) time.Time {
+	var earliest time.Time
+	for _, at := range times {
+		if at != nil && (earliest.IsZero() || at.AsTime().Before(earliest)) {
+			earliest = at.AsTime()
+		}
 	}
-	return time.Time{}
+	return earliest
 }

@@ -74,6 +74,7 @@ type job struct {
 type fit struct {
 	*typev1.Fit
 	timeline []*typev1.FitPoint
+	review   *timestamppb.Timestamp
 }
 
 func newJob(lead *ingestv1.ClaimedLead, w way, now time.Time) *job {
@@ -241,8 +242,8 @@ func (j *job) at(s *standard.Compiled, revision string) scoredAt {
 
 // review is when the lead is to be decided again: when time alone may change what the
 // rules read, or at the standard's next instant if there is something it has not seen.
-func (j *job) review(e *typev1.Engagement, again time.Time) time.Time {
-	at := reviewTime(e)
+func (j *job) review(f fit, e *typev1.Engagement, again time.Time) time.Time {
+	at := reviewTime(e.GetReviewTime(), f.review)
 	unseen := len(j.GetFacts()) > 0 || j.GetFactsOmitted()
 	if unseen && !again.IsZero() && (at.IsZero() || again.Before(at)) {
 		return again
@@ -282,7 +283,7 @@ func (j *job) toDecide() *store.Lead {
 			Fit: fit.Fit, Engagement: engagement,
 			Attributes: func() []byte { return j.frozen(s) },
 			AsOf:       asOf,
-			Review:     j.review(engagement, again),
+			Review:     j.review(fit, engagement, again),
 		})
 		l.Recent = l.Recent || recent(engagement, l.AsOf)
 	}

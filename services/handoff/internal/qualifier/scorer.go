@@ -72,7 +72,7 @@ func (q *Qualifier) assess(ctx context.Context, jobs []*job) error {
 			return err
 		},
 		keep: func(a ask, r *profilefitv1.FitResult) {
-			a.fits[a.at(a.standard, a.standard.FitRevision)] = fit{r.GetFit(), r.GetTimeline()}
+			a.fits[a.at(a.standard, a.standard.FitRevision)] = fit{r.GetFit(), r.GetTimeline(), r.GetReviewTime()}
 		},
 	}
 	var asks []ask

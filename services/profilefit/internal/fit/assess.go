@@ -103,6 +103,10 @@ type Assessment struct {
 	// `now` with a time within a day shows in the timeline from the next day on. Empty
 	// while no attribute was known.
 	Timeline []Point
+	// Review is the next instant at which the time alone changes the result, as far as a
+	// timeline would show it; zero: never. Where conditions read the time and it changes
+	// nothing for lookAhead days, Review is the last of them: ask again then.
+	Review time.Time
 	// Faults counts answers that are unknown for another reason than a missing value,
 	// by reason; nil if there are none. They are mistakes in the model or its data.
 	Faults map[condition.Fault]int
@@ -113,6 +117,15 @@ func (m *Model) Assess(h History, asOf time.Time) Assessment {
 	s := newSweep(m, h)
 	s.until(asOf)
 	s.ask(len(m.questions), false)
+	a := Assessment{Result: s.result(), Timeline: s.timeline, Faults: s.faults}
+	a.Review = s.review(asOf, &a.Result)
+	return a
+}
+
+// result returns the result at the instant where the sweep stands, with every question
+// asked.
+func (s *sweep) result() Result {
+	m := s.model
 	result := Result{Lines: make([]Line, 0, len(m.criteria)+len(m.groups)+2)}
 	s.tally(&result, true)
 	if m.at.flags > m.at.icp {
@@ -128,5 +141,5 @@ func (m *Model) Assess(h History, asOf time.Time) Assessment {
 			result.Flags = append(result.Flags, flag)
 		}
 	}
-	return Assessment{Result: result, Timeline: s.timeline, Faults: s.faults}
+	return result
 }

@@ -567,6 +567,39 @@ func TestNow(t *testing.T) {
 	}
 }
 
+// When the time alone changes what is found, the lead is to be asked about again.
+func TestReview(t *testing.T) {
+	trial, spend := known(0, "trial", `"2026-03-06"`), known(0, "spend", `100`)
+	grows := one(fit.Criterion{ID: "c", When: `lead.spend == ago(lead.spend, 30)`, Points: 10})
+	days := one(fit.Criterion{ID: "c", When: `daysSince(lead.trial) >= 3`, Points: 10})
+	flag := fit.Spec{TimeZone: "Europe/Berlin", Flags: []fit.Rule{{ID: "f", When: `daysSince(lead.trial) == 40`}}}
+	quiet := one(fit.Criterion{ID: "c", When: `daysSince(lead.trial) >= 3 || true`, Points: 10})
+	day := func(n int) time.Time { return time.Date(2026, 3, 6+n, 0, 0, 0, 0, time.UTC) }
+	for _, test := range []struct {
+		name       string
+		spec       fit.Spec
+		fact       fit.Fact
+		asOf, want time.Time
+	}{
+		{"nothing changes by time", software(), spend, at(0), time.Time{}},
+		{"30 days after the fact", grows, spend, at(1), at(30 * 24)},
+		{"once only", grows, spend, at(30 * 24), time.Time{}},
+		{"nothing is known", grows, trial, at(1), time.Time{}},
+		{"a fact of the future says nothing yet", grows, known(5, "spend", `7`), at(1), time.Time{}},
+		{"when the third day begins", days, trial, at(1), day(3)},
+		{"just before it", days, trial, day(3).Add(-time.Microsecond), day(3)},
+		{"no change in sight: after 30 days", days, trial, day(3), day(33)},
+		{"whatever the time, all the same", quiet, trial, at(1), day(30)},
+		{"a flag, beyond 30 days", flag, trial, at(1), day(30).Add(-2 * time.Hour)}, // summer time
+		{"a flag", flag, trial, day(31), time.Date(2026, 4, 14, 22, 0, 0, 0, time.UTC)},
+		{"which falls again", flag, trial, time.Date(2026, 4, 14, 22, 0, 0, 0, time.UTC), time.Date(2026, 4, 15, 22, 0, 0, 0, time.UTC)},
+	} {
+		if got := assessed(t, test.spec, test.asOf, test.fact).Review; !got.Equal(test.want) {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+}
+
 func TestCompileRefusesWhatIsInconsistent(t *testing.T) {
 	steps := &fit.Grade{Labels: []string{"B", "A"}, Start: "B"}
 	deep := []fit.Group{{ID: "g6"}}

@@ -5,6 +5,9 @@ import (
 	"slices"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/assay-hq/assay/services/internal/condition"
 	"github.com/assay-hq/assay/services/internal/points"
 	"github.com/assay-hq/assay/services/profilefit/internal/fit"
@@ -47,7 +50,50 @@ func (n naive) assess(spec fit.Spec, facts []fit.Fact, asOf time.Time) fit.Asses
 		}
 		a.Timeline = append(a.Timeline, p)
 	}
+	a.Review = n.review(spec, facts, asOf, a.Result)
 	return a
+}
+
+// review returns when the result becomes another although nothing happens; that is
+// looked for within 30 days.
+func (n naive) review(spec fit.Spec, facts []fit.Fact, asOf time.Time, now fit.Result) time.Time {
+	known := slices.DeleteFunc(slices.Clone(facts), func(f fit.Fact) bool { return f.EffectiveTime.After(asOf) })
+	var instants []time.Time
+	timed := false
+	for _, r := range asked(spec) {
+		timed = timed || r.ReadsTime()
+		for _, past := range r.Past() {
+			for _, f := range known {
+				if at := f.EffectiveTime.AddDate(0, 0, past.Days); f.Key == past.Attribute && at.After(asOf) {
+					instants = append(instants, at)
+				}
+			}
+		}
+	}
+	var last time.Time
+	if timed {
+		begins := n.days(spec, asOf, asOf.AddDate(0, 0, 32))[:30]
+		instants, last = append(instants, begins...), begins[29]
+	}
+	slices.SortFunc(instants, time.Time.Compare)
+	for _, at := range instants {
+		then := n.at(spec, known, at)
+		if !cmp.Equal(now, then, cmpopts.EquateEmpty()) {
+			return at
+		}
+	}
+	return last
+}
+
+// days returns the beginnings of days after an instant, up to another.
+func (n naive) days(spec fit.Spec, after, until time.Time) (begins []time.Time) {
+	zone := n.zone(spec)
+	for at := after.Truncate(30 * time.Minute); !at.After(until); at = at.Add(30 * time.Minute) {
+		if at.After(after) && at.In(zone).Day() != at.Add(-30*time.Minute).In(zone).Day() {
+			begins = append(begins, at)
+		}
+	}
+	return begins
 }
 
 // instants returns the instants at which the timeline may have a point.
@@ -81,11 +127,8 @@ func (n naive) instants(spec fit.Spec, facts []fit.Fact, asOf time.Time) []time.
 		}
 	}
 	if timed && !first.IsZero() && !n.foldsLate {
-		zone := n.zone(spec)
-		for at := first; !at.After(asOf); at = at.Add(30 * time.Minute) {
-			if at.In(zone).Day() != at.Add(-30*time.Minute).In(zone).Day() && at.After(first) {
-				add(at)
-			}
+		for _, at := range n.days(spec, first, asOf) {
+			add(at)
 		}
 	}
 	slices.SortFunc(instants, time.Time.Compare)

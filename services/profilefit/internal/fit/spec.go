@@ -9,6 +9,7 @@
 //	compile*.go  its checks, and what it is compiled to (model.go, question.go)
 //	history.go   facts in the order they are folded; codec.go their bytes
 //	sweep.go     from instant to instant: what is asked again when
+//	review.go    when the time alone changes what is found
 //	tally.go     at one instant: from answers to lines, score and class
 //	assess.go    what is answered
 //

@@ -108,7 +108,7 @@ func (s *sweep) next() (at time.Time, byTime, ok bool) {
 		for p.taken < len(s.history) && p.readers[s.model.keys[s.history[p.taken].Key]] == nil {
 			p.taken++
 		}
-		if p.taken == len(s.history) {
+		if p.taken >= len(s.history) {
 			continue
 		}
 		if then := s.history[p.taken].EffectiveTime.Add(p.span()); !ok || then.Before(at) {

@@ -622,7 +622,10 @@ type FitResult struct {
 	// The fit over time, oldest first, if `OK`.
 	Timeline []*v1.FitPoint `protobuf:"bytes,3,rep,name=timeline,proto3" json:"timeline,omitempty"`
 	// What went wrong; never personal.
-	Error         string `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
+	Error string `protobuf:"bytes,4,opt,name=error,proto3" json:"error,omitempty"`
+	// The earliest instant after this one at which time alone may change the fit; absent:
+	// never. Of a model that reads the time at most 30 days on: then ask again.
+	ReviewTime    *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=review_time,json=reviewTime,proto3" json:"review_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -685,6 +688,13 @@ func (x *FitResult) GetError() string {
 	return ""
 }
 
+func (x *FitResult) GetReviewTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ReviewTime
+	}
+	return nil
+}
+
 var File_assay_profilefit_v1_profilefit_service_proto protoreflect.FileDescriptor
 
 const file_assay_profilefit_v1_profilefit_service_proto_rawDesc = "" +
@@ -729,12 +739,14 @@ const file_assay_profilefit_v1_profilefit_service_proto_rawDesc = "" +
 	"\x05reset\x18\b \x01(\bR\x05reset\x12\x17\n" +
 	"\adry_run\x18\t \x01(\bR\x06dryRun\"M\n" +
 	"\x11AssessFitResponse\x128\n" +
-	"\aresults\x18\x01 \x03(\v2\x1e.assay.profilefit.v1.FitResultR\aresults\"\xb2\x01\n" +
+	"\aresults\x18\x01 \x03(\v2\x1e.assay.profilefit.v1.FitResultR\aresults\"\xef\x01\n" +
 	"\tFitResult\x124\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x1e.assay.type.v1.CheckpointStateR\x05state\x12$\n" +
 	"\x03fit\x18\x02 \x01(\v2\x12.assay.type.v1.FitR\x03fit\x123\n" +
 	"\btimeline\x18\x03 \x03(\v2\x17.assay.type.v1.FitPointR\btimeline\x12\x14\n" +
-	"\x05error\x18\x04 \x01(\tR\x05error2\xee\x03\n" +
+	"\x05error\x18\x04 \x01(\tR\x05error\x12;\n" +
+	"\vreview_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"reviewTime2\xee\x03\n" +
 	"\x11ProfileFitService\x12u\n" +
 	"\x06GetFit\x12\".assay.profilefit.v1.GetFitRequest\x1a\x1c.assay.profilefit.v1.LeadFit\")\xea\xe0\x18\a\n" +
 	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/{name=leads/*/fit}\x12\x82\x01\n" +
@@ -794,19 +806,20 @@ var file_assay_profilefit_v1_profilefit_service_proto_depIdxs = []int32{
 	16, // 11: assay.profilefit.v1.FitResult.state:type_name -> assay.type.v1.CheckpointState
 	11, // 12: assay.profilefit.v1.FitResult.fit:type_name -> assay.type.v1.Fit
 	17, // 13: assay.profilefit.v1.FitResult.timeline:type_name -> assay.type.v1.FitPoint
-	0,  // 14: assay.profilefit.v1.ProfileFitService.GetFit:input_type -> assay.profilefit.v1.GetFitRequest
-	3,  // 15: assay.profilefit.v1.ProfileFitService.PreviewFit:input_type -> assay.profilefit.v1.PreviewFitRequest
-	5,  // 16: assay.profilefit.v1.ProfileFitService.RegisterFitModel:input_type -> assay.profilefit.v1.RegisterFitModelRequest
-	7,  // 17: assay.profilefit.v1.ProfileFitService.AssessFit:input_type -> assay.profilefit.v1.AssessFitRequest
-	1,  // 18: assay.profilefit.v1.ProfileFitService.GetFit:output_type -> assay.profilefit.v1.LeadFit
-	4,  // 19: assay.profilefit.v1.ProfileFitService.PreviewFit:output_type -> assay.profilefit.v1.PreviewFitResponse
-	6,  // 20: assay.profilefit.v1.ProfileFitService.RegisterFitModel:output_type -> assay.profilefit.v1.RegisterFitModelResponse
-	9,  // 21: assay.profilefit.v1.ProfileFitService.AssessFit:output_type -> assay.profilefit.v1.AssessFitResponse
-	18, // [18:22] is the sub-list for method output_type
-	14, // [14:18] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	12, // 14: assay.profilefit.v1.FitResult.review_time:type_name -> google.protobuf.Timestamp
+	0,  // 15: assay.profilefit.v1.ProfileFitService.GetFit:input_type -> assay.profilefit.v1.GetFitRequest
+	3,  // 16: assay.profilefit.v1.ProfileFitService.PreviewFit:input_type -> assay.profilefit.v1.PreviewFitRequest
+	5,  // 17: assay.profilefit.v1.ProfileFitService.RegisterFitModel:input_type -> assay.profilefit.v1.RegisterFitModelRequest
+	7,  // 18: assay.profilefit.v1.ProfileFitService.AssessFit:input_type -> assay.profilefit.v1.AssessFitRequest
+	1,  // 19: assay.profilefit.v1.ProfileFitService.GetFit:output_type -> assay.profilefit.v1.LeadFit
+	4,  // 20: assay.profilefit.v1.ProfileFitService.PreviewFit:output_type -> assay.profilefit.v1.PreviewFitResponse
+	6,  // 21: assay.profilefit.v1.ProfileFitService.RegisterFitModel:output_type -> assay.profilefit.v1.RegisterFitModelResponse
+	9,  // 22: assay.profilefit.v1.ProfileFitService.AssessFit:output_type -> assay.profilefit.v1.AssessFitResponse
+	19, // [19:23] is the sub-list for method output_type
+	15, // [15:19] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_assay_profilefit_v1_profilefit_service_proto_init() }
