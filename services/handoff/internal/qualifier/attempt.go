@@ -81,7 +81,7 @@ func (q *Qualifier) score(ctx context.Context, jobs []*job) error {
 		q.guard(j, func() error { return j.read(active) })
 	}
 	for _, j := range opened(jobs) {
-		if err := q.readCaptured(ctx, j); err != nil {
+		if err := q.readPast(ctx, j); err != nil {
 			return err
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +15,7 @@ import (
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
+	"github.com/assay-hq/assay/services/internal/condition"
 )
 
 // Errors of Explain.
@@ -116,22 +116,29 @@ func (q *Qualifier) history(ctx context.Context, lead *ingestv1.ClaimedLead) ([]
 	}
 }
 
-// readCaptured reads the attributes as they were at the lead's capture, if a standard
-// asks for them. What arrived since does not change them unless it was true by then.
-func (q *Qualifier) readCaptured(ctx context.Context, j *job) error {
-	at := slices.IndexFunc(j.standards, (*standard.Compiled).AtCapture)
-	if at < 0 {
-		return nil
+// readPast reads the attributes as they were at the instants of standards that do not
+// decide as of now. What arrived since changes them only if it was true by then.
+func (q *Qualifier) readPast(ctx context.Context, j *job) error {
+	var facts []*typev1.Fact
+	for _, s := range j.standards {
+		at := j.asOf(s)
+		if !at.Before(j.GetAsOfTime().AsTime()) || j.past[at.UnixMicro()] != nil {
+			continue
+		}
+		if facts == nil {
+			var err error
+			facts, err = q.history(ctx, j.ClaimedLead)
+			if errors.Is(err, ErrTooLong) {
+				q.fail(j, err)
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			j.past = map[int64]condition.AttributeMap{}
+		}
+		j.past[at.UnixMicro()] = valuesOf(attributesAt(facts, at))
 	}
-	facts, err := q.history(ctx, j.ClaimedLead)
-	if errors.Is(err, ErrTooLong) {
-		q.fail(j, err)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	j.captured = valuesOf(attributesAt(facts, j.asOf(j.standards[at])))
 	return nil
 }
 

@@ -43,9 +43,9 @@ type job struct {
 	raw        map[string]json.RawMessage
 	// standards that apply.
 	standards []*standard.Compiled
-	// captured are the attributes as they were at the lead's capture; nil unless a
-	// standard asks for them.
-	captured condition.AttributeMap
+	// past are the attributes as they were at the instants of standards that do not
+	// decide as of now, by microseconds.
+	past map[int64]condition.AttributeMap
 	// fits and engagements by revision and instant.
 	fits        map[scoredAt]fit
 	engagements map[scoredAt]*typev1.Engagement
@@ -202,8 +202,8 @@ func valuesOf(raw map[string]json.RawMessage) condition.AttributeMap {
 
 // attributesFor are the attributes that a standard's rules read.
 func (j *job) attributesFor(s *standard.Compiled) condition.AttributeMap {
-	if s.AtCapture() && j.captured != nil {
-		return j.captured
+	if past, read := j.past[j.asOf(s).UnixMicro()]; read {
+		return past
 	}
 	return j.attributes
 }

@@ -73,11 +73,6 @@ func (c *Compiled) AsOf(now time.Time, lead condition.Attributes) (asOf, again t
 	return now, time.Time{}
 }
 
-// AtCapture says whether facts are read as of the lead's capture, whatever came later.
-func (c *Compiled) AtCapture() bool {
-	return c.evaluation.at == handoffv1.Evaluation_MOMENT_CAPTURE
-}
-
 // text is a text among the attributes; empty if there is none.
 func text(lead condition.Attributes, key string) string {
 	if key == "" || lead == nil {
