@@ -34,9 +34,13 @@ func (p *Profile) empty() bool {
 }
 
 // meet notes a fact of the lead, and reports whether the lead is known earlier than it
-// was. What is known of its account is older than the lead.
+// was. What is known of its account is older than the lead, and that it was created is
+// true from the beginning of time.
 func (p *Profile) meet(c *Compiled, f *Fact) bool {
-	if !c.readsKnown || f.Kind == Attribute && strings.HasPrefix(f.Name, "account.") || p.known.known && p.known.micros <= f.Micros {
+	if !c.readsKnown || p.known.known && p.known.micros <= f.Micros {
+		return false
+	}
+	if f.Kind == Attribute && (f.Name == "create_time" || strings.HasPrefix(f.Name, "account.")) {
 		return false
 	}
 	p.known = instant{known: true, micros: f.Micros}

@@ -87,15 +87,28 @@ func (b *compiler) addReset(path string, in *Reset) {
 	b.later(func() { b.reach(path, in, &b.out.resets[at]) })
 }
 
+// ofTotal and ofCombined name the lifts of the floors of the total and of the combined
+// score among what a reset takes.
+const ofTotal, ofCombined = Total, "combined"
+
 // reach finds what a reset takes, and which limits it makes begin anew: those of which
 // it takes all the rules.
 func (b *compiler) reach(path string, in *Reset, out *compiledReset) {
-	groups := map[int]bool{onTotal: len(in.Of) == 0, onCombined: len(in.Of) == 0}
+	groups := map[int]bool{
+		onTotal:    len(in.Of) == 0 || slices.Contains(in.Of, ofTotal),
+		onCombined: len(in.Of) == 0 || slices.Contains(in.Of, ofCombined),
+	}
 	for g := range b.out.groups {
 		groups[g] = len(in.Of) == 0 || slices.Contains(in.Of, b.out.groups[g].id) || groups[b.out.groups[g].parent]
 	}
 	if len(in.Of) > 0 {
-		out.of = b.within(path+".of", in.Of, false)
+		for i, id := range in.Of {
+			if id != ofTotal && id != ofCombined {
+				out.of = append(out.of, b.within(fmt.Sprintf("%s.of[%d]", path, i), []string{id}, false)...)
+			}
+		}
+		slices.Sort(out.of)
+		out.of = slices.Compact(out.of)
 	} else {
 		for r := range b.out.rules {
 			if !b.out.rules[r].signal {

@@ -1811,7 +1811,9 @@ type Reset struct {
 	Inactivity *Inactivity `protobuf:"bytes,7,opt,name=inactivity,proto3" json:"inactivity,omitempty"`
 	// As in a rule.
 	OnlyIf *Gate `protobuf:"bytes,8,opt,name=only_if,json=onlyIf,proto3" json:"only_if,omitempty"`
-	// Ids of the rules or groups whose points it takes. Default: all.
+	// Ids of the rules or groups whose points it takes, what a floor of the group lifted
+	// among them; `total` and `combined` stand for what the floors of those scores
+	// lifted. Default: all.
 	Of []string `protobuf:"bytes,9,rep,name=of,proto3" json:"of,omitempty"`
 	// Share of the points that is kept, in percent. Default 0: nothing.
 	KeepPercent float64 `protobuf:"fixed64,10,opt,name=keep_percent,json=keepPercent,proto3" json:"keep_percent,omitempty"`
