@@ -70,10 +70,11 @@ func (c *Compiled) suspend(s *State, i int) {
 	if state.on || state.endedIn == s.now.number {
 		return
 	}
-	*state = suspensionState{on: true, since: s.now.micros}
-	if c.suspensions[i].freeze {
-		state.frozen, state.frozenCombined, state.frozenKnown = c.shownValue(s, s.now.view(), s.now.micros)
+	begun := suspensionState{on: true, since: s.now.micros}
+	if c.suspensions[i].freeze { // what is shown before it holds
+		begun.frozen, begun.frozenCombined, begun.frozenKnown = c.shownValue(s, s.now.view(), s.now.micros)
 	}
+	*state = begun
 }
 
 // resume ends a suspension.
