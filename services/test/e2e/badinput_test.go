@@ -48,6 +48,14 @@ func TestBadInputIsRefusedWithTheFieldAndWhatWasExpected(t *testing.T) {
 			"negative page size":  {"GET", "/v1/leads?pageSize=-1", nil, 400, "INVALID_FIELD", "pageSize"},
 			"unknown parameter":   {"GET", "/v1/leads?colour=red", nil, 400, "INVALID_FIELD", "colour"},
 			"activities over cap": {"POST", "/v1/activities:batchRecord", `{"activities": [` + strings.Repeat(`{},`, 2500) + `{}]}`, 400, "TOO_LARGE", "activities"},
+			"no such operation":   {"GET", "/v1/operations/" + nobody[6:], nil, 404, "NOT_FOUND", ""},
+			"nothing to cancel":   {"POST", "/v1/operations/" + nobody[6:] + ":cancel", "{}", 404, "NOT_FOUND", ""},
+			"preview of nothing":  {"POST", "/v1/standards/default/versions/000000000000:preview", "{}", 404, "NOT_FOUND", ""},
+			"sample of a preview": {"POST", "/v1/standards/default/versions/000000000000:preview", `{"sampleSize": 201}`, 400, "INVALID_FIELD", "sampleSize"},
+			"nobody to release":   {"POST", "/v1/heldLeads:release", "{}", 400, "INVALID_FIELD", "leads"},
+			"release by address":  {"POST", "/v1/heldLeads:release", `{"leads": ["fay@example.com"]}`, 400, "INVALID_FIELD", "leads[0]"},
+			"release rate":        {"PATCH", "/v1/tracks/sales/releaseRate", `{"perHour": 0}`, 400, "INVALID_FIELD", "releaseRate.perHour"},
+			"track":               {"GET", "/v1/tracks/No%20Track/releaseRate", nil, 400, "INVALID_FIELD", "name"},
 			"standard":            {"POST", "/v1/standards/bad/versions", `{"id": "bad", "fit": {"groups": [{"id": "g", "criteria": [{"id": "c", "when": "lead.x ==", "points": 1}]}]}}`, 400, "INVALID_STANDARD", "spec.fit.groups[0].criteria[0].when"},
 		} {
 			t.Run(name, func(t *testing.T) {

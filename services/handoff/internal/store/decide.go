@@ -121,7 +121,8 @@ type Change struct {
 	// StageBefore and StageAfter are where the lead stood and where the verdict leads
 	// it, at once or when it is released.
 	StageBefore, StageAfter typev1.LifecycleStage
-	// Leading is the assessment that leads.
+	// Leading is the assessment that leads; nil if no standard speaks of the lead in the
+	// track any more. VerdictAfter is unspecified then.
 	Leading *Assessment
 }
 
@@ -205,7 +206,9 @@ type batch struct {
 	ids      []string // their ids
 
 	tracks   map[key]track
+	known    map[string][]string // tracks by lead
 	verdicts map[key]verdict
+	said     map[string][]string // standards that said something, by lead
 	// captures keep, of leads of which only our own facts came back, what the
 	// capture before took and where its trace is.
 	captures map[key]*handoffv1.Qualification
@@ -296,12 +299,14 @@ func (b *batch) decideAdmitted(leads []*Lead, results []Result) error {
 
 // read reads where the leads stood.
 func (b *batch) read(leads []*Lead) error {
-	b.tracks, b.verdicts = map[key]track{}, map[key]verdict{}
+	b.tracks, b.known = map[key]track{}, map[string][]string{}
+	b.verdicts, b.said = map[key]verdict{}, map[string][]string{}
 	err := selectIn(b.querier,
 		`SELECT lead_id, track, stage, cycle, stirred, rest_time, handoff_id, verdict FROM tracks WHERE lead_id IN (`,
 		b.ids, func(rows *sql.Rows) error {
 			t, err := scanTrack(rows)
 			b.tracks[key{t.lead, t.name}] = t
+			b.known[t.lead] = append(b.known[t.lead], t.name)
 			return err
 		})
 	if err != nil {
@@ -321,6 +326,7 @@ func (b *batch) read(leads []*Lead) error {
 			var v verdict
 			err := rows.Scan(&k.lead, &k.of, &v.version, &v.verdict, &v.reasons, &v.fitClass, &v.band, &v.decision, &v.cycle)
 			b.verdicts[k] = v
+			b.said[k.lead] = append(b.said[k.lead], k.of)
 			return err
 		})
 	if err != nil {
@@ -408,6 +414,12 @@ func (b *batch) decide(l *Lead) (digest *typev1.DecisionDigest, changes []Change
 		})
 		if leading == nil || f.leading.leads(leading) < 0 {
 			leading, digest = f.leading, digestOf(l, &f)
+		}
+	}
+	for _, name := range b.known[l.ID] {
+		if before := b.tracks[key{l.ID, name}]; tracks[name] == nil && before.verdict != 0 {
+			stage := stageOf(before.standing.Stage)
+			changes = append(changes, Change{Track: name, VerdictBefore: typev1.Verdict(before.verdict), StageBefore: stage, StageAfter: stage})
 		}
 	}
 	b.forget(l)

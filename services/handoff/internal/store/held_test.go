@@ -117,9 +117,24 @@ func TestWhoIsHeld(t *testing.T) {
 func TestHeldByAStandardThatIsRetired(t *testing.T) {
 	each(t, func(t *testing.T, o *office) {
 		o.decide(t, o.scored(ana, decision.Qualified, by(store.ByRescore)))
-		o.decide(t, o.scored(ana, decision.Nurture, by(store.ByRescore), func(l *store.Lead) { l.Assessments = nil }))
-		if q := o.qualification(t, ana); q.GetHeldUntilTime() != nil {
-			t.Errorf("held: %v", q)
+		retired := func(l *store.Lead) { l.Assessments = nil }
+		for range 2 { // a preview, and what it shows
+			lead := o.scored(ana, decision.Nurture, by(store.ByRescore), retired)
+			foreseen, err := o.Foresee(t.Context(), []*store.Lead{lead})
+			if err != nil || len(foreseen[0].Changes) != 1 || !foreseen[0].Changes[0].Drops() || foreseen[0].Changes[0].Leading != nil {
+				t.Fatalf("foreseen: %+v %v", foreseen, err)
+			}
+		}
+		r := o.decide(t, o.scored(ana, decision.Nurture, by(store.ByRescore), retired))
+		if len(r.Changes) != 1 || !r.Changes[0].Drops() {
+			t.Errorf("decided: %+v", r)
+		}
+		if held, err := o.HeldLeads(t.Context(), "", nil, 10); err != nil || len(held) != 0 {
+			t.Errorf("held: %v %v", held, err)
+		}
+		// It is told once.
+		if r := o.decide(t, o.scored(ana, decision.Nurture, by(store.ByRescore), retired)); len(r.Changes) != 0 {
+			t.Errorf("decided again: %+v", r)
 		}
 	})
 }

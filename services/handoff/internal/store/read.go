@@ -358,6 +358,9 @@ func (s *Store) Standing(ctx context.Context, lead, track string) (*handoffv1.Pr
 // Previewed is how a lead would stand after a change.
 func Previewed(c *Change) *handoffv1.PreviewedStanding {
 	a := c.Leading
+	if a == nil {
+		return &handoffv1.PreviewedStanding{Stage: c.StageAfter}
+	}
 	return &handoffv1.PreviewedStanding{
 		Verdict: c.VerdictAfter, Stage: c.StageAfter, FitScore: scoreOf(a.Fit), FitClass: a.Fit.GetFitClass(),
 		EngagementScore: engagementOf(a.Engagement), EngagementBand: a.Engagement.GetEngagementBand(),

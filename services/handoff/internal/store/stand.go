@@ -35,9 +35,9 @@ func (b *batch) keep(l *Lead, a *Assessment) {
 // forget drops the verdicts of standards that say nothing of the lead any more: they were
 // retired, or apply to others. The records of their decisions stay.
 func (b *batch) forget(l *Lead) {
-	for k := range b.verdicts {
-		if k.lead == l.ID && !slices.ContainsFunc(l.Assessments, func(a Assessment) bool { return a.Standard == k.of }) {
-			b.outgrown = append(b.outgrown, k)
+	for _, standard := range b.said[l.ID] {
+		if !slices.ContainsFunc(l.Assessments, func(a Assessment) bool { return a.Standard == standard }) {
+			b.outgrown = append(b.outgrown, key{l.ID, standard})
 		}
 	}
 }
