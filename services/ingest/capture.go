@@ -277,8 +277,8 @@ func readSource(s *store.Subject, in *ingestv1.Lead, said []lead.Attribute) (v *
 	if s.Attributes, from.Channel, from.Campaign, from.Detail, v = lead.SplitSource(said); v != nil {
 		return v.Under("attributes")
 	}
-	if in.GetLeadSource() != nil {
-		from = in.GetLeadSource()
+	if said := in.GetLeadSource(); said.GetChannel() != "" || said.GetCampaign() != "" || said.GetDetail() != "" {
+		from = said
 	}
 	s.LeadSource, v = leadSource(from)
 	return v.Under("leadSource")

@@ -197,6 +197,7 @@ func TestABrokenMappingNamesThePath(t *testing.T) {
 		"kind":            {"source: a\nidentities: [{kind: phone, column: E}]", "identities[0].kind: expected one of anonymous_id, crm_id, email, user_id"},
 		"column":          {"source: a\nidentities: [{kind: email}]", "identities[0].column: expected the name"},
 		"key":             {"source: a\nidentities: [{kind: email, column: E}]\nattributes: [{column: T, key: JobTitle}]", "attributes[0].key: expected a name in snake_case"},
+		"reserved key":    {"source: a\nidentities: [{kind: email, column: E}]\nattributes: [{column: T, key: create_time}]", "attributes[0].key: expected another name"},
 		"key twice":       {"source: a\nidentities: [{kind: email, column: E}]\nattributes: [{column: T, key: t}, {column: U, key: t}]", "given twice"},
 		"cell type":       {"source: a\nidentities: [{kind: email, column: E}]\nattributes: [{column: T, key: t, type: date}]", "attributes[0].type: expected string, number or boolean"},
 		"constant":        {"source: a\nidentities: [{kind: email, column: E}]\nconstants: {t: [1]}", "constants.t: expected a string"},

@@ -266,6 +266,8 @@ func (p *Problems) key(path, key string, seen map[string]bool) {
 	switch {
 	case !keyPattern.MatchString(key):
 		p.add("%s: expected a name in snake_case, e.g. `job_title`", path)
+	case key == "account" || key == "create_time":
+		p.add("%s: expected another name: %q follows from something else", path, key)
 	case seen[key]:
 		p.add("%s: the attribute %q is given twice", path, key)
 	}
