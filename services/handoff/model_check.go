@@ -64,7 +64,7 @@ func refused(part string, err error) (standard.Problems, error) {
 		for _, violation := range bad.GetFieldViolations() {
 			problems = append(problems, standard.Problem{
 				Path:     part + strings.TrimPrefix(violation.GetField(), "model"),
-				Expected: strings.TrimPrefix(violation.GetDescription(), "expected "),
+				Expected: expectedOf(violation.GetDescription()),
 			})
 		}
 	}
@@ -72,4 +72,13 @@ func refused(part string, err error) (standard.Problems, error) {
 		return nil, err
 	}
 	return problems, nil
+}
+
+// expectedOf is what a scorer expected, so that it reads well behind "expected".
+func expectedOf(description string) string {
+	words := strings.TrimPrefix(description, "expected ")
+	if strings.HasPrefix(words, "must ") {
+		words = "a value that " + words
+	}
+	return words
 }

@@ -123,7 +123,7 @@ func TestABadStandardIsRefusedAsAWhole(t *testing.T) {
 			if found := object(t, lines(out)[0]); found["severity"] != "error" || found["line"].(float64) < 1 || found["file"] != file || found["message"] == "" {
 				t.Errorf("lint as JSON: %.400s", out)
 			}
-			for _, command := range []string{"draft", "publish", "sign-off"} {
+			for _, command := range []string{"draft", "publish"} {
 				code, out, errs := s.do("standard", command, file)
 				if want := strings.Replace(c.want, " error:", "", 1); code != exitUsage || out != "" || !strings.Contains(errs, strings.TrimPrefix(want, "error: ")) {
 					t.Errorf("%s: exit %d: %.400s", command, code, errs)
@@ -145,6 +145,22 @@ func TestABadStandardIsRefusedAsAWhole(t *testing.T) {
 	}
 	if now := len(lines(s.must("standard", "log", "tiny", "--output", "json"))); now != versions {
 		t.Errorf("the log has %d entries, want %d: something was stored", now, versions)
+	}
+}
+
+// What only the scorers see is refused when the version is stored, with its line.
+func TestWhatOnlyTheScorersSeeIsRefused(t *testing.T) {
+	s := newShell(t)
+	file := s.file("circle.yaml", replaced(t, "points: 20}\n", "points: 20}\n        - {id: a, after: [b], points: 1}\n        - {id: b, after: [a], points: 1}\n"))
+	const want = ":16: error: engagement.groups[0].rules[1].after: expected a value that must not follow itself"
+	if code, out, errs := s.do("standard", "lint", file); code != exitFailed || !strings.Contains(out, want) {
+		t.Errorf("lint: exit %d: %s%s", code, out, errs)
+	}
+	if code, _, errs := s.do("standard", "draft", file); code != exitRefused || !strings.Contains(errs, strings.Replace(want, " error:", "", 1)) {
+		t.Errorf("draft: exit %d: %s", code, errs)
+	}
+	if n := len(lines(s.must("standard", "list", "--output", "json"))); n != 1 {
+		t.Errorf("%d standards: something was stored", n)
 	}
 }
 
