@@ -83,59 +83,54 @@ func (c *Compiled) do(s *State, t *trigger, m *Match) {
 // give counts a match of a rule or signal, and gives its points or says why not.
 func (c *Compiled) give(s *State, i int, m *Match) {
 	rule, r, now := &c.rules[i], &s.rules[i], &s.now
-	p := m.Points
-	if rule.repeat != nil {
-		p = c.repeated(s, rule, r, m)
-	}
-	r.count++
-	r.given += p
-	r.last = now.micros
-	r.matchedIn = now.number
 	for _, l := range rule.limits {
 		if c.limits[l.limit].Per == PerVisit {
 			s.limits[l.limit].meet(now.micros, rule.pause)
 		}
 	}
-	counted, why := p, notWithheld
-	switch {
-	case len(rule.suspensions) > 0 && s.suspended(rule, p):
-		counted, why = 0, bySuspension
-	case len(rule.stops) > 0 && p > 0 && c.stopped(s, rule):
-		counted, why = 0, byStop
-	case len(rule.limits) > 0:
-		var counts bool
-		if counted, counts = c.limited(s, rule, m, p); !counts || counted != p {
-			why = byLimit
-		}
-		if !counts {
-			counted = 0
-		}
-		if counts && counted != p {
-			// It counts in part: withheld and given.
-			r.hold(byLimit, p-counted, now.micros)
-			why = notWithheld
-		}
+	p := m.Points
+	if rule.repeat != nil {
+		p = c.repeated(s, rule, r, m)
 	}
+	// Whether a score is high enough is asked before the match is part of it.
+	given, why := c.allowed(s, rule, m, p)
+	r.count++
+	r.given += p
+	r.last = now.micros
+	r.matchedIn = now.number
 	if why != notWithheld {
-		r.hold(why, p, now.micros)
-	} else if counted > 0 {
+		w := &r.withheld[why]
+		w.count++
+		w.points += p - given
+		w.last = now.micros
+	}
+	counts := why == notWithheld || given != 0
+	if given != 0 {
+		now.moved = true
+	}
+	if given > 0 {
 		r.gaveIn = now.number
 	}
-	c.count(s, rule, r, m, counted, why == notWithheld)
+	c.count(s, rule, r, m, given, counts)
 	if len(rule.steps) > 0 {
 		c.stepped(s, rule)
 	}
-	if counted != 0 {
-		now.moved = true
-	}
 }
 
-// hold notes what was withheld.
-func (r *ruleState) hold(why reason, p points.Points, micros int64) {
-	w := &r.withheld[why]
-	w.count++
-	w.points += p
-	w.last = micros
+// allowed returns how much of the points of a match is given, and why not all of it.
+func (c *Compiled) allowed(s *State, rule *compiledRule, m *Match, p points.Points) (points.Points, reason) {
+	switch {
+	case len(rule.suspensions) > 0 && s.suspended(rule, p):
+		return 0, bySuspension
+	case len(rule.stops) > 0 && p > 0 && c.stopped(s, rule):
+		return 0, byStop
+	case len(rule.limits) > 0:
+		given, counts := c.limited(s, rule, m, p)
+		if !counts || given != p {
+			return given, byLimit
+		}
+	}
+	return p, notWithheld
 }
 
 // count notes what gates can be told of a match, and its points by day.
@@ -201,9 +196,6 @@ func (c *Compiled) repeated(s *State, rule *compiledRule, r *ruleState, m *Match
 	if rule.own {
 		limit := &c.limits[rule.limits[0].limit]
 		l := &s.limits[rule.limits[0].limit]
-		if limit.Per == PerVisit {
-			l.meet(s.now.micros, rule.pause)
-		}
 		t := l.of(limit, m.key(rule.limits[0].key))
 		c.room(limit, l, t, s.now.micros, 0)
 		times = t.used
