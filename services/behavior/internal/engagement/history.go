@@ -111,7 +111,7 @@ func (h *History) Apply(facts []Fact, fit []FitPoint, load Load) (Change, error)
 			changed = min(changed, h.profile.put(c, f))
 		}
 	}
-	again := h.profile.answersChange(changed)
+	again := h.profile.answersChange(changed) || h.wasRead(changed)
 	if earlier && h.state.folded {
 		// Whatever counts from the lead's first fact counts from another.
 		again, changed = true, min(changed, h.profile.known.micros)
@@ -130,12 +130,16 @@ func (h *History) Apply(facts []Fact, fit []FitPoint, load Load) (Change, error)
 	default:
 		change = h.append(entries, matcher)
 	}
-	if h.state.folded && (c.asksAlone || c.stepReadsProfile) {
-		h.profile.ask(h.state.Head.Micros)
-	}
 	change.Touched = h.state.touched - before
 	change.Unknown, change.Faults = matcher.Unknown, matcher.Faults
 	return change, err
+}
+
+// wasRead says that the fold itself has read the profile from an instant on: it waits for
+// changes of attributes, or asks what happens by itself and what scores are.
+func (h *History) wasRead(from int64) bool {
+	c := h.compiled
+	return (c.changes != nil || c.asksAlone || c.stepReadsProfile) && h.state.folded && from <= h.state.Head.Micros
 }
 
 // match makes entries of facts, and of the changes of attributes from an instant on.
@@ -146,7 +150,6 @@ func (h *History) match(ordered []*Fact, changed int64, matcher *Matcher) []Entr
 			if e, useful := matcher.Change(micros); useful {
 				entries = append(entries, e)
 			}
-			h.profile.ask(micros)
 		}
 	}
 	changes := len(entries)

@@ -147,7 +147,7 @@ func lawMissing(build func(*Compiled, Model) engine, s scenario) error {
 	score := e.score(start + 500*24*hour)
 	for _, count := range score.Counts {
 		i := slices.IndexFunc(s.compiled.rules, func(r compiledRule) bool { return r.id == count.Rule })
-		of := slices.IndexFunc(s.compiled.triggers, func(t trigger) bool { return t.act >= countAct && t.of == i })
+		of := slices.IndexFunc(s.compiled.triggers, func(t trigger) bool { return t.act >= countAct && t.act <= followAct && t.of == i })
 		if onlyProfile(s.compiled.triggers[of].when) {
 			return fmt.Errorf("%s matched %d times although nothing is known", count.Rule, count.Count)
 		}
@@ -165,6 +165,9 @@ func onlyProfile(w *when) bool {
 
 // lawDefinition: the score is what the plain definition says.
 func lawDefinition(build func(*Compiled, Model) engine, s scenario) error {
+	if s.rich {
+		return nil // the definition knows limits, caps and fading only
+	}
 	e := arrived(build, s)
 	for _, at := range s.instants {
 		want, byRule := define(s.model, s.facts, s.fit, at)
