@@ -80,6 +80,9 @@ func TestStoredBytesAreOfTheSet(t *testing.T) {
 func TestActivityLinesSumToTheirRule(t *testing.T) {
 	checkThousand(t, func(t *rapid.T) {
 		s := scenarios.Draw(t, "scenario")
+		if s.rich {
+			return
+		}
 		e := resting(s.compiled, s.model).(*restingEngine)
 		for _, batch := range s.batches {
 			e.apply(batch, s.fit)
