@@ -115,7 +115,6 @@ func TestTheLanguage(t *testing.T) {
 	}
 }
 
-
 var stories = map[string]story{
 	// Limits by the calendar.
 	"once in an hour of the clock": {
@@ -530,7 +529,6 @@ var stories = map[string]story{
 		want:  map[string]float64{"2026-01-06": 77, "2026-01-07": 77, "2026-01-08": 20},
 	},
 }
-
 
 func asSaid(r *Rule) {
 	r.PerUnit = &PerUnit{Value: "activity.properties.minutes", Points: points.One, Unit: 1}

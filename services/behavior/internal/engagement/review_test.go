@@ -169,7 +169,8 @@ func TestReviewIsTheFirstThatMoves(t *testing.T) {
 		if moves && at <= now {
 			t.Fatalf("%d is not after %d", at, now)
 		}
-		if moves && at-now < lookAhead && read(at) == base {
+		// What happens by itself very often is not followed to the end.
+		if moves && !s.rich && at-now < lookAhead && read(at) == base {
 			t.Fatalf("nothing moves at %v: %s", moment(at), base)
 		}
 		until := at
