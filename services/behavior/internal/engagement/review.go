@@ -44,10 +44,9 @@ func (c *Compiled) Review(s *State, profile *Profile, micros int64, levels *Leve
 	}
 	w := review{c: c, s: s, m: m, levels: levels}
 	w.base = w.sides(micros)
-	last := w.lastFaded()
 	for now, n := micros, 0; ; n++ {
 		next := w.next(now)
-		if day, moved := w.fading(now, next, last); moved {
+		if day, moved := w.fading(now, next, w.lastFaded()); moved {
 			return c.calendar.start(day), true
 		}
 		if next == never {
