@@ -20,7 +20,6 @@ func (s *sweep) review(asOf time.Time, now *Result) time.Time {
 	if len(m.timed) > 0 {
 		s.midnight = nextDay(asOf, m.zone)
 	}
-	answers := slices.Clone(s.answers)
 	for days := 0; ; {
 		at, byTime, ok := s.next()
 		if !ok {
@@ -29,12 +28,10 @@ func (s *sweep) review(asOf time.Time, now *Result) time.Time {
 		s.facts.Now = at
 		s.takeIn(at)
 		s.mark(m.timed)
-		s.ask(len(m.questions), true)
-		if !slices.Equal(answers, s.answers) {
+		if s.ask(len(m.questions), true) {
 			if then := s.result(); !now.same(&then) {
 				return at
 			}
-			copy(answers, s.answers)
 		}
 		if !byTime {
 			continue

@@ -140,7 +140,9 @@ func (s *sweep) instant(at time.Time, byTime bool) {
 			s.midnight = nextDay(at, s.model.zone)
 		}
 	}
-	s.ask(s.model.at.icp, byTime)
+	if !s.ask(s.model.at.icp, byTime) && byTime {
+		return // as it was yesterday
+	}
 	var r Result
 	s.tally(&r, false)
 	point := Point{EffectiveTime: at, Status: r.Status, Score: r.Score, Class: r.Class, Persona: r.Persona}
@@ -194,9 +196,9 @@ func (s *sweep) mark(questions []int) {
 	}
 }
 
-// ask asks the questions that are due, up to one. What the time alone asks again is
-// counted as a fault once, when a fact asked it.
-func (s *sweep) ask(end int, byTime bool) {
+// ask asks the questions that are due, up to one, and reports whether an answer changed.
+// What the time alone asks again is counted as a fault once, when a fact asked it.
+func (s *sweep) ask(end int, byTime bool) (changed bool) {
 	fault := s.fault
 	if byTime {
 		fault = func(condition.Fault) {}
@@ -211,12 +213,15 @@ func (s *sweep) ask(end int, byTime bool) {
 			continue // it stays due until it is asked
 		}
 		s.due[i] = false
-		s.answers[i] = m.questions[i].ask(&s.facts, segment, fault)
-		if i < m.at.personas && s.answers[i] != segment {
-			segment = s.answers[i]
+		answer := m.questions[i].ask(&s.facts, segment, fault)
+		changed = changed || answer != s.answers[i]
+		s.answers[i] = answer
+		if i < m.at.personas && answer != segment {
+			segment = answer
 			s.mark(m.bySegments)
 		}
 	}
+	return changed
 }
 
 // segment returns the segment of the lead; none and notKnown are both none.
