@@ -15,9 +15,9 @@ import (
 // published, or because time passed. What waits for a decision goes first and is left
 // alone here.
 
-// maxHistories is how many facts the whole histories of one answer have together. It
-// keeps an answer far below what a message may weigh.
-const maxHistories = 30000
+// maxHistories is how many facts the whole histories of one answer have together. An
+// answer of usual facts weighs a few megabytes then, of which several are on their way.
+const maxHistories = 8000
 
 // Left says why a lead was not leased.
 type Left int
