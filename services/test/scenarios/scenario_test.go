@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -30,9 +29,6 @@ func TestMain(m *testing.M) { dbtest.Main(m) }
 
 const root = "../../.."
 
-// waiting are files whose standard needs what the engines do not do yet.
-var waiting = []string{"gitlab-fy25", "mattermost"}
-
 func TestScenarios(t *testing.T) {
 	files, err := filepath.Glob("*.yaml")
 	if err != nil || len(files) == 0 {
@@ -40,9 +36,6 @@ func TestScenarios(t *testing.T) {
 	}
 	for _, name := range files {
 		t.Run(strings.TrimSuffix(name, ".yaml"), func(t *testing.T) {
-			if slices.Contains(waiting, strings.TrimSuffix(name, ".yaml")) {
-				t.Skip("its standard needs what the engines do not do yet")
-			}
 			file, err := Read(name)
 			if err != nil {
 				t.Fatal(err)
