@@ -99,7 +99,11 @@ func activityMessages(lines []engagement.ActivityLine) []*behaviorv1.ActivityLin
 		l := &lines[i]
 		out[i] = &behaviorv1.ActivityLine{
 			Source: l.Key.Source, Id: l.Key.ID, Type: l.Type, EffectiveTime: moment(l.Key.Micros),
-			Rule: l.Rule, Given: l.Given.Float(), Points: l.Points.Float(), Limited: l.Limited,
+			Rule: l.Rule, Given: l.Given.Float(), Points: l.Points.Float(),
+		}
+		for _, w := range l.Withheld {
+			out[i].Limited = out[i].GetLimited() || w.Line == engagement.Limited
+			out[i].Withheld = append(out[i].GetWithheld(), &behaviorv1.Withheld{Kind: kinds[w.Line], Points: w.Points.Float()})
 		}
 	}
 	slices.Reverse(out) // the latest first, as a timeline is read

@@ -14,7 +14,7 @@ func (r *reading) given(rule *compiledRule, s *ruleState, group string) points.P
 		})
 	}
 	add(Given, s.given, s.count, s.last)
-	for why, line := range [reasons]Line{byLimit: Limited, byStop: Stopped, bySuspension: Suspended} {
+	for why, line := range withheldAs {
 		if w := &s.withheld[why]; w.count > 0 {
 			add(line, -w.points, w.count, w.last)
 		}
@@ -52,3 +52,6 @@ func (c *Compiled) signals() int {
 	}
 	return len(c.rules)
 }
+
+// withheldAs are the lines of the reasons.
+var withheldAs = [reasons]Line{byLimit: Limited, byStop: Stopped, bySuspension: Suspended}

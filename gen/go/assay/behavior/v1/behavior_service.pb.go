@@ -219,7 +219,8 @@ func (x *RevisionEngagement) GetActivities() []*ActivityLine {
 	return nil
 }
 
-// What one activity gives under one rule, at the instant.
+// What one activity gives under one rule, at the instant. What happens by itself
+// (schedules, inactivity) has neither source, id nor type.
 type ActivityLine struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Source of the activity.
@@ -234,10 +235,14 @@ type ActivityLine struct {
 	Rule string `protobuf:"bytes,5,opt,name=rule,proto3" json:"rule,omitempty"`
 	// Points the rule gave before anything was withheld.
 	Given float64 `protobuf:"fixed64,6,opt,name=given,proto3" json:"given,omitempty"`
-	// Points left at the instant, after limit and decay and before caps.
+	// Points left at the instant, before caps: what was given, and all that is withheld
+	// but the cap.
 	Points float64 `protobuf:"fixed64,7,opt,name=points,proto3" json:"points,omitempty"`
-	// The rule's repeat limit withheld it.
-	Limited       bool `protobuf:"varint,8,opt,name=limited,proto3" json:"limited,omitempty"`
+	// A repeat limit withheld it.
+	Limited bool `protobuf:"varint,8,opt,name=limited,proto3" json:"limited,omitempty"`
+	// What took points away or gave them back, in the order of the rule's lines. For each
+	// rule and kind they sum to the rule's line.
+	Withheld      []*Withheld `protobuf:"bytes,9,rep,name=withheld,proto3" json:"withheld,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -328,6 +333,69 @@ func (x *ActivityLine) GetLimited() bool {
 	return false
 }
 
+func (x *ActivityLine) GetWithheld() []*Withheld {
+	if x != nil {
+		return x.Withheld
+	}
+	return nil
+}
+
+// Points that are taken from an activity, or given back to it.
+type Withheld struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why: limit, stop, suspended, reset, restored, decay, or its part of what the rule's
+	// cap holds back.
+	Kind v1.Contribution_Kind `protobuf:"varint,1,opt,name=kind,proto3,enum=assay.type.v1.Contribution_Kind" json:"kind,omitempty"`
+	// What it adds; negative takes away. At most two decimals.
+	Points        float64 `protobuf:"fixed64,2,opt,name=points,proto3" json:"points,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Withheld) Reset() {
+	*x = Withheld{}
+	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Withheld) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Withheld) ProtoMessage() {}
+
+func (x *Withheld) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Withheld.ProtoReflect.Descriptor instead.
+func (*Withheld) Descriptor() ([]byte, []int) {
+	return file_assay_behavior_v1_behavior_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Withheld) GetKind() v1.Contribution_Kind {
+	if x != nil {
+		return x.Kind
+	}
+	return v1.Contribution_Kind(0)
+}
+
+func (x *Withheld) GetPoints() float64 {
+	if x != nil {
+		return x.Points
+	}
+	return 0
+}
+
 // An engagement to compute.
 type PreviewEngagementRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -343,7 +411,7 @@ type PreviewEngagementRequest struct {
 
 func (x *PreviewEngagementRequest) Reset() {
 	*x = PreviewEngagementRequest{}
-	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[4]
+	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -355,7 +423,7 @@ func (x *PreviewEngagementRequest) String() string {
 func (*PreviewEngagementRequest) ProtoMessage() {}
 
 func (x *PreviewEngagementRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[4]
+	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -368,7 +436,7 @@ func (x *PreviewEngagementRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewEngagementRequest.ProtoReflect.Descriptor instead.
 func (*PreviewEngagementRequest) Descriptor() ([]byte, []int) {
-	return file_assay_behavior_v1_behavior_service_proto_rawDescGZIP(), []int{4}
+	return file_assay_behavior_v1_behavior_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PreviewEngagementRequest) GetModel() *v1.EngagementModel {
@@ -403,7 +471,7 @@ type PreviewEngagementResponse struct {
 
 func (x *PreviewEngagementResponse) Reset() {
 	*x = PreviewEngagementResponse{}
-	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[5]
+	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -415,7 +483,7 @@ func (x *PreviewEngagementResponse) String() string {
 func (*PreviewEngagementResponse) ProtoMessage() {}
 
 func (x *PreviewEngagementResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[5]
+	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -428,7 +496,7 @@ func (x *PreviewEngagementResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewEngagementResponse.ProtoReflect.Descriptor instead.
 func (*PreviewEngagementResponse) Descriptor() ([]byte, []int) {
-	return file_assay_behavior_v1_behavior_service_proto_rawDescGZIP(), []int{5}
+	return file_assay_behavior_v1_behavior_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PreviewEngagementResponse) GetEngagement() *v1.Engagement {
@@ -453,7 +521,7 @@ type RegisterEngagementModelRequest struct {
 
 func (x *RegisterEngagementModelRequest) Reset() {
 	*x = RegisterEngagementModelRequest{}
-	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[6]
+	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -465,7 +533,7 @@ func (x *RegisterEngagementModelRequest) String() string {
 func (*RegisterEngagementModelRequest) ProtoMessage() {}
 
 func (x *RegisterEngagementModelRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[6]
+	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -478,7 +546,7 @@ func (x *RegisterEngagementModelRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterEngagementModelRequest.ProtoReflect.Descriptor instead.
 func (*RegisterEngagementModelRequest) Descriptor() ([]byte, []int) {
-	return file_assay_behavior_v1_behavior_service_proto_rawDescGZIP(), []int{6}
+	return file_assay_behavior_v1_behavior_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RegisterEngagementModelRequest) GetRevision() string {
@@ -511,7 +579,7 @@ type RegisterEngagementModelResponse struct {
 
 func (x *RegisterEngagementModelResponse) Reset() {
 	*x = RegisterEngagementModelResponse{}
-	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[7]
+	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -523,7 +591,7 @@ func (x *RegisterEngagementModelResponse) String() string {
 func (*RegisterEngagementModelResponse) ProtoMessage() {}
 
 func (x *RegisterEngagementModelResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[7]
+	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -536,7 +604,7 @@ func (x *RegisterEngagementModelResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RegisterEngagementModelResponse.ProtoReflect.Descriptor instead.
 func (*RegisterEngagementModelResponse) Descriptor() ([]byte, []int) {
-	return file_assay_behavior_v1_behavior_service_proto_rawDescGZIP(), []int{7}
+	return file_assay_behavior_v1_behavior_service_proto_rawDescGZIP(), []int{8}
 }
 
 // Leads to score.
@@ -550,7 +618,7 @@ type ApplyFactsRequest struct {
 
 func (x *ApplyFactsRequest) Reset() {
 	*x = ApplyFactsRequest{}
-	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[8]
+	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -562,7 +630,7 @@ func (x *ApplyFactsRequest) String() string {
 func (*ApplyFactsRequest) ProtoMessage() {}
 
 func (x *ApplyFactsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[8]
+	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -575,7 +643,7 @@ func (x *ApplyFactsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyFactsRequest.ProtoReflect.Descriptor instead.
 func (*ApplyFactsRequest) Descriptor() ([]byte, []int) {
-	return file_assay_behavior_v1_behavior_service_proto_rawDescGZIP(), []int{8}
+	return file_assay_behavior_v1_behavior_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ApplyFactsRequest) GetApplications() []*FactsApplication {
@@ -620,7 +688,7 @@ type FactsApplication struct {
 
 func (x *FactsApplication) Reset() {
 	*x = FactsApplication{}
-	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[9]
+	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -632,7 +700,7 @@ func (x *FactsApplication) String() string {
 func (*FactsApplication) ProtoMessage() {}
 
 func (x *FactsApplication) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[9]
+	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -645,7 +713,7 @@ func (x *FactsApplication) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FactsApplication.ProtoReflect.Descriptor instead.
 func (*FactsApplication) Descriptor() ([]byte, []int) {
-	return file_assay_behavior_v1_behavior_service_proto_rawDescGZIP(), []int{9}
+	return file_assay_behavior_v1_behavior_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *FactsApplication) GetLead() string {
@@ -743,7 +811,7 @@ type ApplyFactsResponse struct {
 
 func (x *ApplyFactsResponse) Reset() {
 	*x = ApplyFactsResponse{}
-	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[10]
+	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -755,7 +823,7 @@ func (x *ApplyFactsResponse) String() string {
 func (*ApplyFactsResponse) ProtoMessage() {}
 
 func (x *ApplyFactsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[10]
+	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -768,7 +836,7 @@ func (x *ApplyFactsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyFactsResponse.ProtoReflect.Descriptor instead.
 func (*ApplyFactsResponse) Descriptor() ([]byte, []int) {
-	return file_assay_behavior_v1_behavior_service_proto_rawDescGZIP(), []int{10}
+	return file_assay_behavior_v1_behavior_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ApplyFactsResponse) GetResults() []*EngagementResult {
@@ -795,7 +863,7 @@ type EngagementResult struct {
 
 func (x *EngagementResult) Reset() {
 	*x = EngagementResult{}
-	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[11]
+	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -807,7 +875,7 @@ func (x *EngagementResult) String() string {
 func (*EngagementResult) ProtoMessage() {}
 
 func (x *EngagementResult) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[11]
+	mi := &file_assay_behavior_v1_behavior_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -820,7 +888,7 @@ func (x *EngagementResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EngagementResult.ProtoReflect.Descriptor instead.
 func (*EngagementResult) Descriptor() ([]byte, []int) {
-	return file_assay_behavior_v1_behavior_service_proto_rawDescGZIP(), []int{11}
+	return file_assay_behavior_v1_behavior_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *EngagementResult) GetState() v1.CheckpointState {
@@ -855,7 +923,7 @@ var File_assay_behavior_v1_behavior_service_proto protoreflect.FileDescriptor
 
 const file_assay_behavior_v1_behavior_service_proto_rawDesc = "" +
 	"\n" +
-	"(assay/behavior/v1/behavior_service.proto\x12\x11assay.behavior.v1\x1a\x1aassay/type/v1/access.proto\x1a\x1eassay/type/v1/checkpoint.proto\x1a$assay/type/v1/engagement_model.proto\x1a\x18assay/type/v1/fact.proto\x1a\x19assay/type/v1/score.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\x01\n" +
+	"(assay/behavior/v1/behavior_service.proto\x12\x11assay.behavior.v1\x1a\x1aassay/type/v1/access.proto\x1a\x1eassay/type/v1/checkpoint.proto\x1a assay/type/v1/contribution.proto\x1a$assay/type/v1/engagement_model.proto\x1a\x18assay/type/v1/fact.proto\x1a\x19assay/type/v1/score.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbf\x01\n" +
 	"\x14GetEngagementRequest\x12>\n" +
 	"\x04name\x18\x01 \x01(\tB*\xe0A\x02\xbaH$r\"2 ^leads/[0-9a-f-]{36}/engagement$R\x04name\x128\n" +
 	"\n" +
@@ -872,7 +940,7 @@ const file_assay_behavior_v1_behavior_service_proto_rawDesc = "" +
 	"engagement\x12?\n" +
 	"\n" +
 	"activities\x18\x04 \x03(\v2\x1f.assay.behavior.v1.ActivityLineR\n" +
-	"activities\"\xe9\x01\n" +
+	"activities\"\xa2\x02\n" +
 	"\fActivityLine\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
@@ -881,7 +949,11 @@ const file_assay_behavior_v1_behavior_service_proto_rawDesc = "" +
 	"\x04rule\x18\x05 \x01(\tR\x04rule\x12\x14\n" +
 	"\x05given\x18\x06 \x01(\x01R\x05given\x12\x16\n" +
 	"\x06points\x18\a \x01(\x01R\x06points\x12\x18\n" +
-	"\alimited\x18\b \x01(\bR\alimited\"\xcb\x01\n" +
+	"\alimited\x18\b \x01(\bR\alimited\x127\n" +
+	"\bwithheld\x18\t \x03(\v2\x1b.assay.behavior.v1.WithheldR\bwithheld\"X\n" +
+	"\bWithheld\x124\n" +
+	"\x04kind\x18\x01 \x01(\x0e2 .assay.type.v1.Contribution.KindR\x04kind\x12\x16\n" +
+	"\x06points\x18\x02 \x01(\x01R\x06points\"\xcb\x01\n" +
 	"\x18PreviewEngagementRequest\x12?\n" +
 	"\x05model\x18\x01 \x01(\v2\x1e.assay.type.v1.EngagementModelB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x05model\x124\n" +
 	"\x05facts\x18\x02 \x03(\v2\x13.assay.type.v1.FactB\t\xbaH\x06\x92\x01\x03\x10\x90NR\x05facts\x128\n" +
@@ -949,61 +1021,65 @@ func file_assay_behavior_v1_behavior_service_proto_rawDescGZIP() []byte {
 	return file_assay_behavior_v1_behavior_service_proto_rawDescData
 }
 
-var file_assay_behavior_v1_behavior_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_assay_behavior_v1_behavior_service_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_assay_behavior_v1_behavior_service_proto_goTypes = []any{
 	(*GetEngagementRequest)(nil),            // 0: assay.behavior.v1.GetEngagementRequest
 	(*LeadEngagement)(nil),                  // 1: assay.behavior.v1.LeadEngagement
 	(*RevisionEngagement)(nil),              // 2: assay.behavior.v1.RevisionEngagement
 	(*ActivityLine)(nil),                    // 3: assay.behavior.v1.ActivityLine
-	(*PreviewEngagementRequest)(nil),        // 4: assay.behavior.v1.PreviewEngagementRequest
-	(*PreviewEngagementResponse)(nil),       // 5: assay.behavior.v1.PreviewEngagementResponse
-	(*RegisterEngagementModelRequest)(nil),  // 6: assay.behavior.v1.RegisterEngagementModelRequest
-	(*RegisterEngagementModelResponse)(nil), // 7: assay.behavior.v1.RegisterEngagementModelResponse
-	(*ApplyFactsRequest)(nil),               // 8: assay.behavior.v1.ApplyFactsRequest
-	(*FactsApplication)(nil),                // 9: assay.behavior.v1.FactsApplication
-	(*ApplyFactsResponse)(nil),              // 10: assay.behavior.v1.ApplyFactsResponse
-	(*EngagementResult)(nil),                // 11: assay.behavior.v1.EngagementResult
-	(*timestamppb.Timestamp)(nil),           // 12: google.protobuf.Timestamp
-	(*v1.Engagement)(nil),                   // 13: assay.type.v1.Engagement
-	(*v1.EngagementModel)(nil),              // 14: assay.type.v1.EngagementModel
-	(*v1.Fact)(nil),                         // 15: assay.type.v1.Fact
-	(*v1.FitPoint)(nil),                     // 16: assay.type.v1.FitPoint
-	(*v1.Levels)(nil),                       // 17: assay.type.v1.Levels
-	(v1.CheckpointState)(0),                 // 18: assay.type.v1.CheckpointState
+	(*Withheld)(nil),                        // 4: assay.behavior.v1.Withheld
+	(*PreviewEngagementRequest)(nil),        // 5: assay.behavior.v1.PreviewEngagementRequest
+	(*PreviewEngagementResponse)(nil),       // 6: assay.behavior.v1.PreviewEngagementResponse
+	(*RegisterEngagementModelRequest)(nil),  // 7: assay.behavior.v1.RegisterEngagementModelRequest
+	(*RegisterEngagementModelResponse)(nil), // 8: assay.behavior.v1.RegisterEngagementModelResponse
+	(*ApplyFactsRequest)(nil),               // 9: assay.behavior.v1.ApplyFactsRequest
+	(*FactsApplication)(nil),                // 10: assay.behavior.v1.FactsApplication
+	(*ApplyFactsResponse)(nil),              // 11: assay.behavior.v1.ApplyFactsResponse
+	(*EngagementResult)(nil),                // 12: assay.behavior.v1.EngagementResult
+	(*timestamppb.Timestamp)(nil),           // 13: google.protobuf.Timestamp
+	(*v1.Engagement)(nil),                   // 14: assay.type.v1.Engagement
+	(v1.Contribution_Kind)(0),               // 15: assay.type.v1.Contribution.Kind
+	(*v1.EngagementModel)(nil),              // 16: assay.type.v1.EngagementModel
+	(*v1.Fact)(nil),                         // 17: assay.type.v1.Fact
+	(*v1.FitPoint)(nil),                     // 18: assay.type.v1.FitPoint
+	(*v1.Levels)(nil),                       // 19: assay.type.v1.Levels
+	(v1.CheckpointState)(0),                 // 20: assay.type.v1.CheckpointState
 }
 var file_assay_behavior_v1_behavior_service_proto_depIdxs = []int32{
-	12, // 0: assay.behavior.v1.GetEngagementRequest.as_of_time:type_name -> google.protobuf.Timestamp
+	13, // 0: assay.behavior.v1.GetEngagementRequest.as_of_time:type_name -> google.protobuf.Timestamp
 	2,  // 1: assay.behavior.v1.LeadEngagement.engagements:type_name -> assay.behavior.v1.RevisionEngagement
-	13, // 2: assay.behavior.v1.RevisionEngagement.engagement:type_name -> assay.type.v1.Engagement
+	14, // 2: assay.behavior.v1.RevisionEngagement.engagement:type_name -> assay.type.v1.Engagement
 	3,  // 3: assay.behavior.v1.RevisionEngagement.activities:type_name -> assay.behavior.v1.ActivityLine
-	12, // 4: assay.behavior.v1.ActivityLine.effective_time:type_name -> google.protobuf.Timestamp
-	14, // 5: assay.behavior.v1.PreviewEngagementRequest.model:type_name -> assay.type.v1.EngagementModel
-	15, // 6: assay.behavior.v1.PreviewEngagementRequest.facts:type_name -> assay.type.v1.Fact
-	12, // 7: assay.behavior.v1.PreviewEngagementRequest.as_of_time:type_name -> google.protobuf.Timestamp
-	13, // 8: assay.behavior.v1.PreviewEngagementResponse.engagement:type_name -> assay.type.v1.Engagement
-	14, // 9: assay.behavior.v1.RegisterEngagementModelRequest.model:type_name -> assay.type.v1.EngagementModel
-	9,  // 10: assay.behavior.v1.ApplyFactsRequest.applications:type_name -> assay.behavior.v1.FactsApplication
-	15, // 11: assay.behavior.v1.FactsApplication.facts:type_name -> assay.type.v1.Fact
-	16, // 12: assay.behavior.v1.FactsApplication.fit_timeline:type_name -> assay.type.v1.FitPoint
-	12, // 13: assay.behavior.v1.FactsApplication.as_of_time:type_name -> google.protobuf.Timestamp
-	17, // 14: assay.behavior.v1.FactsApplication.levels:type_name -> assay.type.v1.Levels
-	11, // 15: assay.behavior.v1.ApplyFactsResponse.results:type_name -> assay.behavior.v1.EngagementResult
-	18, // 16: assay.behavior.v1.EngagementResult.state:type_name -> assay.type.v1.CheckpointState
-	13, // 17: assay.behavior.v1.EngagementResult.engagement:type_name -> assay.type.v1.Engagement
-	3,  // 18: assay.behavior.v1.EngagementResult.activities:type_name -> assay.behavior.v1.ActivityLine
-	0,  // 19: assay.behavior.v1.BehaviorScoringService.GetEngagement:input_type -> assay.behavior.v1.GetEngagementRequest
-	4,  // 20: assay.behavior.v1.BehaviorScoringService.PreviewEngagement:input_type -> assay.behavior.v1.PreviewEngagementRequest
-	6,  // 21: assay.behavior.v1.BehaviorScoringService.RegisterEngagementModel:input_type -> assay.behavior.v1.RegisterEngagementModelRequest
-	8,  // 22: assay.behavior.v1.BehaviorScoringService.ApplyFacts:input_type -> assay.behavior.v1.ApplyFactsRequest
-	1,  // 23: assay.behavior.v1.BehaviorScoringService.GetEngagement:output_type -> assay.behavior.v1.LeadEngagement
-	5,  // 24: assay.behavior.v1.BehaviorScoringService.PreviewEngagement:output_type -> assay.behavior.v1.PreviewEngagementResponse
-	7,  // 25: assay.behavior.v1.BehaviorScoringService.RegisterEngagementModel:output_type -> assay.behavior.v1.RegisterEngagementModelResponse
-	10, // 26: assay.behavior.v1.BehaviorScoringService.ApplyFacts:output_type -> assay.behavior.v1.ApplyFactsResponse
-	23, // [23:27] is the sub-list for method output_type
-	19, // [19:23] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	13, // 4: assay.behavior.v1.ActivityLine.effective_time:type_name -> google.protobuf.Timestamp
+	4,  // 5: assay.behavior.v1.ActivityLine.withheld:type_name -> assay.behavior.v1.Withheld
+	15, // 6: assay.behavior.v1.Withheld.kind:type_name -> assay.type.v1.Contribution.Kind
+	16, // 7: assay.behavior.v1.PreviewEngagementRequest.model:type_name -> assay.type.v1.EngagementModel
+	17, // 8: assay.behavior.v1.PreviewEngagementRequest.facts:type_name -> assay.type.v1.Fact
+	13, // 9: assay.behavior.v1.PreviewEngagementRequest.as_of_time:type_name -> google.protobuf.Timestamp
+	14, // 10: assay.behavior.v1.PreviewEngagementResponse.engagement:type_name -> assay.type.v1.Engagement
+	16, // 11: assay.behavior.v1.RegisterEngagementModelRequest.model:type_name -> assay.type.v1.EngagementModel
+	10, // 12: assay.behavior.v1.ApplyFactsRequest.applications:type_name -> assay.behavior.v1.FactsApplication
+	17, // 13: assay.behavior.v1.FactsApplication.facts:type_name -> assay.type.v1.Fact
+	18, // 14: assay.behavior.v1.FactsApplication.fit_timeline:type_name -> assay.type.v1.FitPoint
+	13, // 15: assay.behavior.v1.FactsApplication.as_of_time:type_name -> google.protobuf.Timestamp
+	19, // 16: assay.behavior.v1.FactsApplication.levels:type_name -> assay.type.v1.Levels
+	12, // 17: assay.behavior.v1.ApplyFactsResponse.results:type_name -> assay.behavior.v1.EngagementResult
+	20, // 18: assay.behavior.v1.EngagementResult.state:type_name -> assay.type.v1.CheckpointState
+	14, // 19: assay.behavior.v1.EngagementResult.engagement:type_name -> assay.type.v1.Engagement
+	3,  // 20: assay.behavior.v1.EngagementResult.activities:type_name -> assay.behavior.v1.ActivityLine
+	0,  // 21: assay.behavior.v1.BehaviorScoringService.GetEngagement:input_type -> assay.behavior.v1.GetEngagementRequest
+	5,  // 22: assay.behavior.v1.BehaviorScoringService.PreviewEngagement:input_type -> assay.behavior.v1.PreviewEngagementRequest
+	7,  // 23: assay.behavior.v1.BehaviorScoringService.RegisterEngagementModel:input_type -> assay.behavior.v1.RegisterEngagementModelRequest
+	9,  // 24: assay.behavior.v1.BehaviorScoringService.ApplyFacts:input_type -> assay.behavior.v1.ApplyFactsRequest
+	1,  // 25: assay.behavior.v1.BehaviorScoringService.GetEngagement:output_type -> assay.behavior.v1.LeadEngagement
+	6,  // 26: assay.behavior.v1.BehaviorScoringService.PreviewEngagement:output_type -> assay.behavior.v1.PreviewEngagementResponse
+	8,  // 27: assay.behavior.v1.BehaviorScoringService.RegisterEngagementModel:output_type -> assay.behavior.v1.RegisterEngagementModelResponse
+	11, // 28: assay.behavior.v1.BehaviorScoringService.ApplyFacts:output_type -> assay.behavior.v1.ApplyFactsResponse
+	25, // [25:29] is the sub-list for method output_type
+	21, // [21:25] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_assay_behavior_v1_behavior_service_proto_init() }
@@ -1017,7 +1093,7 @@ func file_assay_behavior_v1_behavior_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_behavior_v1_behavior_service_proto_rawDesc), len(file_assay_behavior_v1_behavior_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   12,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
