@@ -249,7 +249,7 @@ func fuzzed(f *testing.F) (*Compiled, []*restingEngine) {
 	var c *Compiled
 	for seed := range uint64(40) {
 		s := newScenario(30, seed)
-		if c == nil && len(s.compiled.attributes) > 0 && s.compiled.readsFit {
+		if c == nil && s.rich && len(s.model.Resets) > 0 && s.compiled.readsFit {
 			c = s.compiled
 		}
 		if c == nil {

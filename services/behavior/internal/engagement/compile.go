@@ -277,39 +277,29 @@ func (b *compiler) types(path string, types []string) {
 	}
 }
 
-// within returns the rules that ids of rules or groups stand for, in order; signals too,
-// if they may be named.
-func (b *compiler) within(path string, ids []string, signals bool) []int {
+// within returns the rules that ids of rules or groups stand for, in order.
+func (b *compiler) within(path string, ids []string) []int {
 	var rules []int
-	what := "a rule or group"
-	if signals {
-		what = "a rule or signal"
-	}
 	for i, id := range ids {
-		before := len(rules)
-		for r := range b.out.rules {
-			if rule := &b.out.rules[r]; rule.id == id && (signals || !rule.signal) {
-				rules = append(rules, r)
-			}
-		}
-		for g := range b.out.groups {
-			group := &b.out.groups[g]
-			if group.id != id || signals {
-				continue
-			}
-			for r := range b.out.rules {
-				if rule := &b.out.rules[r]; !rule.signal && rule.group >= g && rule.group < group.after {
-					rules = append(rules, r)
-				}
-			}
-			before = -1
-		}
-		if before == len(rules) {
-			b.problem(fmt.Sprintf("%s[%d]", path, i), "must be the id of %s, is %q", what, id)
-		}
+		rules = append(rules, b.rulesOf(fmt.Sprintf("%s[%d]", path, i), id)...)
 	}
 	slices.Sort(rules)
 	return slices.Compact(rules)
+}
+
+// rulesOf returns the rules that the id of a rule or group stands for.
+func (b *compiler) rulesOf(path, id string) (rules []int) {
+	g := slices.IndexFunc(b.out.groups, func(g compiledGroup) bool { return g.id == id })
+	for r := range b.out.rules {
+		rule := &b.out.rules[r]
+		if !rule.signal && (rule.id == id || g >= 0 && rule.group >= g && rule.group < b.out.groups[g].after) {
+			rules = append(rules, r)
+		}
+	}
+	if g < 0 && len(rules) == 0 {
+		b.problem(path, "must be the id of a rule or group, is %q", id)
+	}
+	return rules
 }
 
 // measures finds how far back the matches of each rule must be told apart by day, and

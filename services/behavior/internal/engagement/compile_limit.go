@@ -15,7 +15,7 @@ func (b *compiler) sharedLimits() {
 			b.problem(path+".rules", "must name at least one rule or group")
 		}
 		b.later(func() {
-			for _, r := range b.within(path+".rules", in.Rules, false) {
+			for _, r := range b.within(path+".rules", in.Rules) {
 				rule := &b.out.rules[r]
 				for t := range b.out.triggers {
 					trigger := &b.out.triggers[t]

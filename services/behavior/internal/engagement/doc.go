@@ -6,12 +6,23 @@
 //	Model ── Compile ──▶ Compiled
 //	                        │
 //	Fact ── Match ──▶ Entry ── Step ──▶ State ── Score(as of) ──▶ Score
+//	                                      │▲
+//	                                     Advance
 //
-// Match asks the conditions of the rules that an activity is a candidate of, with
-// the profile as it was at that instant. Step folds the answer into the state and
-// asks no condition again, so a late fact costs steps but no conditions. State is
-// bounded by the model (its rules, and days back to its horizon), never by the
-// length of the history. Score does not change the state.
+// Match asks the conditions of the triggers that a fact is a candidate of, with the
+// profile as it was at that instant: whether it matches, how much it gives, which
+// values it says, and the leaves of its gate that ask the profile. Step folds the
+// answers into the state and asks no condition again, so a late fact costs steps but
+// no conditions; what depends on the state (gates over what was done, limits,
+// sequences, stops) is answered there. Advance makes what happens by itself. State is
+// bounded by the model (its rules, and days back to its horizon), never by the length
+// of the history. Score does not change the state.
+//
+// A trigger (trigger.go) is anything that facts are matched against. Triggers stand in
+// the order of the fold, so that one fact ends inactivities, moves the stage, ends and
+// begins suspensions, remembers, resets, is counted, gives, gives what follows, and
+// sets overrides, each seeing what the one before it did. All changes of attributes of
+// one instant are one entry, made from the profile and made anew when it changes.
 //
 // # Order
 //
@@ -22,19 +33,32 @@
 //
 // # How a score adds up
 //
-// Each rule gives its points for every match. What its repeat limit, decay and cap
-// withhold, what the cap of its group withholds and what the cap of the total
-// withholds are lines of their own with the opposite sign, in this order, so that
-// the lines always sum to the score. Caps hold the faded values of the instant.
+// Each rule gives its points for every match. What suspensions, stops and repeat limits
+// withhold, what resets take and give back, what fading and its cap withhold, and what
+// the bounds of its group and of the total do are lines of their own, so that the lines
+// always sum to the score. A match that is suspended or stopped uses up no limit. Caps
+// hold the faded values of the instant.
 //
-// Points fade in buckets, one for each rule and UTC day: the bucket's points times a
+// Points fade in buckets, one for each rule and day of the model's calendar: the bucket's points times a
 // factor from a table of integers, rounded once, half away from zero, to hundredths.
 //
-// # Growing
+// # What happens by itself
 //
-// Whatever happens by itself in a richer model (inactivity, floors, resets, scheduled
-// evaluation) belongs in Advance, at instants fixed by model, facts and time zone;
-// whatever combines matches (boosters, sequences, unless-fired) belongs in Step,
-// which sees every match in order. Both extend State and its codec; nothing else
-// needs to know.
+// Rules and resets by a schedule or by inactivity, and floors that are looked at by a
+// schedule (alone.go), happen in Advance at instants that follow from model, facts and
+// time zone alone, before the facts of their instant. A state at rest has seen what was
+// due up to its head; a score at a later instant reads a copy that went on. Where
+// nothing that a schedule asks can have changed, it is not asked: years of silence stay
+// cheap. Because the profile is asked then, a late attribute folds again from there.
+//
+// # Where to look
+//
+//	limit, sharedLimits   limit.go, compile_limit.go
+//	after, sequence       follow.go
+//	resets, memories      reset.go
+//	suspensions, stops    suspension.go, stop.go
+//	floors that lift      floor.go
+//	schedules, silence    schedule.go, inactivity.go, alone.go
+//	what gates measure    measure.go, step.go
+//	at rest               buckets.go, codec.go, codec_state.go, history.go
 package engagement

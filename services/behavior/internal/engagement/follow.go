@@ -32,7 +32,7 @@ func (b *compiler) after(path string, ids []string, t *trigger) {
 	t.sequence = -1
 	rule := t.of
 	b.later(func() {
-		b.following = append(b.following, following{rule: rule, path: path, sources: b.within(path, ids, false)})
+		b.following = append(b.following, following{rule: rule, path: path, sources: b.within(path, ids)})
 	})
 }
 
@@ -51,11 +51,13 @@ func (b *compiler) sequence(path string, q *Sequence, t *trigger) {
 	b.later(func() {
 		out := &b.out.sequences[sequence]
 		for i, id := range q.Steps {
-			step := b.within(fmt.Sprintf("%s.steps[%d]", path, i), []string{id}, true)
-			if len(step) == 1 {
-				out.steps = append(out.steps, step[0])
-				b.out.rules[step[0]].steps = append(b.out.rules[step[0]].steps, sequenceStep{sequence, i})
+			step := slices.IndexFunc(b.out.rules, func(r compiledRule) bool { return r.id == id })
+			if step < 0 {
+				b.problem(fmt.Sprintf("%s.steps[%d]", path, i), "must be the id of a rule or signal, is %q", id)
+				continue
 			}
+			out.steps = append(out.steps, step)
+			b.out.rules[step].steps = append(b.out.rules[step].steps, sequenceStep{sequence, i})
 		}
 		b.following = append(b.following, following{rule: rule, path: path + ".steps", sources: out.steps})
 	})

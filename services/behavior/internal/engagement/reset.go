@@ -99,12 +99,13 @@ func (b *compiler) reach(path string, in *Reset, out *compiledReset) {
 		onCombined: len(in.Of) == 0 || slices.Contains(in.Of, ofCombined),
 	}
 	for g := range b.out.groups {
-		groups[g] = len(in.Of) == 0 || slices.Contains(in.Of, b.out.groups[g].id) || groups[b.out.groups[g].parent]
+		group := &b.out.groups[g]
+		groups[g] = len(in.Of) == 0 || slices.Contains(in.Of, group.id) || group.parent >= 0 && groups[group.parent]
 	}
 	if len(in.Of) > 0 {
 		for i, id := range in.Of {
 			if id != ofTotal && id != ofCombined {
-				out.of = append(out.of, b.within(fmt.Sprintf("%s.of[%d]", path, i), []string{id}, false)...)
+				out.of = append(out.of, b.rulesOf(fmt.Sprintf("%s.of[%d]", path, i), id)...)
 			}
 		}
 		slices.Sort(out.of)

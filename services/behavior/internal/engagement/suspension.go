@@ -40,7 +40,7 @@ func (b *compiler) suspensions() {
 		)
 		b.later(func() {
 			if len(in.Of) > 0 {
-				for _, r := range b.within(path+".of", in.Of, false) {
+				for _, r := range b.within(path+".of", in.Of) {
 					b.out.rules[r].suspensions = append(b.out.rules[r].suspensions, ruleSuspension{suspension: i})
 				}
 				return
