@@ -120,8 +120,19 @@ func TestBetweenInTheWordsOfTheTrade(t *testing.T) {
 		},
 		"labels":    {[]string{"fitClass: [A, B]", "fitClass: [A]"}, []string{"changed Qualification, gates, with engagement score 50 or more: fit class A, B → A"}},
 		"condition": {[]string{`== "/pricing"`, `== "/prices"`}, []string{`changed Pricing page: condition activity.properties.path == "/pricing" → activity.properties.path == "/prices"`}},
-		"name":      {[]string{"displayName: Ours", "displayName: Theirs"}, []string{"changed Standard: name Ours → Theirs"}},
-		"decay":     {[]string{"description: Content\n", "description: Content\n      decay: {halfLifeDays: 30}\n"}, []string{"added Content: decay added, half-life 30 days"}},
+		"long condition": {
+			[]string{"when: lead.employees >= 50, points: 10", `when: 'lead.employees >= 50 && lead.country in ["DE", "AT", "CH", "FR", "NL", "BE", "LU"] && lead.industry == "software"', points: 10`, "Ours", "Ours"},
+			[]string{
+				`changed Company size, lead.employees >= 50 && lead.country in ["DE", "AT", "CH", …: condition lead.employees >= 50` +
+					` → lead.employees >= 50 && lead.country in ["DE", "AT", "CH", "FR", "NL", "BE", "L…`,
+			},
+		},
+		"remark": {
+			[]string{"displayName: Ours", "displayName: Ours\nreadings: [{path: 'fit', text: Half-open bands.}]"},
+			[]string{"added Reading fit: added, Half-open bands."},
+		},
+		"name":  {[]string{"displayName: Ours", "displayName: Theirs"}, []string{"changed Standard: name Ours → Theirs"}},
+		"decay": {[]string{"description: Content\n", "description: Content\n      decay: {halfLifeDays: 30}\n"}, []string{"added Content: decay added, half-life 30 days"}},
 		"long list": {
 			[]string{"displayName: Ours", "displayName: Ours\nlists: [{id: titles, values: [" + numbers(1, 20) + "]}]", "displayName: Ours\nlists", "displayName: Ours\nlists"},
 			[]string{"added List titles: added"},
@@ -153,6 +164,23 @@ func TestBetweenInTheWordsOfTheTrade(t *testing.T) {
 			hold(t, from, to)
 			hold(t, to, from)
 		})
+	}
+}
+
+// Of two long texts that begin alike the difference shows.
+func TestContrast(t *testing.T) {
+	long := strings.Repeat("alike ", 30)
+	for name, c := range map[string]struct{ a, b, wantA, wantB string }{
+		"short":          {"a b", "a c", "a b", "a c"},
+		"differ at once": {"x " + long, "y " + long, "x " + long, "y " + long},
+		"differ later":   {long + "this one", long + "that one", "…alike alike alike this one", "…alike alike alike that one"},
+		"one word":       {strings.Repeat("x", 100) + "y", strings.Repeat("x", 100) + "z", strings.Repeat("x", 100) + "y", strings.Repeat("x", 100) + "z"},
+		"one is longer":  {long, long + "more", "…alike alike alike alike", "…alike alike alike alike more"},
+	} {
+		a, b := contrast(c.a, c.b, 80)
+		if a != c.wantA || b != c.wantB {
+			t.Errorf("%s:\n%s\n%s", name, a, b)
+		}
 	}
 }
 

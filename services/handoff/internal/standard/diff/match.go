@@ -24,7 +24,7 @@ type matching struct {
 }
 
 // keyNames are the fields that name a member of a list, the first there is.
-var keyNames = []protoreflect.Name{"id", "label", "key", "type", "segment"}
+var keyNames = []protoreflect.Name{"id", "label", "key", "type", "segment", "path"}
 
 // keyField is the field that names members of this type, or nil.
 func keyField(m protoreflect.MessageDescriptor) protoreflect.FieldDescriptor {

@@ -314,6 +314,9 @@ func (r reader) summary(m protoreflect.Message) string {
 			parts = append(parts, strings.TrimSpace(w.label+" "+withUnit(r.scalar(f, m.Get(f)), w.unit)))
 		}
 	}
+	if len(parts) == 0 {
+		return short(text(m, "text"), 120) // a remark
+	}
 	return strings.Join(parts, ", ")
 }
 
@@ -357,7 +360,11 @@ func enumWord(e protoreflect.EnumDescriptor, n protoreflect.EnumNumber) string {
 
 // sentence says a change of the labelled part of a subject.
 func sentence(kind Kind, label, before, after, unit string) string {
-	label, before, after = strings.TrimSpace(label), short(before, 80), short(after, 80)
+	label = strings.TrimSpace(label)
+	if kind == Changed {
+		before, after = contrast(before, after, 80)
+	}
+	before, after = short(before, 80), short(after, 80)
 	with := func(words, more string) string {
 		switch {
 		case more == "":
@@ -473,6 +480,26 @@ func ordinal(n int) string {
 		}
 	}
 	return strconv.Itoa(n) + suffix
+}
+
+// contrast cuts what two long texts begin with alike, so that their difference shows when
+// they are cut to n characters.
+func contrast(a, b string, n int) (string, string) {
+	x, y := []rune(strings.Join(strings.Fields(a), " ")), []rune(strings.Join(strings.Fields(b), " "))
+	if len(x) <= n && len(y) <= n {
+		return a, b
+	}
+	same := 0
+	for same < len(x) && same < len(y) && x[same] == y[same] {
+		same++
+	}
+	for back := 0; same > 0 && (back < n/4 || x[same-1] != ' '); back++ { // begin with a whole word
+		same--
+	}
+	if same == 0 {
+		return a, b
+	}
+	return "…" + string(x[same:]), "…" + string(y[same:])
 }
 
 // short cuts a text to at most n characters.
