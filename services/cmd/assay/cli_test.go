@@ -279,6 +279,12 @@ func TestStandardsAndKeys(t *testing.T) {
 		t.Errorf("exit %d: %s%s", code, out, errs)
 	}
 
+	// What is hardly meant is shown with its line, and is no failure.
+	out = s.must("standard", "lint", s.file("trap.yaml", "id: trap\nfit:\n  groups:\n    - id: g\n      criteria:\n        - id: c\n          when: lead.n > 10 && lead.n < 5\n          points: 1\n"))
+	if !strings.Contains(out, "trap.yaml:7: warning: `c`: the condition can never hold (never)") || !strings.Contains(out, "is right: ") {
+		t.Errorf("lint says %s", out)
+	}
+
 	made := object(t, s.must("key", "create", "--actor", "jane", "--role", "sales", "--output", "json"))
 	if n := len(lines(s.must("key", "list", "--output", "json"))); n != 3 {
 		t.Errorf("%d keys", n)

@@ -20,12 +20,14 @@ type standardLintCmd struct {
 
 // finding is one thing that lint has to say about a file.
 type finding struct {
-	// Severity: `error` for what is refused.
+	// Severity: `error` for what is refused, `warning`, or `info`.
 	Severity string `json:"severity"`
 	File     string `json:"file"`
 	Line     int    `json:"line"`
 	Path     string `json:"path"`
 	Message  string `json:"message"`
+	// Rule of the linter that found it; empty for errors.
+	Rule string `json:"rule,omitempty"`
 }
 
 // Run checks a standard: here, for the lines of what cannot be read, and then by the
@@ -43,16 +45,15 @@ func (c *standardLintCmd) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	var v handoffv1.StandardVersion
-	line, err := c.store(ctx, t, file, "?validateOnly=true", &v)
-	var refused *refusedFile
-	if errors.As(err, &refused) {
-		return c.report(t, refused.found)
-	}
+	var out handoffv1.StandardFindings
+	line, err := c.post(ctx, t, "/v1/standards:lint", file.Spec, &out)
 	if err != nil {
 		return err
 	}
-	return c.sentence(t, line, "%s is right: %s", c.File, version(v.GetName()))
+	if err := c.report(t, said(file, &out)); err != nil || c.json() {
+		return err
+	}
+	return c.sentence(t, line, "%s is right: %s", c.File, version(file.Version))
 }
 
 // findings are the problems of a file that was not even sent.
@@ -70,6 +71,19 @@ func violations(file *handoff.StandardFile, refused *api.Error) []finding {
 	for i, v := range refused.FieldViolations {
 		path := strings.TrimPrefix(strings.TrimPrefix(v.Field, "spec"), ".")
 		found[i] = finding{Severity: "error", File: file.Name, Line: file.Line(path), Path: path, Message: v.Description}
+	}
+	return found
+}
+
+// said are the findings of the server, with their lines in the file, in its order
+// within each severity.
+func said(file *handoff.StandardFile, out *handoffv1.StandardFindings) []finding {
+	found := make([]finding, len(out.GetFindings()))
+	for i, f := range out.GetFindings() {
+		found[i] = finding{
+			Severity: strings.ToLower(word(f.GetSeverity(), "SEVERITY_")), File: file.Name, Line: file.Line(f.GetPath()),
+			Path: f.GetPath(), Message: f.GetMessage(), Rule: f.GetRule(),
+		}
 	}
 	return found
 }
@@ -105,12 +119,16 @@ func (f finding) where() string {
 	return f.File + ": "
 }
 
-// what is `PATH: expected …`.
+// what is `PATH: expected …`, or what the linter says and by which rule.
 func (f finding) what() string {
-	if f.Path != "" {
+	switch {
+	case f.Rule != "":
+		return plain(f.Message) + " (" + f.Rule + ")"
+	case f.Path != "":
 		return f.Path + ": " + plain(f.Message)
+	default:
+		return plain(f.Message)
 	}
-	return plain(f.Message)
 }
 
 // report prints the findings, one a line, and fails if one of them is an error.

@@ -992,7 +992,7 @@ var File_assay_handoff_v1_standard_service_proto protoreflect.FileDescriptor
 
 const file_assay_handoff_v1_standard_service_proto_rawDesc = "" +
 	"\n" +
-	"'assay/handoff/v1/standard_service.proto\x12\x10assay.handoff.v1\x1a\x1fassay/handoff/v1/standard.proto\x1a$assay/handoff/v1/standard_diff.proto\x1a(assay/handoff/v1/standard_feedback.proto\x1a$assay/handoff/v1/standard_form.proto\x1a#assay/handoff/v1/standard_log.proto\x1a(assay/handoff/v1/standard_sign_off.proto\x1a\x1aassay/type/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\"T\n" +
+	"'assay/handoff/v1/standard_service.proto\x12\x10assay.handoff.v1\x1a\x1fassay/handoff/v1/standard.proto\x1a$assay/handoff/v1/standard_diff.proto\x1a(assay/handoff/v1/standard_feedback.proto\x1a$assay/handoff/v1/standard_form.proto\x1a$assay/handoff/v1/standard_lint.proto\x1a#assay/handoff/v1/standard_log.proto\x1a(assay/handoff/v1/standard_sign_off.proto\x1a\x1aassay/type/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\"T\n" +
 	"\x12GetStandardRequest\x12>\n" +
 	"\x04name\x18\x01 \x01(\tB*\xe0A\x02\xbaH$r\"2 ^standards/[a-z][a-z0-9-]{0,62}$R\x04name\"[\n" +
 	"\x14ListStandardsRequest\x12$\n" +
@@ -1051,7 +1051,7 @@ const file_assay_handoff_v1_standard_service_proto_rawDesc = "" +
 	"page_token\x18\x03 \x01(\tR\tpageToken\"\x86\x01\n" +
 	"\x1cListStandardFeedbackResponse\x12>\n" +
 	"\bfeedback\x18\x01 \x03(\v2\".assay.handoff.v1.StandardFeedbackR\bfeedback\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xbd\x10\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xeb\x12\n" +
 	"\x0fStandardService\x12z\n" +
 	"\vGetStandard\x12$.assay.handoff.v1.GetStandardRequest\x1a\x1a.assay.handoff.v1.Standard\")\xea\xe0\x18\a\n" +
 	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/{name=standards/*}\x12\x82\x01\n" +
@@ -1072,7 +1072,11 @@ const file_assay_handoff_v1_standard_service_proto_rawDesc = "" +
 	"\x0fListStandardLog\x12(.assay.handoff.v1.ListStandardLogRequest\x1a).assay.handoff.v1.ListStandardLogResponse\"/\xea\xe0\x18\a\n" +
 	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{parent=standards/*}/log\x12\xa1\x01\n" +
 	"\x13DiffStandardVersion\x12,.assay.handoff.v1.DiffStandardVersionRequest\x1a\x1e.assay.handoff.v1.StandardDiff\"<\xea\xe0\x18\a\n" +
-	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02+:\x01*\"&/v1/{name=standards/*/versions/*}:diff\x12\xb5\x01\n" +
+	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02+:\x01*\"&/v1/{name=standards/*/versions/*}:diff\x12\x86\x01\n" +
+	"\fLintStandard\x12%.assay.handoff.v1.LintStandardRequest\x1a\".assay.handoff.v1.StandardFindings\"+\xea\xe0\x18\a\n" +
+	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02\x1a:\x04spec\"\x12/v1/standards:lint\x12\xa2\x01\n" +
+	"\x13LintStandardVersion\x12,.assay.handoff.v1.LintStandardVersionRequest\x1a\".assay.handoff.v1.StandardFindings\"9\xea\xe0\x18\a\n" +
+	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02(\x12&/v1/{name=standards/*/versions/*}:lint\x12\xb5\x01\n" +
 	"\x0fGetStandardForm\x12(.assay.handoff.v1.GetStandardFormRequest\x1a\x1e.assay.handoff.v1.StandardForm\"X\xea\xe0\x18\a\n" +
 	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02GZ\x1d\x12\x1b/v1/{name=standards/*}:form\x12&/v1/{name=standards/*/versions/*}:form\x12\xac\x01\n" +
 	"\x16CreateStandardFeedback\x12/.assay.handoff.v1.CreateStandardFeedbackRequest\x1a\".assay.handoff.v1.StandardFeedback\"=\xea\xe0\x18\x06\n" +
@@ -1117,8 +1121,11 @@ var file_assay_handoff_v1_standard_service_proto_goTypes = []any{
 	(SignOff_Side)(0),                     // 20: assay.handoff.v1.SignOff.Side
 	(*StandardLogEntry)(nil),              // 21: assay.handoff.v1.StandardLogEntry
 	(*StandardFeedback)(nil),              // 22: assay.handoff.v1.StandardFeedback
-	(*StandardDiff)(nil),                  // 23: assay.handoff.v1.StandardDiff
-	(*StandardForm)(nil),                  // 24: assay.handoff.v1.StandardForm
+	(*LintStandardRequest)(nil),           // 23: assay.handoff.v1.LintStandardRequest
+	(*LintStandardVersionRequest)(nil),    // 24: assay.handoff.v1.LintStandardVersionRequest
+	(*StandardDiff)(nil),                  // 25: assay.handoff.v1.StandardDiff
+	(*StandardFindings)(nil),              // 26: assay.handoff.v1.StandardFindings
+	(*StandardForm)(nil),                  // 27: assay.handoff.v1.StandardForm
 }
 var file_assay_handoff_v1_standard_service_proto_depIdxs = []int32{
 	17, // 0: assay.handoff.v1.ListStandardsResponse.standards:type_name -> assay.handoff.v1.Standard
@@ -1139,24 +1146,28 @@ var file_assay_handoff_v1_standard_service_proto_depIdxs = []int32{
 	9,  // 15: assay.handoff.v1.StandardService.RetireStandard:input_type -> assay.handoff.v1.RetireStandardRequest
 	10, // 16: assay.handoff.v1.StandardService.ListStandardLog:input_type -> assay.handoff.v1.ListStandardLogRequest
 	12, // 17: assay.handoff.v1.StandardService.DiffStandardVersion:input_type -> assay.handoff.v1.DiffStandardVersionRequest
-	13, // 18: assay.handoff.v1.StandardService.GetStandardForm:input_type -> assay.handoff.v1.GetStandardFormRequest
-	14, // 19: assay.handoff.v1.StandardService.CreateStandardFeedback:input_type -> assay.handoff.v1.CreateStandardFeedbackRequest
-	15, // 20: assay.handoff.v1.StandardService.ListStandardFeedback:input_type -> assay.handoff.v1.ListStandardFeedbackRequest
-	17, // 21: assay.handoff.v1.StandardService.GetStandard:output_type -> assay.handoff.v1.Standard
-	2,  // 22: assay.handoff.v1.StandardService.ListStandards:output_type -> assay.handoff.v1.ListStandardsResponse
-	18, // 23: assay.handoff.v1.StandardService.GetStandardVersion:output_type -> assay.handoff.v1.StandardVersion
-	5,  // 24: assay.handoff.v1.StandardService.ListStandardVersions:output_type -> assay.handoff.v1.ListStandardVersionsResponse
-	18, // 25: assay.handoff.v1.StandardService.CreateStandardVersion:output_type -> assay.handoff.v1.StandardVersion
-	18, // 26: assay.handoff.v1.StandardService.SignOffStandardVersion:output_type -> assay.handoff.v1.StandardVersion
-	18, // 27: assay.handoff.v1.StandardService.PublishStandardVersion:output_type -> assay.handoff.v1.StandardVersion
-	17, // 28: assay.handoff.v1.StandardService.RetireStandard:output_type -> assay.handoff.v1.Standard
-	11, // 29: assay.handoff.v1.StandardService.ListStandardLog:output_type -> assay.handoff.v1.ListStandardLogResponse
-	23, // 30: assay.handoff.v1.StandardService.DiffStandardVersion:output_type -> assay.handoff.v1.StandardDiff
-	24, // 31: assay.handoff.v1.StandardService.GetStandardForm:output_type -> assay.handoff.v1.StandardForm
-	22, // 32: assay.handoff.v1.StandardService.CreateStandardFeedback:output_type -> assay.handoff.v1.StandardFeedback
-	16, // 33: assay.handoff.v1.StandardService.ListStandardFeedback:output_type -> assay.handoff.v1.ListStandardFeedbackResponse
-	21, // [21:34] is the sub-list for method output_type
-	8,  // [8:21] is the sub-list for method input_type
+	23, // 18: assay.handoff.v1.StandardService.LintStandard:input_type -> assay.handoff.v1.LintStandardRequest
+	24, // 19: assay.handoff.v1.StandardService.LintStandardVersion:input_type -> assay.handoff.v1.LintStandardVersionRequest
+	13, // 20: assay.handoff.v1.StandardService.GetStandardForm:input_type -> assay.handoff.v1.GetStandardFormRequest
+	14, // 21: assay.handoff.v1.StandardService.CreateStandardFeedback:input_type -> assay.handoff.v1.CreateStandardFeedbackRequest
+	15, // 22: assay.handoff.v1.StandardService.ListStandardFeedback:input_type -> assay.handoff.v1.ListStandardFeedbackRequest
+	17, // 23: assay.handoff.v1.StandardService.GetStandard:output_type -> assay.handoff.v1.Standard
+	2,  // 24: assay.handoff.v1.StandardService.ListStandards:output_type -> assay.handoff.v1.ListStandardsResponse
+	18, // 25: assay.handoff.v1.StandardService.GetStandardVersion:output_type -> assay.handoff.v1.StandardVersion
+	5,  // 26: assay.handoff.v1.StandardService.ListStandardVersions:output_type -> assay.handoff.v1.ListStandardVersionsResponse
+	18, // 27: assay.handoff.v1.StandardService.CreateStandardVersion:output_type -> assay.handoff.v1.StandardVersion
+	18, // 28: assay.handoff.v1.StandardService.SignOffStandardVersion:output_type -> assay.handoff.v1.StandardVersion
+	18, // 29: assay.handoff.v1.StandardService.PublishStandardVersion:output_type -> assay.handoff.v1.StandardVersion
+	17, // 30: assay.handoff.v1.StandardService.RetireStandard:output_type -> assay.handoff.v1.Standard
+	11, // 31: assay.handoff.v1.StandardService.ListStandardLog:output_type -> assay.handoff.v1.ListStandardLogResponse
+	25, // 32: assay.handoff.v1.StandardService.DiffStandardVersion:output_type -> assay.handoff.v1.StandardDiff
+	26, // 33: assay.handoff.v1.StandardService.LintStandard:output_type -> assay.handoff.v1.StandardFindings
+	26, // 34: assay.handoff.v1.StandardService.LintStandardVersion:output_type -> assay.handoff.v1.StandardFindings
+	27, // 35: assay.handoff.v1.StandardService.GetStandardForm:output_type -> assay.handoff.v1.StandardForm
+	22, // 36: assay.handoff.v1.StandardService.CreateStandardFeedback:output_type -> assay.handoff.v1.StandardFeedback
+	16, // 37: assay.handoff.v1.StandardService.ListStandardFeedback:output_type -> assay.handoff.v1.ListStandardFeedbackResponse
+	23, // [23:38] is the sub-list for method output_type
+	8,  // [8:23] is the sub-list for method input_type
 	8,  // [8:8] is the sub-list for extension type_name
 	8,  // [8:8] is the sub-list for extension extendee
 	0,  // [0:8] is the sub-list for field type_name
@@ -1171,6 +1182,7 @@ func file_assay_handoff_v1_standard_service_proto_init() {
 	file_assay_handoff_v1_standard_diff_proto_init()
 	file_assay_handoff_v1_standard_feedback_proto_init()
 	file_assay_handoff_v1_standard_form_proto_init()
+	file_assay_handoff_v1_standard_lint_proto_init()
 	file_assay_handoff_v1_standard_log_proto_init()
 	file_assay_handoff_v1_standard_sign_off_proto_init()
 	type x struct{}

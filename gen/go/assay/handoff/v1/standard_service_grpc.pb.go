@@ -29,6 +29,8 @@ const (
 	StandardService_RetireStandard_FullMethodName         = "/assay.handoff.v1.StandardService/RetireStandard"
 	StandardService_ListStandardLog_FullMethodName        = "/assay.handoff.v1.StandardService/ListStandardLog"
 	StandardService_DiffStandardVersion_FullMethodName    = "/assay.handoff.v1.StandardService/DiffStandardVersion"
+	StandardService_LintStandard_FullMethodName           = "/assay.handoff.v1.StandardService/LintStandard"
+	StandardService_LintStandardVersion_FullMethodName    = "/assay.handoff.v1.StandardService/LintStandardVersion"
 	StandardService_GetStandardForm_FullMethodName        = "/assay.handoff.v1.StandardService/GetStandardForm"
 	StandardService_CreateStandardFeedback_FullMethodName = "/assay.handoff.v1.StandardService/CreateStandardFeedback"
 	StandardService_ListStandardFeedback_FullMethodName   = "/assay.handoff.v1.StandardService/ListStandardFeedback"
@@ -70,6 +72,12 @@ type StandardServiceClient interface {
 	// Says what differs between a version and another one, or a standard that is not
 	// stored; in the words of the trade.
 	DiffStandardVersion(ctx context.Context, in *DiffStandardVersionRequest, opts ...grpc.CallOption) (*StandardDiff, error)
+	// Looks for what is wrong with a standard, or right by the letter and hardly meant, in
+	// the words of the trade. A standard that would be refused is no error here: what is
+	// wrong with it is among the findings.
+	LintStandard(ctx context.Context, in *LintStandardRequest, opts ...grpc.CallOption) (*StandardFindings, error)
+	// Says of a version what LintStandard says of a standard. NOT_FOUND if there is none.
+	LintStandardVersion(ctx context.Context, in *LintStandardVersionRequest, opts ...grpc.CallOption) (*StandardFindings, error)
 	// Says what a form should ask leads, for a version or for the active one of a
 	// standard. NOT_FOUND if there is none.
 	GetStandardForm(ctx context.Context, in *GetStandardFormRequest, opts ...grpc.CallOption) (*StandardForm, error)
@@ -187,6 +195,26 @@ func (c *standardServiceClient) DiffStandardVersion(ctx context.Context, in *Dif
 	return out, nil
 }
 
+func (c *standardServiceClient) LintStandard(ctx context.Context, in *LintStandardRequest, opts ...grpc.CallOption) (*StandardFindings, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StandardFindings)
+	err := c.cc.Invoke(ctx, StandardService_LintStandard_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *standardServiceClient) LintStandardVersion(ctx context.Context, in *LintStandardVersionRequest, opts ...grpc.CallOption) (*StandardFindings, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(StandardFindings)
+	err := c.cc.Invoke(ctx, StandardService_LintStandardVersion_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *standardServiceClient) GetStandardForm(ctx context.Context, in *GetStandardFormRequest, opts ...grpc.CallOption) (*StandardForm, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(StandardForm)
@@ -253,6 +281,12 @@ type StandardServiceServer interface {
 	// Says what differs between a version and another one, or a standard that is not
 	// stored; in the words of the trade.
 	DiffStandardVersion(context.Context, *DiffStandardVersionRequest) (*StandardDiff, error)
+	// Looks for what is wrong with a standard, or right by the letter and hardly meant, in
+	// the words of the trade. A standard that would be refused is no error here: what is
+	// wrong with it is among the findings.
+	LintStandard(context.Context, *LintStandardRequest) (*StandardFindings, error)
+	// Says of a version what LintStandard says of a standard. NOT_FOUND if there is none.
+	LintStandardVersion(context.Context, *LintStandardVersionRequest) (*StandardFindings, error)
 	// Says what a form should ask leads, for a version or for the active one of a
 	// standard. NOT_FOUND if there is none.
 	GetStandardForm(context.Context, *GetStandardFormRequest) (*StandardForm, error)
@@ -299,6 +333,12 @@ func (UnimplementedStandardServiceServer) ListStandardLog(context.Context, *List
 }
 func (UnimplementedStandardServiceServer) DiffStandardVersion(context.Context, *DiffStandardVersionRequest) (*StandardDiff, error) {
 	return nil, status.Error(codes.Unimplemented, "method DiffStandardVersion not implemented")
+}
+func (UnimplementedStandardServiceServer) LintStandard(context.Context, *LintStandardRequest) (*StandardFindings, error) {
+	return nil, status.Error(codes.Unimplemented, "method LintStandard not implemented")
+}
+func (UnimplementedStandardServiceServer) LintStandardVersion(context.Context, *LintStandardVersionRequest) (*StandardFindings, error) {
+	return nil, status.Error(codes.Unimplemented, "method LintStandardVersion not implemented")
 }
 func (UnimplementedStandardServiceServer) GetStandardForm(context.Context, *GetStandardFormRequest) (*StandardForm, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetStandardForm not implemented")
@@ -510,6 +550,42 @@ func _StandardService_DiffStandardVersion_Handler(srv interface{}, ctx context.C
 	return interceptor(ctx, in, info, handler)
 }
 
+func _StandardService_LintStandard_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(LintStandardRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StandardServiceServer).LintStandard(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StandardService_LintStandard_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StandardServiceServer).LintStandard(ctx, req.(*LintStandardRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _StandardService_LintStandardVersion_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(LintStandardVersionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(StandardServiceServer).LintStandardVersion(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: StandardService_LintStandardVersion_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(StandardServiceServer).LintStandardVersion(ctx, req.(*LintStandardVersionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _StandardService_GetStandardForm_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetStandardFormRequest)
 	if err := dec(in); err != nil {
@@ -610,6 +686,14 @@ var StandardService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "DiffStandardVersion",
 			Handler:    _StandardService_DiffStandardVersion_Handler,
+		},
+		{
+			MethodName: "LintStandard",
+			Handler:    _StandardService_LintStandard_Handler,
+		},
+		{
+			MethodName: "LintStandardVersion",
+			Handler:    _StandardService_LintStandardVersion_Handler,
 		},
 		{
 			MethodName: "GetStandardForm",
