@@ -39,8 +39,9 @@
 // always sum to the score. A match that is suspended or stopped uses up no limit. Caps
 // hold the faded values of the instant.
 //
-// Points fade in buckets, one for each rule and day of the model's calendar: the bucket's points times a
-// factor from a table of integers, rounded once, half away from zero, to hundredths.
+// Points fade in buckets, one for each rule and day of the model's calendar: the
+// bucket's points times a factor from a table of integers, rounded once, half away from
+// zero, to hundredths.
 //
 // # What happens by itself
 //
@@ -60,5 +61,9 @@
 //	floors that lift      floor.go
 //	schedules, silence    schedule.go, inactivity.go, alone.go
 //	what gates measure    measure.go, step.go
+//	reading a score       reading.go, score.go, criteria.go, band.go, combined.go, override.go
+//	gates                 gate.go, range.go, segment.go, compile_gate.go
+//	when time moves it    review.go
+//	lines by activity     lines.go
 //	at rest               buckets.go, codec.go, codec_state.go, history.go
 package engagement
