@@ -86,10 +86,10 @@ func (rule *compiledRule) forgets(k *bucket, today int64) bool {
 // all calls do with each bucket, the oldest first.
 func (s *buckets) all(each points.Points, do func(k *bucket)) {
 	d := decoder{data: s.closed}
-	for day := s.oldest; d.left() > 0; {
-		k, gap := d.closed(day, each)
+	var k bucket // one for all: it is handed out
+	for day, gap := s.oldest, int64(0); d.left() > 0; day += gap {
+		k, gap = d.closed(day, each)
 		do(&k)
-		day += gap
 	}
 	if s.some {
 		do(&s.newest)
