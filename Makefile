@@ -29,16 +29,20 @@ bench: ## Measure: each figure beside a baseline of the same run, about 4 minute
 	go run ./services/test/bench
 
 .PHONY: gen
-gen: tools ## Generate Go and OpenAPI from the protos.
+gen: tools ## Generate Go, OpenAPI and the reference of the language from the protos.
 	bin/buf format -w --path proto/assay
 	bin/buf generate
 	bin/openapiv3-merge $$(find gen/openapi/parts -name '*_service.openapi.json' | LC_ALL=C sort) \
 		| go run ./gen/openapi/finish > gen/openapi/openapi.json
+	bin/buf build -o - \
+		| go run ./services/handoff/internal/standard/reference/write standards/standard.schema.json docs/reference/standard.md
+
+GENERATED := proto gen standards/standard.schema.json docs/reference/standard.md
 
 .PHONY: gen-check
 gen-check: gen ## Fail if the generated code is not what the protos say.
-	@git diff --exit-code --stat -- proto gen || { echo 'make gen changes the files above: run it and commit them'; exit 1; }
-	@test -z "$$(git status --porcelain -- proto gen)" || { git status --short -- proto gen; echo 'make gen leaves new files: commit them'; exit 1; }
+	@git diff --exit-code --stat -- $(GENERATED) || { echo 'make gen changes the files above: run it and commit them'; exit 1; }
+	@test -z "$$(git status --porcelain -- $(GENERATED))" || { git status --short -- $(GENERATED); echo 'make gen leaves new files: commit them'; exit 1; }
 
 .PHONY: breaking
 breaking: tools ## Fail if an API breaks its callers on the main branch.

@@ -14,3 +14,9 @@ var Default []byte
 //
 //go:embed published/*.yaml
 var Published embed.FS
+
+// Schema is the JSON Schema of a standard's file, with which editors complete and check.
+// `make gen` writes it from the definition of the language.
+//
+//go:embed standard.schema.json
+var Schema []byte

@@ -16,6 +16,7 @@ type standardCmd struct {
 	List     standardListCmd     `cmd:"" help:"List the standards."`
 	Show     standardShowCmd     `cmd:"" help:"Print a version of a standard. As a table: YAML in one canonical form, without the comments and the order of the file."`
 	Lint     standardLintCmd     `cmd:"" aliases:"validate" help:"Check a standard without storing it: what would be refused, and what is hardly meant. Exit code 1 if it would be refused."`
+	Schema   standardSchemaCmd   `cmd:"" help:"Print the JSON Schema of a standard's file, for editors."`
 	Diff     standardDiffCmd     `cmd:"" help:"Say what differs between two versions, or between a version and a file."`
 	Draft    standardDraftCmd    `cmd:"" help:"Store a version of a standard, to be signed off."`
 	Preview  standardPreviewCmd  `cmd:"" help:"Show what publishing a version would do: who would gain and who would drop."`
