@@ -60,7 +60,7 @@ func run(t *testing.T, url string, file *File) {
 		t.Fatal(err)
 	}
 	set(calendar.day0.AddDate(-10, 0, 0)) // before all that happens
-	conn := start(t, url, standard, func() time.Time { return *clock.Load() })
+	conn := start(t, url, standard, func() time.Time { return *clock.Load() }, func(any) {})
 	player := &Player{
 		Leads: ingestv1.NewIngestServiceClient(conn("ingest")), Accounts: ingestv1.NewAccountServiceClient(conn("ingest")),
 		Decisions: handoffv1.NewHandoffServiceClient(conn("handoff")), SetClock: set,
@@ -94,8 +94,9 @@ type part interface {
 }
 
 // start starts the four services on an in-memory network, with the standard
-// published, and returns the connections to them.
-func start(t *testing.T, url string, standard []byte, now func() time.Time) func(service string) *grpc.ClientConn {
+// published, and returns the connections to them. tell is told what handoff asks of the
+// scorers.
+func start(t *testing.T, url string, standard []byte, now func() time.Time, tell func(request any)) func(service string) *grpc.ClientConn {
 	t.Helper()
 	network, signer := rpc.NewMemory(), caller.NewRandomSigner()
 	dial := func(from, to string) *grpc.ClientConn {
@@ -141,7 +142,7 @@ func start(t *testing.T, url string, standard []byte, now func() time.Time) func
 	serve("behavior", engagement, err)
 	decisions, err := handoff.New(handoff.Deps{
 		DB: database("handoff", sqldb.Full, handoff.Migrations), Telemetry: telemetry.New("handoff", nil), Now: now,
-		Ingest: untold{dial("handoff", "ingest")}, ProfileFit: dial("handoff", "profilefit"), Behavior: dial("handoff", "behavior"),
+		Ingest: untold{dial("handoff", "ingest")}, ProfileFit: watched{dial("handoff", "profilefit"), tell}, Behavior: watched{dial("handoff", "behavior"), tell},
 	})
 	if err != nil {
 		t.Fatal(err)
