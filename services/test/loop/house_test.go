@@ -38,8 +38,7 @@ type house struct {
 	standards  handoffv1.StandardServiceClient
 	operations handoffv1.OperationServiceClient
 	held       handoffv1.HeldLeadServiceClient
-	// behavior and decisions are the databases of behavior and handoff.
-	behavior, decisions *sqldb.DB
+	behavior   *sqldb.DB
 	// ahead is how far the clocks of the services are ahead of the world's.
 	ahead atomic.Int64
 }
@@ -109,7 +108,7 @@ func open(t testing.TB, url, standard string, process *telemetry.Process) *house
 	start("profilefit", fit)
 	start("behavior", engagement)
 	start("handoff", decide)
-	h.behavior, h.decisions = databases["behavior"], databases["handoff"]
+	h.behavior = databases["behavior"]
 	h.ingest = ingestv1.NewIngestServiceClient(dial("test", "ingest"))
 	h.accounts = ingestv1.NewAccountServiceClient(dial("test", "ingest"))
 	conn := dial("test", "handoff")

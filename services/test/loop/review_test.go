@@ -2,13 +2,11 @@ package loop_test
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
-	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 )
 
@@ -26,19 +24,6 @@ engagement:
 qualification:
   gates: {engagementScore: {atLeast: 50}}
 `
-
-// review has a lead reviewed now, as behavior would have asked for it.
-func (h *house) review(lead string) {
-	h.t.Helper()
-	if h.qualification(lead).GetEngagement().GetReviewTime() != nil {
-		return // it did
-	}
-	h.ok(h.decisions.Write(h.t.Context(), func(tx *sqldb.Tx) error {
-		_, err := tx.Exec(`INSERT INTO reviews (lead_id, standard_id, cause, due_time) VALUES ($1, 'default', 'time', $2)`,
-			strings.TrimPrefix(lead, "leads/"), sqldb.Micros(h.now()))
-		return err
-	}))
-}
 
 // becomes waits until a lead's verdict is one.
 func (h *house) becomes(lead string, verdict typev1.Verdict) *handoffv1.Qualification {
@@ -71,7 +56,6 @@ func TestTimeAloneChangesVerdicts(t *testing.T) {
 		h.becomes(angry, nurture)
 
 		h.pass(4 * 24 * time.Hour)
-		h.review(fades)
 		if q := h.becomes(fades, nurture); q.GetEngagementScore() != 0 || q.GetHandoff() == "" {
 			t.Errorf("faded: %v", q)
 		}
@@ -79,12 +63,10 @@ func TestTimeAloneChangesVerdicts(t *testing.T) {
 			t.Errorf("before its time: %v", q)
 		}
 		h.pass(2 * 24 * time.Hour)
-		h.review(annoyed)
 		if q := h.becomes(annoyed, qualified); q.GetHandoff() == "" || q.GetStage() != mql {
 			t.Errorf("qualified by time, after recent activity: %v", q)
 		}
 		h.pass(45 * 24 * time.Hour)
-		h.review(angry)
 		if q := h.becomes(angry, qualified); q.GetHandoff() != "" || q.GetStage() != leadStage || q.GetHeldUntilTime() != nil {
 			t.Errorf("qualified by time, long after: %v", q)
 		}
