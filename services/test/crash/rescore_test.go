@@ -149,7 +149,7 @@ func visit(t *testing.T, assay *process.Assay) (leads []string) {
 	ctx := context.Background()
 	for from := 0; from < visitors; from += 200 {
 		var requests []any
-		for i := from; i < from+200; i++ {
+		for i := from; i < min(from+200, visitors); i++ {
 			var activities []any
 			for n := range i%views + 1 {
 				activities = append(activities, map[string]any{"id": fmt.Sprintf("v%d-%d", i, n), "type": "page.viewed", "source": "load"})
