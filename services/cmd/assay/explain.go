@@ -105,7 +105,9 @@ func explain(w io.Writer, q *handoffv1.Qualification) error {
 		head.row("status", "not decided yet")
 		return head.flush()
 	}
-	head.row("stage", fmt.Sprintf("%s, cycle %d of track %s", word(q.GetStage(), "LIFECYCLE_STAGE_"), q.GetCycle(), q.GetTrack()))
+	if q.GetCycle() > 0 { // an explanation of another instant has none
+		head.row("stage", fmt.Sprintf("%s, cycle %d of track %s", word(q.GetStage(), "LIFECYCLE_STAGE_"), q.GetCycle(), q.GetTrack()))
+	}
 	if q.GetHandoff() != "" {
 		head.row("handoff", q.GetHandoff())
 	}
@@ -116,12 +118,17 @@ func explain(w io.Writer, q *handoffv1.Qualification) error {
 		head.row("outcome", outcome(o))
 	}
 	head.row("standard", version(q.GetStandardVersion()))
-	head.row("decided", fmt.Sprintf("%s, as of %s, facts version %d", when(q.GetDecideTime()), when(q.GetAsOfTime()), q.GetFactsVersion()))
+	if q.GetDecideTime() != nil {
+		head.row("decided", when(q.GetDecideTime()))
+	}
+	head.row("as of", fmt.Sprintf("%s, facts version %d", when(q.GetAsOfTime()), q.GetFactsVersion()))
 	if s := q.GetStepTimings(); s != nil {
 		head.row("took", fmt.Sprintf("%s = accept %s, queue %s, fit %s, engagement %s, decide %s", took(s.GetTotalDuration()),
 			took(s.GetAcceptDuration()), took(s.GetQueueWaitDuration()), took(s.GetFitDuration()), took(s.GetEngagementDuration()), took(s.GetDecideDuration())))
 	}
-	head.row("trace", orDash(q.GetTraceId()))
+	if q.GetDecideTime() != nil {
+		head.row("trace", orDash(q.GetTraceId()))
+	}
 	if err := head.flush(); err != nil {
 		return err
 	}
@@ -197,31 +204,27 @@ func signed(f float64) string {
 	return points(f)
 }
 
+// kinds are the words for lines that have none of their own.
+var kinds = map[typev1.Contribution_Kind]string{
+	typev1.Contribution_KIND_LIMIT:     "withheld: counts only so often",
+	typev1.Contribution_KIND_DECAY:     "faded with age",
+	typev1.Contribution_KIND_CAP:       "withheld: over the cap",
+	typev1.Contribution_KIND_STOP:      "withheld: the group was halted",
+	typev1.Contribution_KIND_SUSPENDED: "withheld: scoring was suspended",
+	typev1.Contribution_KIND_RESET:     "taken away by a reset",
+	typev1.Contribution_KIND_RESTORED:  "given back",
+	typev1.Contribution_KIND_FLOOR:     "lifted to the floor",
+	typev1.Contribution_KIND_COMBINE:   "withheld: another line of the group counts",
+	typev1.Contribution_KIND_SHOWN:     "shown, scoring goes on underneath",
+}
+
 func why(l *typev1.Contribution) string {
 	text := l.GetDescription()
-	switch l.GetKind() {
-	case typev1.Contribution_KIND_UNKNOWN:
+	if text == "" {
+		text = kinds[l.GetKind()]
+	}
+	if l.GetKind() == typev1.Contribution_KIND_UNKNOWN {
 		text += " (not known)"
-	case typev1.Contribution_KIND_LIMIT:
-		text = strings.TrimSpace(text + " (withheld: counts only so often)")
-	case typev1.Contribution_KIND_DECAY:
-		text = strings.TrimSpace(text + " (faded with age)")
-	case typev1.Contribution_KIND_CAP:
-		text = strings.TrimSpace(text + " (withheld: over the cap)")
-	case typev1.Contribution_KIND_STOP:
-		text = strings.TrimSpace(text + " (withheld: the group was halted)")
-	case typev1.Contribution_KIND_SUSPENDED:
-		text = strings.TrimSpace(text + " (withheld: scoring was suspended)")
-	case typev1.Contribution_KIND_RESET:
-		text = strings.TrimSpace(text + " (taken away by a reset)")
-	case typev1.Contribution_KIND_RESTORED:
-		text = strings.TrimSpace(text + " (given back)")
-	case typev1.Contribution_KIND_FLOOR:
-		text = strings.TrimSpace(text + " (lifted to the floor)")
-	case typev1.Contribution_KIND_COMBINE:
-		text = strings.TrimSpace(text + " (withheld: another line of the group counts)")
-	case typev1.Contribution_KIND_SHOWN:
-		text = strings.TrimSpace(text + " (shown; scoring goes on underneath)")
 	}
 	if l.GetCount() > 1 {
 		text += fmt.Sprintf(" ×%d", l.GetCount())
