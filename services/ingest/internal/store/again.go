@@ -56,7 +56,7 @@ func (s *Store) Following(ctx context.Context, stride int, after, to string, n i
 	if to != "" {
 		where, args = where+` AND lead_id <= $3`, append(args, to)
 	}
-	result, err := s.db.Read().QueryContext(ctx, `SELECT lead_id FROM pending WHERE `+where+` ORDER BY lead_id LIMIT $2`, args...)
+	result, err := s.db.Read().QueryContext(ctx, `SELECT lead_id FROM pending WHERE `+where+` ORDER BY lead_id LIMIT $2`, args...) //nolint:sqlclosecheck // each closes them
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func (s *Store) claimIdle(ctx context.Context, ids []string, how Again) (map[str
 	}
 	if how.ReadOnly {
 		now := s.now()
-		result, err := s.db.Read().QueryContext(ctx, query, args...) //nolint:sqlclosecheck,rowserrcheck // each does both
+		result, err := s.db.Read().QueryContext(ctx, query, args...) //nolint:rowserrcheck // each does
 		if err != nil {
 			return nil, err
 		}
@@ -178,7 +178,7 @@ func (s *Store) claimIdle(ctx context.Context, ids []string, how Again) (map[str
 	}
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		now := s.now()
-		result, err := tx.Query(query+lock(tx.Dialect()), args...) //nolint:sqlclosecheck,rowserrcheck // each does both
+		result, err := tx.Query(query+lock(tx.Dialect()), args...) //nolint:rowserrcheck // each does
 		if err != nil {
 			return err
 		}
@@ -206,7 +206,8 @@ func (s *Store) fitting(ctx context.Context, ids []string) (fit []string, omitte
 	}
 	from, args := keysOf(ids).from(s.db.Dialect())
 	// Counted in the index by lead alone.
-	result, err := s.db.Read().QueryContext(ctx, `SELECT k.a, (SELECT count(*) FROM leads m CROSS JOIN activities f
+	result, err := s.db.Read().QueryContext(ctx, //nolint:sqlclosecheck // each closes them
+		`SELECT k.a, (SELECT count(*) FROM leads m CROSS JOIN activities f
 			WHERE m.canonical_id = l.canonical_id AND f.lead_id = m.id)
 		FROM `+from+` CROSS JOIN leads l WHERE l.id = k.a`, args...)
 	if err != nil {

@@ -1383,12 +1383,9 @@ type HandoffRules struct {
 	// The queue a handoff waits in. Default: the track's name.
 	Queue string `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
 	// What is done by the reason of the qualification; the first that fits.
-	ByReason []*ReasonHandling `protobuf:"bytes,2,rep,name=by_reason,json=byReason,proto3" json:"by_reason,omitempty"`
-	// How many leads that newly qualify from history, e.g. after a publish, are released
-	// to sales in an hour. Default 60.
-	ReleasePerHour int32 `protobuf:"varint,3,opt,name=release_per_hour,json=releasePerHour,proto3" json:"release_per_hour,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	ByReason      []*ReasonHandling `protobuf:"bytes,2,rep,name=by_reason,json=byReason,proto3" json:"by_reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HandoffRules) Reset() {
@@ -1433,13 +1430,6 @@ func (x *HandoffRules) GetByReason() []*ReasonHandling {
 		return x.ByReason
 	}
 	return nil
-}
-
-func (x *HandoffRules) GetReleasePerHour() int32 {
-	if x != nil {
-		return x.ReleasePerHour
-	}
-	return 0
 }
 
 // What is done with leads that qualify for a reason.
@@ -1663,11 +1653,10 @@ const file_assay_handoff_v1_standard_proto_rawDesc = "" +
 	"\n" +
 	"attributes\x18\x01 \x03(\tB$\xbaH!\x92\x01\x1e\x102\"\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\n" +
 	"attributes\x12'\n" +
-	"\x04when\x18\x02 \x01(\v2\x13.assay.type.v1.GateR\x04when\"\xc6\x01\n" +
+	"\x04when\x18\x02 \x01(\v2\x13.assay.type.v1.GateR\x04when\"\x8f\x01\n" +
 	"\fHandoffRules\x126\n" +
 	"\x05queue\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x05queue\x12G\n" +
-	"\tby_reason\x18\x02 \x03(\v2 .assay.handoff.v1.ReasonHandlingB\b\xbaH\x05\x92\x01\x02\x10dR\bbyReason\x125\n" +
-	"\x10release_per_hour\x18\x03 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xc0\x84=(\x00R\x0ereleasePerHour\"\xd1\x02\n" +
+	"\tby_reason\x18\x02 \x03(\v2 .assay.handoff.v1.ReasonHandlingB\b\xbaH\x05\x92\x01\x02\x10dR\bbyReason\"\xd1\x02\n" +
 	"\x0eReasonHandling\x12$\n" +
 	"\areasons\x18\x01 \x03(\tB\n" +
 	"\xbaH\a\x92\x01\x04\b\x01\x10dR\areasons\x126\n" +
