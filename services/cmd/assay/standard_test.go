@@ -69,7 +69,7 @@ func TestABadStandardIsRefusedAsAWhole(t *testing.T) {
 		"not YAML":          {"id: tiny\n  fit: [", ":2: error: expected YAML: mapping values are not allowed in this context"},
 		"not a standard":    {"- a\n- b\n", ":1: error: expected keys with values (id, displayName"},
 		"unknown key":       {replaced(t, "displayName", "dispalyName"), ":2: error: dispalyName: expected one of the keys id, displayName"},
-		"breaks the schema": {replaced(t, "id: size", "id: Size"), `:8: error: fit.groups[0].criteria[0].id: expected a value that does not match regex pattern`},
+		"breaks the schema": {replaced(t, "id: size", "id: Size"), `:8: error: fit.groups[0].criteria[0].id: expected a name of at most 63 lower-case letters`},
 		"text for a number": {replaced(t, "points: 60", "points: sixty"), `:8: error: fit.groups[0].criteria[0].points: expected a number, not "sixty"`},
 		"no CEL":            {replaced(t, "lead.employees >= 50", "lead.employees >="), ":8: error: fit.groups[0].criteria[0].when: expected a condition: line 1, column"},
 		"CEL of a wrong type": {
@@ -93,13 +93,13 @@ func TestABadStandardIsRefusedAsAWhole(t *testing.T) {
 		},
 		"10,000 rules": {
 			replaced(t, "      rules:\n", "      rules:\n"+rules(10_000)),
-			":14: error: engagement.groups[0].rules: expected a value that must contain no more than 1000 item(s)",
+			":14: error: engagement.groups[0].rules: expected at most 1000 items",
 		},
 		"duplicate id": {
 			replaced(t, "points: 20}\n", "points: 20}\n        - {id: ebook, activities: [a.b], points: 1}\n"),
 			`:16: error: engagement.groups[0].rules[1].id: expected an id of its own, "ebook" is that of engagement.groups[0].rules[0]`,
 		},
-		"negative cap": {replaced(t, "    - id: content\n", "    - id: content\n      maxPoints: -1\n"), ":13: error: engagement.groups[0].maxPoints: expected a value that must be greater than or equal to 0"},
+		"negative cap": {replaced(t, "    - id: content\n", "    - id: content\n      maxPoints: -1\n"), ":13: error: engagement.groups[0].maxPoints: expected a number of at least 0"},
 		"bands out of order": {
 			replaced(t, `[{label: "1", atLeast: 50}, {label: "2", atLeast: 0}]`, `[{label: "1", atLeast: 0}, {label: "2", atLeast: 50}]`),
 			":10: error: engagement.bands[1].atLeast: expected less than the edge above, 0, not 50",

@@ -2,13 +2,11 @@ package standard
 
 import (
 	"cmp"
-	"errors"
 	"strings"
 	"time"
 	_ "time/tzdata" // the same calendar on machines without one
 	"unicode"
 
-	"buf.build/go/protovalidate"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -16,6 +14,7 @@ import (
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/decision"
 	"github.com/assay-hq/assay/services/internal/condition"
+	"github.com/assay-hq/assay/services/internal/rpc"
 )
 
 // Compiled is a version of a standard that can decide.
@@ -217,15 +216,19 @@ type compiler struct {
 // shape applies the rules that stand beside the fields in the protos, and refuses
 // characters that nobody can see.
 func (c *compiler) shape(spec *handoffv1.StandardSpec) {
-	var violations *protovalidate.ValidationError
-	switch err := protovalidate.Validate(spec); {
-	case errors.As(err, &violations):
-		for _, v := range violations.Violations {
-			c.add(camel(protovalidate.FieldPathString(v.Proto.GetField())), "a value that %s", v.Proto.GetMessage())
-		}
-	case err != nil:
+	violations, err := rpc.Violations("", spec)
+	if err != nil {
 		c.add("", "a valid standard: %v", err)
 	}
+	for _, v := range violations {
+		c.add(v.Field, "%s", v.Expected)
+	}
+	enums("", spec.ProtoReflect(), func(path string, known protoreflect.EnumDescriptor, given protoreflect.EnumNumber) {
+		if known.Values().ByNumber(given) == nil {
+			allowed, _ := choices(known)
+			c.add(path, "one of: %s, not the number %d", strings.Join(allowed, ", "), given)
+		}
+	})
 	texts("", spec.ProtoReflect(), func(path string, _ protoreflect.FieldDescriptor, text string) {
 		c.text(path, text)
 	})
@@ -275,22 +278,4 @@ func (c *compiler) zone(path, name, standard string) string {
 		c.add(path, "an IANA time zone such as Europe/Berlin, not %q", name)
 	}
 	return name
-}
-
-// camel turns a path of proto names into one of JSON names.
-func camel(path string) string {
-	var b strings.Builder
-	upper := false
-	for _, r := range path {
-		switch {
-		case r == '_':
-			upper = true
-		case upper:
-			b.WriteRune(unicode.ToUpper(r))
-			upper = false
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
 }

@@ -109,8 +109,8 @@ func TestCompileRefuses(t *testing.T) {
 	}
 	gates := func(gate string) string { return whole + "qualification: {gates: " + gate + "}" }
 	for name, c := range map[string]struct{ text, want string }{
-		"no id":             {"displayName: X", "id: expected a value that does not match regex pattern"},
-		"id with capitals":  {"id: Default", "id: expected a value that does not match regex pattern"},
+		"no id":             {"displayName: X", "id: expected a name of at most 63 lower-case letters, digits and `-`"},
+		"id with capitals":  {"id: Default", "id: expected a name of at most 63 lower-case letters, digits and `-`"},
 		"time zone":         {"id: x\ntimeZone: Europe/Mainz", `timeZone: expected an IANA time zone such as Europe/Berlin, not "Europe/Mainz"`},
 		"local time zone":   {"id: x\ntimeZone: Local", "timeZone: expected an IANA time zone"},
 		"engagement's zone": {"id: x\nengagement: {timeZone: Mars}", "engagement.timeZone: expected an IANA time zone"},
@@ -120,8 +120,8 @@ func TestCompileRefuses(t *testing.T) {
 			"id: x\nappliesTo: activity.type == \"a\"", "appliesTo: expected a condition: line 1, column",
 		},
 
-		"negative cap":          {fit("maxPoints: -1"), "fit.maxPoints: expected a value that must be greater than or equal to 0"},
-		"negative cap of group": {fit("groups: [{id: g, maxPoints: -1}]"), "fit.groups[0].maxPoints: expected a value that must be greater than or equal to 0"},
+		"negative cap":          {fit("maxPoints: -1"), "fit.maxPoints: expected a number of at least 0"},
+		"negative cap of group": {fit("groups: [{id: g, maxPoints: -1}]"), "fit.groups[0].maxPoints: expected a number of at least 0"},
 		"thousandths":           {fit("maxPoints: 0.125"), "fit.maxPoints: expected points that must have at most two decimals"},
 		"edges not descending":  {fit("classes: [{label: A, atLeast: 10}, {label: B, atLeast: 20}]"), "fit.classes[1].atLeast: expected less than the edge above, 10, not 20"},
 		"edges equal":           {fit("classes: [{label: A, atLeast: 10}, {label: B, atLeast: 10}]"), "fit.classes[1].atLeast: expected less"},
@@ -134,7 +134,7 @@ func TestCompileRefuses(t *testing.T) {
 		},
 		"criterion id of a group": {fit("groups: [{id: g, criteria: [{id: g, when: 'true'}]}]"), "fit.groups[0].criteria[0].id: expected an id of its own"},
 		"id total":                {fit("groups: [{id: total}]"), "fit.groups[0].id: expected another id than `total`"},
-		"id with a dash":          {fit("groups: [{id: a-b}]"), "fit.groups[0].id: expected a value that does not match regex pattern"},
+		"id with a dash":          {fit("groups: [{id: a-b}]"), "fit.groups[0].id: expected a name of at most 63 lower-case letters, digits and `_`"},
 		"criterion without when":  {fit("groups: [{id: g, criteria: [{id: c, points: 1}]}]"), "fit.groups[0].criteria[0]: expected `when`, `choices` or `bands`"},
 		"criterion with both":     {fit("groups: [{id: g, criteria: [{id: c, when: 'true', choices: [{when: 'true'}]}]}]"), "fit.groups[0].criteria[0]: expected `when` or `choices`, not both"},
 		"points beside choices":   {fit("groups: [{id: g, criteria: [{id: c, points: 1, choices: [{when: 'true'}]}]}]"), "fit.groups[0].criteria[0].points: expected the points in each of `choices`"},
@@ -142,7 +142,7 @@ func TestCompileRefuses(t *testing.T) {
 		"CEL of a choice":         {fit("groups: [{id: g, criteria: [{id: c, choices: [{when: 'true'}, {when: led.a == 1}]}]}]"), "fit.groups[0].criteria[0].choices[1].when: expected a condition: line 1, column 1"},
 		"fit asks activities":     {fit("groups: [{id: g, criteria: [{id: c, when: activity.type == 'x'}]}]"), "criteria[0].when: expected a condition: line 1"},
 
-		"negative cap of rule": {rule("maxPoints: -5"), "engagement.groups[0].rules[0].maxPoints: expected a value that must be greater than or equal to 0"},
+		"negative cap of rule": {rule("maxPoints: -5"), "engagement.groups[0].rules[0].maxPoints: expected a number of at least 0"},
 		"CEL of a rule":        {rule("when: activity.tpye == 'x'"), "engagement.groups[0].rules[0].when: expected a condition: line 1"},
 		"CEL that is no question": {
 			rule("when: activity.type"), "engagement.groups[0].rules[0].when: expected a condition: line 1, column 1: answers with string",
@@ -150,7 +150,7 @@ func TestCompileRefuses(t *testing.T) {
 		"decay twice":      {rule("decay: {halfLifeDays: 3, windowDays: 3}"), "engagement.groups[0].rules[0].decay: expected `halfLifeDays` or `windowDays`, not both"},
 		"every of nothing": {rule("limit: {every: 3}"), "engagement.groups[0].rules[0].limit.every: expected a period in `per`"},
 		"negative limit":   {rule("limit: {count: -1}"), "engagement.groups[0].rules[0].limit.count: "},
-		"activity type":    {"id: x\nengagement: {groups: [{id: g, rules: [{id: r, activities: [Page Viewed]}]}]}", "engagement.groups[0].rules[0].activities[0]: expected a value that does not match regex pattern"},
+		"activity type":    {"id: x\nengagement: {groups: [{id: g, rules: [{id: r, activities: [Page Viewed]}]}]}", "engagement.groups[0].rules[0].activities[0]: expected dotted lower-case words such as `form.submitted`"},
 		"no activity":      {"id: x\nengagement: {groups: [{id: g, rules: [{id: r}]}]}", "engagement.groups[0].rules[0].activities: "},
 		"signal id taken":  {"id: x\nengagement: {groups: [{id: g}], signals: [{id: g, activities: [a]}]}", "engagement.signals[0].id: expected an id of its own"},
 		"CEL of a signal":  {"id: x\nengagement: {signals: [{id: g, activities: [a], when: nonsense}]}", "engagement.signals[0].when: expected a condition: line 1"},
@@ -167,7 +167,7 @@ func TestCompileRefuses(t *testing.T) {
 		"unknown rule":         {gates("{activity: {rule: demo}}"), `qualification.gates.activity.rule: expected the id of a rule or signal of ` + "`engagement`" + `, not "demo"`},
 		"group as rule":        {gates("{activity: {rule: e}}"), "qualification.gates.activity.rule: expected the id of a rule or signal"},
 		"more than there are":  {gates("{atLeast: {count: 3, of: [{fitClass: [A]}, {fitClass: [B]}]}}"), "qualification.gates.atLeast.count: expected at most the number of gates, 2, not 3"},
-		"none of them":         {gates("{atLeast: {count: 0, of: [{fitClass: [A]}]}}"), "qualification.gates.atLeast.count: expected a value that must be greater than or equal to 1"},
+		"none of them":         {gates("{atLeast: {count: 0, of: [{fitClass: [A]}]}}"), "qualification.gates.atLeast.count: expected a number of at least 1"},
 		"range without limits": {gates("{fitScore: {}}"), "qualification.gates.fitScore: expected `atLeast` or `over`, `atMost` or `below`"},
 		"range upside down":    {gates("{not: {fitScore: {atLeast: 5, below: 5}}}"), "qualification.gates.not.fitScore: expected a lower edge below the upper one"},
 		"CEL of a gate":        {gates("{when: lead.a +}"), "qualification.gates.when: expected a condition: line 1"},
@@ -180,7 +180,7 @@ func TestCompileRefuses(t *testing.T) {
 		"rule without gate":       {whole + "qualification: {exclude: [{id: a}]}", "qualification.exclude[0].when: "},
 		"needs nothing":           {whole + "qualification: {needsData: {}}", "qualification.needsData.attributes: expected at least one attribute"},
 		"needs something twice":   {whole + "qualification: {needsData: {attributes: [a, a]}}", "qualification.needsData.attributes[1]: expected each attribute once"},
-		"needs no attribute name": {whole + "qualification: {needsData: {attributes: [Job Title]}}", "qualification.needsData.attributes[0]: expected a value that does not match regex pattern"},
+		"needs no attribute name": {whole + "qualification: {needsData: {attributes: [Job Title]}}", "qualification.needsData.attributes[0]: expected a name of at most 63 lower-case letters"},
 		"too many windows": {
 			gates("{any: [" + strings.Join(numbered(21, "{activity: {rule: r, withinDays: %d}}"), ", ") + "]}"),
 			"qualification: expected at most 20 different `withinDays`, not 21",
@@ -287,6 +287,16 @@ func TestContentAddress(t *testing.T) {
 	// The names are for ever: decisions point to them.
 	if want := "standards/trial/versions/a337f2ecdc3337bc"; c.Version != want {
 		t.Errorf("version %s, want %s: has the canonical form changed?", c.Version, want)
+	}
+}
+
+// Over the API the word of a fixed choice can be any number.
+func TestCompileRefusesWordsThatAreNone(t *testing.T) {
+	spec := parse(t, whole)
+	spec.GetFit().GetGroups()[0].Combine = 99
+	_, err := standard.Compile(spec, nil)
+	if want := "fit.groups[0].combine: expected one of: sum, max, min, not the number 99"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
 	}
 }
 

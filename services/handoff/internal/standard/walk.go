@@ -81,6 +81,32 @@ func texts(path string, m protoreflect.Message, visit func(path string, field pr
 	})
 }
 
+// enums calls visit for each word of a fixed choice in a message and below, with its
+// path, the choice and the number that stands for the word.
+func enums(path string, m protoreflect.Message, visit func(path string, known protoreflect.EnumDescriptor, given protoreflect.EnumNumber)) {
+	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		at := join(path, f.JSONName())
+		switch {
+		case f.IsMap():
+			v.Map().Range(func(key protoreflect.MapKey, value protoreflect.Value) bool {
+				if f.MapValue().Message() != nil {
+					enums(entry(at, key.String()), value.Message(), visit)
+				}
+				return true
+			})
+		case f.IsList() && f.Message() != nil:
+			for i := range v.List().Len() {
+				enums(index(at, i), v.List().Get(i).Message(), visit)
+			}
+		case f.Message() != nil:
+			enums(at, v.Message(), visit)
+		case f.Enum() != nil && !f.IsList():
+			visit(at, f.Enum(), v.Enum())
+		}
+		return true
+	})
+}
+
 // messages calls visit for a message and each one inside it.
 func messages(m protoreflect.Message, visit func(protoreflect.Message)) {
 	visit(m)
