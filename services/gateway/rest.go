@@ -76,6 +76,7 @@ func newMux(conns Conns) (*runtime.ServeMux, error) {
 		behaviorv1.RegisterBehaviorScoringServiceHandlerClient(ctx, mux, behaviorv1.NewBehaviorScoringServiceClient(headerConn{conns.Behavior})),
 		handoffv1.RegisterHandoffServiceHandlerClient(ctx, mux, handoffv1.NewHandoffServiceClient(headerConn{conns.Handoff})),
 		handoffv1.RegisterStandardServiceHandlerClient(ctx, mux, handoffv1.NewStandardServiceClient(headerConn{conns.Handoff})),
+		handoffv1.RegisterDictionaryServiceHandlerClient(ctx, mux, handoffv1.NewDictionaryServiceClient(headerConn{conns.Handoff})),
 		handoffv1.RegisterOperationServiceHandlerClient(ctx, mux, handoffv1.NewOperationServiceClient(headerConn{conns.Handoff})),
 		handoffv1.RegisterHeldLeadServiceHandlerClient(ctx, mux, handoffv1.NewHeldLeadServiceClient(headerConn{conns.Handoff})),
 		handoffv1.RegisterAccessServiceHandlerClient(ctx, mux, handoffv1.NewAccessServiceClient(headerConn{conns.Handoff})),

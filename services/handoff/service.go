@@ -134,6 +134,7 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 		store: s.store, standards: s.standards, qualifier: s.qualifier, ingest: s.ingest, now: s.now,
 	})
 	handoffv1.RegisterStandardServiceServer(r, &standardServer{standards: s.standards})
+	handoffv1.RegisterDictionaryServiceServer(r, &dictionaryServer{standards: s.standards})
 	handoffv1.RegisterOperationServiceServer(r, &operationServer{store: s.store, standards: s.standards})
 	handoffv1.RegisterHeldLeadServiceServer(r, &heldLeadServer{store: s.store})
 	handoffv1.RegisterAccessServiceServer(r, &accessServer{keys: s.keys})

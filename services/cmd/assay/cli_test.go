@@ -285,6 +285,16 @@ func TestStandardsAndKeys(t *testing.T) {
 		t.Errorf("lint says %s", out)
 	}
 
+	// A list that the company keeps beside its standards.
+	s.must("dictionary", "set", "rivals", s.file("rivals.txt", "# by hand\nacme.example\n\nrival.example\n"))
+	if out := s.must("dictionary", "show", "rivals"); out != "acme.example\nrival.example\n" {
+		t.Errorf("dictionary show says %q", out)
+	}
+	if got := object(t, s.must("dictionary", "list", "--output", "json")); got["name"] != "dictionaries/rivals" || got["size"] != 2.0 {
+		t.Errorf("dictionary list says %v", got)
+	}
+	s.must("standard", "lint", s.file("reads.yaml", "id: reads\nlists: [{id: rivals, dictionary: dictionaries/rivals}]\nqualification: {exclude: [{id: rival, when: {when: lead.email_domain in lists.rivals}}]}\n"))
+
 	made := object(t, s.must("key", "create", "--actor", "jane", "--role", "sales", "--output", "json"))
 	if n := len(lines(s.must("key", "list", "--output", "json"))); n != 3 {
 		t.Errorf("%d keys", n)

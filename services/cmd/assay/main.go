@@ -32,17 +32,18 @@ import (
 )
 
 type cli struct {
-	Serve     serveCmd     `cmd:"" help:"Run the services: all in one process, or some of many."`
-	Migrate   migrateCmd   `cmd:"" help:"Bring the schemas of a PostgreSQL database up to date."`
-	Demo      demoCmd      `cmd:"" help:"Load a few hundred synthetic leads with ninety days of activities."`
-	Import    importCmd    `cmd:"" help:"Import files."`
-	Lead      leadCmd      `cmd:"" help:"Capture leads and see where they stand."`
-	Handoff   handoffCmd   `cmd:"" help:"Work the leads that were handed to sales."`
-	Standard  standardCmd  `cmd:"" help:"Read, check, agree on and publish standards."`
-	Operation operationCmd `cmd:"" help:"See how far work over all leads is: re-scoring and previews."`
-	Held      heldCmd      `cmd:"" help:"See and release leads that a publish qualified."`
-	Key       keyCmd       `cmd:"" help:"Manage API keys."`
-	Version   versionCmd   `cmd:"" help:"Print the version."`
+	Serve      serveCmd      `cmd:"" help:"Run the services: all in one process, or some of many."`
+	Migrate    migrateCmd    `cmd:"" help:"Bring the schemas of a PostgreSQL database up to date."`
+	Demo       demoCmd       `cmd:"" help:"Load a few hundred synthetic leads with ninety days of activities."`
+	Import     importCmd     `cmd:"" help:"Import files."`
+	Lead       leadCmd       `cmd:"" help:"Capture leads and see where they stand."`
+	Handoff    handoffCmd    `cmd:"" help:"Work the leads that were handed to sales."`
+	Standard   standardCmd   `cmd:"" help:"Read, check, agree on and publish standards."`
+	Dictionary dictionaryCmd `cmd:"" help:"Keep the lists that standards read: competitors, named accounts, titles."`
+	Operation  operationCmd  `cmd:"" help:"See how far work over all leads is: re-scoring and previews."`
+	Held       heldCmd       `cmd:"" help:"See and release leads that a publish qualified."`
+	Key        keyCmd        `cmd:"" help:"Manage API keys."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 
 // exit codes, see the command's documentation.

@@ -40,6 +40,8 @@ type Registry struct {
 type snapshot struct {
 	readAt   time.Time
 	compiled []*Compiled
+	// dictionaries are the versions that they were compiled with.
+	dictionaries string
 }
 
 // NewRegistry returns the registry over handoff's database. now gives the times of
@@ -62,12 +64,19 @@ func (r *Registry) Active(ctx context.Context) ([]*Compiled, error) {
 		return old.compiled, nil
 	}
 	next := &snapshot{readAt: time.Now()}
+	var err error
+	if next.dictionaries, err = r.activeDictionaries(ctx); err != nil {
+		return nil, err
+	}
 	rows, err := r.active(ctx, r.db.Read())
 	if err != nil {
 		return nil, err
 	}
 	for _, row := range rows {
-		c := old.version(row)
+		var c *Compiled
+		if old != nil && old.dictionaries == next.dictionaries {
+			c = old.version(row)
+		}
 		if c == nil {
 			if c, err = r.compile(ctx, row.ID, row.ActiveVersion); err != nil {
 				return nil, err
@@ -115,7 +124,11 @@ func (r *Registry) compile(ctx context.Context, id, version string) (*Compiled, 
 	if err != nil {
 		return nil, err
 	}
-	return Compile(v.Spec, nil)
+	read, err := r.dictionaries(ctx, v.Spec)
+	if err != nil {
+		return nil, err
+	}
+	return Compile(v.Spec, read)
 }
 
 // Bootstrap stores and publishes the standard of a new installation, signed off by
@@ -165,7 +178,11 @@ func (r *Registry) Create(ctx context.Context, spec *handoffv1.StandardSpec, cre
 
 // checked compiles a version and has its models checked.
 func (r *Registry) checked(ctx context.Context, spec *handoffv1.StandardSpec) (*Compiled, error) {
-	c, err := Compile(spec, nil)
+	read, err := r.dictionaries(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	c, err := Compile(spec, read)
 	if err != nil || r.Models == nil {
 		return c, err
 	}
@@ -271,7 +288,7 @@ func (r *Registry) expire() {
 	if old == nil {
 		old = &snapshot{}
 	}
-	r.snapshot.Store(&snapshot{compiled: old.compiled})
+	r.snapshot.Store(&snapshot{compiled: old.compiled, dictionaries: old.dictionaries})
 }
 
 // Get returns a standard, or ErrNotFound.

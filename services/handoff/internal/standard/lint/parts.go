@@ -80,6 +80,9 @@ func partsOf(spec *handoffv1.StandardSpec) *parts {
 		lists: map[string]*condition.List{}, words: map[string]string{},
 	}
 	for _, list := range spec.GetLists() {
+		if list.GetDictionary() != "" {
+			continue // its texts are not the standard's: whatever is looked up there may hold
+		}
 		p.lists[list.GetId()] = condition.NewList(list.GetValues())
 	}
 	for i, g := range spec.GetFit().GetGroups() {
