@@ -22,7 +22,7 @@ func TestTheDocumentNamesEveryPathAndParameter(t *testing.T) {
 		"account":  strings.TrimPrefix(lead, "leads/"),
 		"lead":     strings.TrimPrefix(lead, "leads/"),
 		"handoff":  strings.TrimPrefix(offer, "handoffs/"),
-		"standard": "default", "version": "0123456789abcdef", "apiKey": "17", "operation": strings.TrimPrefix(offer, "handoffs/"), "track": "sales",
+		"standard": "default", "dictionary": "competitors", "version": "0123456789abcdef", "apiKey": "17", "operation": strings.TrimPrefix(offer, "handoffs/"), "track": "sales",
 	}
 	parameter := regexp.MustCompile(`\{([^}]+)\}`)
 	for template, item := range doc.Paths.Map() {

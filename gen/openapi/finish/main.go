@@ -130,6 +130,9 @@ func rename(template string) (path string, ids map[string]id, err error) {
 	path = parameter.ReplaceAllStringFunc(template, func(part string) string {
 		m := parameter.FindStringSubmatch(part)
 		name, plural := strings.CutSuffix(m[1], "s")
+		if stem, ies := strings.CutSuffix(name, "ie"); ies {
+			name = stem + "y"
+		}
 		if !plural {
 			err = fmt.Errorf("%s: %q is no collection to name a parameter after", template, m[1])
 		}

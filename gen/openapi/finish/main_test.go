@@ -11,6 +11,7 @@ func TestRename(t *testing.T) {
 		"/v1/leads/{name}/fit":                           "/v1/leads/{lead}/fit",
 		"/v1/leads/{lead.name}":                          "/v1/leads/{lead}",
 		"/v1/apiKeys/{name}:revoke":                      "/v1/apiKeys/{apiKey}:revoke",
+		"/v1/dictionaries/{name}":                        "/v1/dictionaries/{dictionary}",
 		"/v1/standards/{name}/versions/{name_1}:publish": "/v1/standards/{standard}/versions/{version}:publish",
 	} {
 		if got, _, err := rename(template); err != nil || got != want {
