@@ -14,20 +14,26 @@
 //	lead.job_title                attribute `job_title`: string, number, bool, list
 //	account.industry              the same of the account that the lead belongs to
 //	before.job_title              the attribute just before the change in question
-//	ago(lead.spend, 30)           the attribute 30 times 24 hours before (see past.go)
+//	ago(lead.spend, 30)           the attribute 30 times 24 hours before
 //	activity.type                 string; likewise activity.source, activity.campaign
 //	activity.properties.form      property `form` of the activity
 //	activity.properties["Page"]   the same for keys that are no identifiers
 //	fit.score, fit.class          the fit at that instant; likewise fit.persona
 //	now                           the instant of the question, a timestamp
-//	daysSince(lead.trial_start)   whole days of the calendar until now (see time.go)
-//	lists.competitors             a list of texts handed in beside it (see lists.go)
+//	daysSince(lead.trial_start)   whole days of the calendar until now, negative before
+//	lists.competitors             a list of the standard
 //
 // Numbers are one kind: 200, 200.0 and the JSON numbers 200 and 2e2 are equal, and
-// `lead.revenue / 3` divides without rounding. To the functions of standard CEL come
-// hasWord (see words.go) and lowerAscii; `matches` wants a literal pattern of at most
-// [MaxPattern] bytes. These ask dictionaries, and are unknown where those know nothing
-// (see package traits for the words they answer with):
+// `lead.revenue / 3` divides without rounding. What daysSince reads is a date such as
+// `2026-01-31`, a time in RFC 3339, or `now`; `-daysSince(lead.deadline)` are the days
+// that are left. To the functions of standard CEL come
+//
+//	hasWord(lead.job_title, ["VP", "head of"])  any of these as a whole word or phrase,
+//	                              whatever the case and accents; `lists.leaders` too
+//	lead.city.lowerAscii()        the text with A to Z in lower case
+//
+// `matches` wants a literal pattern of at most 512 bytes. These ask dictionaries, and
+// are unknown where those know nothing:
 //
 //	seniority(lead.job_title)       "vp"
 //	jobFunction(lead.job_title)     "marketing"

@@ -49,17 +49,36 @@ answer in [dictionaries](dictionaries.md).
 	return []byte(b.String()), nil
 }
 
-// conditionsText is the comment of the package of conditions.
+// conditionsText is the comment of the package of conditions, in Markdown as it is
+// written: its back quotes mark code, and a link to Go is no more than its word. The
+// first and the last paragraph are for programmers.
 func conditionsText(path string) (string, error) {
 	file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments|parser.PackageClauseOnly)
 	if err != nil {
 		return "", err
 	}
-	var p comment.Parser
-	printer := comment.Printer{DocLinkURL: func(*comment.DocLink) string { return "" }}
-	text := string(printer.Markdown(p.Parse(file.Doc.Text())))
-	_, rest, _ := strings.Cut(text, "\n\n") // the first paragraph is for programmers
-	return rest, nil
+	p := comment.Parser{LookupSym: func(string, string) bool { return true }}
+	blocks := p.Parse(file.Doc.Text()).Content
+	var b strings.Builder
+	for _, block := range blocks[1 : len(blocks)-1] {
+		switch block := block.(type) {
+		case *comment.Paragraph:
+			for _, text := range block.Text {
+				switch text := text.(type) {
+				case comment.Plain:
+					b.WriteString(string(text))
+				case *comment.DocLink:
+					for _, word := range text.Text {
+						b.WriteString(strings.ToLower(string(word.(comment.Plain))))
+					}
+				}
+			}
+			b.WriteString("\n\n")
+		case *comment.Code:
+			b.WriteString("```text\n" + block.Text + "```\n\n")
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\n"), nil
 }
 
 // title is the name of a message in words: `Engagement rule`.
