@@ -25,7 +25,7 @@ test: ## Run every test, on SQLite and PostgreSQL, with the race detector.
 	go test -race -timeout 18m $(PACKAGES)
 
 .PHONY: bench
-bench: ## Measure: each figure beside a baseline of the same run, about 4 minutes.
+bench: ## Measure: each figure beside a baseline of the same run, about 6 minutes.
 	go run ./services/test/bench
 
 .PHONY: gen

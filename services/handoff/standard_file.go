@@ -2,6 +2,7 @@ package handoff
 
 import (
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
 )
 
@@ -27,6 +28,10 @@ type StandardProblem = standard.Problem
 
 // StandardProblems is the error of a file that was refused.
 type StandardProblems = standard.Problems
+
+// EngagementModel is what the scorer of engagement is given of the standard; nil: it has
+// no engagement. Lists of dictionaries are empty, as nobody knows here what they hold.
+func (f *StandardFile) EngagementModel() *typev1.EngagementModel { return f.file.Compiled.Engagement }
 
 // ReadStandard reads a standard and checks it. The error of a bad one is
 // StandardProblems, with a line for each problem: file, line, path and what was

@@ -17,6 +17,8 @@
 //	binary.go     5, 6  the binary: import, time to ready, memory
 //	fold.go       7  the fold of engagement in memory
 //	rescore.go    8  all leads again after a publish, and a preview of one
+//	explain.go    9  an explanation with a line for each activity
+//	size.go       what a service's database holds
 //	system.go     the services in this process, and what their metrics say
 //	table.go      the table
 package main

@@ -19,6 +19,7 @@ import (
 // bench is one run.
 type bench struct {
 	scale    float64
+	leads    int // that are scored again; 0: as scale says
 	only     string
 	profiles string
 	dir      string // for everything that is written
@@ -35,6 +36,7 @@ var phases = []struct {
 	{"flow", (*bench).flow},
 	{"latency", (*bench).latency},
 	{"rescore", (*bench).rescore},
+	{"explain", (*bench).explain},
 	{"binary", (*bench).binary},
 }
 
@@ -52,8 +54,9 @@ type target struct {
 func main() {
 	var b bench
 	stores := flag.String("store", "both", "`sqlite`, postgres or both")
-	flag.StringVar(&b.only, "only", "", "measure only one of raw, ingest, flow, latency, rescore, binary, fold (comma-separated)")
+	flag.StringVar(&b.only, "only", "", "measure only one of raw, ingest, flow, latency, rescore, explain, binary, fold (comma-separated)")
 	flag.Float64Var(&b.scale, "scale", 1, "part of the whole run, e.g. 0.1 for a quick look")
+	flag.IntVar(&b.leads, "leads", 0, "how many `leads` of 20 activities are scored again, e.g. 100000; default: 5,000 times the scale")
 	flag.StringVar(&b.profiles, "cpuprofile", "", "write CPU profiles of ingest and flow into this `folder`")
 	asMarkdown := flag.Bool("markdown", false, "print the table as Markdown")
 	flag.Parse()
@@ -107,8 +110,8 @@ func (b *bench) measure(ctx context.Context, stores string) (err error) {
 // store measures one store, on a server that keeps what it acknowledges.
 func (b *bench) store(ctx context.Context, t *target) error {
 	for _, p := range phases {
-		// The raw figures are the baselines of the next three phases.
-		isBaseline := p.name == "raw" && (b.wants("ingest") || b.wants("flow") || b.wants("latency"))
+		// The raw figures are the baselines of most others.
+		isBaseline := p.name == "raw" && b.only != "binary" && b.only != "fold"
 		if !b.wants(p.name) && !isBaseline {
 			continue
 		}

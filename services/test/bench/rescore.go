@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"google.golang.org/grpc/metadata"
@@ -12,8 +13,12 @@ import (
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 )
 
-// history is how many activities a lead has that is scored again.
-const history = 20
+const (
+	// history is how many activities a lead has that is scored again.
+	history = 20
+	// span is how many days they are spread over.
+	span = 60
+)
 
 // rescore measures how fast all leads are decided again after a publish, from the facts
 // in the store to scores and decisions in the store.
@@ -23,12 +28,15 @@ func (b *bench) rescore(ctx context.Context, t *target) error {
 		return err
 	}
 	defer s.stop()
-	leads := b.count(5000)
+	leads := b.leads
+	if leads == 0 {
+		leads = b.count(5000)
+	}
 	begin := time.Now()
 	if err := s.fill(ctx, leads); err != nil {
 		return err
 	}
-	err = s.send(ctx, "history", leads*(history-1), func(v *visitors, i int) act { return v.by(i / (history - 1)) })
+	err = s.send(ctx, "history", leads*(history-1), func(v *visitors, i int) act { return v.past(i / (history - 1)) })
 	if err != nil {
 		return err
 	}
@@ -36,16 +44,22 @@ func (b *bench) rescore(ctx context.Context, t *target) error {
 		return err
 	}
 	live := float64(leads*history) / time.Since(begin).Seconds()
+	load := fmt.Sprintf("%s leads of %d activities", thousands(strconv.Itoa(leads)), history)
+	kept, err := size(ctx, s.url, "behavior")
+	if err != nil {
+		return err
+	}
 
 	for _, m := range []struct {
-		name, what, aim string
-		begin           func() (*handoffv1.Operation, error)
+		name, what    string
+		aim, aimLeads string
+		begin         func() (*handoffv1.Operation, error)
 	}{
-		{"models", "8 re-score, other models", "50,000/s", func() (*handoffv1.Operation, error) { return s.publish(ctx) }},
-		{"gates", "8 re-score, models as before", "", func() (*handoffv1.Operation, error) {
+		{"models", "8 re-score, other models", "50,000/s", "3,000/s", func() (*handoffv1.Operation, error) { return s.publish(ctx) }},
+		{"gates", "8 re-score, models as before", "", "", func() (*handoffv1.Operation, error) {
 			return handoffv1.NewOperationServiceClient(s.grpc).RescoreLeads(withKey(ctx), &handoffv1.RescoreLeadsRequest{})
 		}},
-		{"preview", "8 preview, other models", "", func() (*handoffv1.Operation, error) {
+		{"preview", "8 preview, other models", "", "", func() (*handoffv1.Operation, error) {
 			version, err := s.version(ctx, 3)
 			if err != nil {
 				return nil, err
@@ -73,12 +87,22 @@ func (b *bench) rescore(ctx context.Context, t *target) error {
 		}
 		rate := float64(leads) / took.Seconds()
 		b.add(figure{
-			store: t.name, what: m.what, load: fmt.Sprintf("%s leads of %d activities", thousands(fmt.Sprint(leads)), history),
-			value: perSecond(rate*history, "act"), processor: used / time.Duration(leads*history),
-			baseline: perSecond(live, "act"), beside: "captured and decided live", aim: m.aim,
-			note: fmt.Sprintf("%s leads/s (aim 3,000) in %s", thousands(fmt.Sprintf("%.0f", rate)), took.Round(10*time.Millisecond)),
+			store: t.name, what: m.what, load: load, value: perSecond(rate*history, "act"), processor: used / time.Duration(leads*history),
+			baseline: perSecond(t.rawBatched, "act"), beside: "store alone", aim: m.aim,
+			note: fmt.Sprintf("in %s; captured and decided live before: %s", took.Round(10*time.Millisecond), perSecond(live, "act")),
+		})
+		b.add(figure{
+			store: t.name, what: m.what, load: load, value: perSecond(rate, "leads"), processor: used / time.Duration(leads), aim: m.aimLeads,
 		})
 	}
+	after, err := size(ctx, s.url, "behavior")
+	if err != nil {
+		return err
+	}
+	b.add(figure{
+		store: t.name, what: "8 behavior, stored for a lead", load: load, value: quantity{kept / float64(leads), "B"},
+		note: fmt.Sprintf("%s after the re-scores", quantity{after / float64(leads), "B"}),
+	})
 	return nil
 }
 

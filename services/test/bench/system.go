@@ -29,6 +29,7 @@ const (
 
 // system is a running installation, in this process or another one.
 type system struct {
+	url  string // of its store; empty where nobody asks
 	http string // HOST:PORT
 	grpc *grpc.ClientConn
 	stop func()
@@ -70,7 +71,12 @@ func (b *bench) whole(ctx context.Context, t *target) (*system, error) {
 	if err := migrate(ctx, url); err != nil {
 		return nil, err
 	}
-	return b.start(ctx, app.Settings{DB: url})
+	s, err := b.start(ctx, app.Settings{DB: url})
+	if err != nil {
+		return nil, err
+	}
+	s.url = url
+	return s, nil
 }
 
 func migrate(ctx context.Context, url string) error {

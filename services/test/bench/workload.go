@@ -93,6 +93,13 @@ func (v *visitors) by(lead int) act {
 	}
 }
 
+// past is something that a lead did on one of the days before.
+func (v *visitors) past(lead int) act {
+	a := v.by(lead)
+	a.at = a.at.Add(-time.Duration(v.random.Int64N(int64(span * 24 * time.Hour))))
+	return a
+}
+
 // email of a lead. Half of the companies are the standard's idea of a customer.
 func email(lead int) string {
 	return fmt.Sprintf("lead%d@company%d.example", lead, lead%997)
