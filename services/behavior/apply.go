@@ -174,7 +174,7 @@ func (s *Service) apply(ctx context.Context, a *application, row store.Row) (wri
 			return nil, a.unreadable(err)
 		}
 		if moves {
-			a.result.Engagement.ReviewTime = moment(due)
+			a.result.Engagement.ReviewTime = review(due)
 		}
 	}
 	if a.in.GetIncludeActivities() {

@@ -52,6 +52,14 @@ func (e *invalidField) Error() string            { return e.field + ": expected 
 func micros(t *timestamppb.Timestamp) int64      { return t.AsTime().UnixMicro() }
 func moment(micros int64) *timestamppb.Timestamp { return timestamppb.New(time.UnixMicro(micros)) }
 
+// review is when to look again; nil after the year 9999, which no message can name.
+func review(micros int64) *timestamppb.Timestamp {
+	if at := moment(micros); at.IsValid() {
+		return at
+	}
+	return nil
+}
+
 func fitOf(in []*typev1.FitPoint) []engagement.FitPoint {
 	out := make([]engagement.FitPoint, len(in))
 	for i, p := range in {

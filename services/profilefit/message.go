@@ -74,7 +74,10 @@ func fitOf(r fit.Result) *typev1.Fit {
 func resultOf(a fit.Assessment) *profilefitv1.FitResult {
 	result := &profilefitv1.FitResult{Fit: fitOf(a.Result)}
 	if !a.Review.IsZero() {
-		result.ReviewTime = timestamppb.New(a.Review)
+		// After the year 9999 there is nothing that a message can name.
+		if at := timestamppb.New(a.Review); at.IsValid() {
+			result.ReviewTime = at
+		}
 	}
 	for _, p := range a.Timeline {
 		point := &typev1.FitPoint{EffectiveTime: timestamppb.New(p.EffectiveTime), FitClass: p.Class, Persona: p.Persona}

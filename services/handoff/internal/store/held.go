@@ -238,7 +238,7 @@ func (s *Store) Release(ctx context.Context, leads []string, track string) (rele
 			released = int(n)
 			return err
 		}
-		for _, lead := range slices.Sorted(slices.Values(leads)) {
+		for _, lead := range slices.Compact(slices.Sorted(slices.Values(leads))) {
 			n, err := tx.Affected(release+`lead_id = $2 AND ($3 = '' OR track = $3)`, now, lead, track)
 			if err != nil {
 				return err

@@ -211,6 +211,10 @@ func TestReleaseTimes(t *testing.T) {
 		if due, err := o.ClaimHeld(ctx, time.Minute, 100); err != nil || len(due) != 10 {
 			t.Errorf("due: %v %v", due, err)
 		}
+		// A lead that is named twice is released once.
+		if n, err := o.Release(ctx, []string{ana, ana}, "sales"); err != nil || n != 1 {
+			t.Errorf("released %d %v", n, err)
+		}
 	})
 }
 
