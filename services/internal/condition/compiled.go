@@ -18,6 +18,8 @@ type compiled struct {
 	text    string
 	program cel.Program
 	lists   map[string]*List
+	// quick answers a simple condition without CEL; nil: it is none.
+	quick quick
 	findings
 }
 
@@ -77,7 +79,10 @@ func compile(text string, options Options, form form) (compiled, error) {
 	if err != nil {
 		return compiled{}, invalid(1, 1, "%v", err)
 	}
-	return compiled{text: text, program: program, lists: options.Lists, findings: found}, nil
+	return compiled{
+		text: text, program: program, lists: options.Lists, findings: found,
+		quick: quickOf(checked.NativeRep().Expr(), found, options.Lists),
+	}, nil
 }
 
 // Text returns it as it was written.

@@ -157,6 +157,16 @@ func CompileWith(text string, options Options) (*Condition, error) {
 // Eval answers the condition over the facts. It never fails: what cannot be answered
 // is Unknown, and the fault says why if it was not for something missing.
 func (c *Condition) Eval(facts *Facts) (Truth, Fault) {
+	if c.quick != nil {
+		if truth := c.quick.answer(facts); truth != undecided {
+			return truth, NoFault
+		}
+	}
+	return c.ask(facts)
+}
+
+// ask has CEL answer.
+func (c *Condition) ask(facts *Facts) (Truth, Fault) {
 	out, fault := c.run(facts)
 	switch v := out.(type) {
 	case types.Bool:

@@ -121,11 +121,27 @@ func (s *scope) props() *object {
 	if a == nil {
 		return nil
 	}
+	o := a.object()
+	if !o.index() {
+		s.fault = PropertiesFault
+	}
+	return o
+}
+
+func (a *Activity) object() *object {
 	if a.properties == nil {
 		a.properties = &object{raw: a.Properties}
 	}
-	if !a.properties.index() {
-		s.fault = PropertiesFault
-	}
 	return a.properties
+}
+
+// Become makes it another activity, in the room of the one before: nobody may still
+// look at what that one had decoded.
+func (a *Activity) Become(other Activity) {
+	if o := a.properties; o != nil && other.properties == nil {
+		clear(o.fields)
+		*o = object{raw: other.Properties, fields: o.fields[:0]}
+		other.properties = o
+	}
+	*a = other
 }

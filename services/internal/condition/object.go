@@ -25,6 +25,8 @@ type field struct {
 	raw     []byte
 	decoded bool
 	val     ref.Val // nil: null
+	looked  bool
+	seen    seen // for quick answers
 }
 
 // scanUpTo is how many fields are looked through one by one.
@@ -68,15 +70,23 @@ func (o *object) index() bool {
 // twice the last counts, as everywhere in Go.
 func (o *object) get(key string) ref.Val {
 	o.index()
+	if f := o.find(key); f != nil {
+		return f.value()
+	}
+	return nil
+}
+
+// find returns the field of a key; nil if it is missing. The object is indexed.
+func (o *object) find(key string) *field {
 	if o.byKey != nil {
 		if i, ok := o.byKey[key]; ok {
-			return o.fields[i].value()
+			return &o.fields[i]
 		}
 		return nil
 	}
 	for i := len(o.fields) - 1; i >= 0; i-- {
 		if string(o.fields[i].key) == key {
-			return o.fields[i].value()
+			return &o.fields[i]
 		}
 	}
 	return nil

@@ -186,9 +186,9 @@ func (m *Matcher) forget() { m.matches, m.said = m.matches[:0], m.said[:0] }
 func (m *Matcher) stand(micros int64) { m.view.stand(&m.facts, micros) }
 
 func (m *Matcher) ask(e *Entry, found *candidates, inputs Inputs) {
-	m.activity = condition.Activity{
+	m.activity.Become(condition.Activity{
 		Type: e.Type, Source: e.Key.Source, Campaign: inputs.Campaign, Properties: inputs.Properties,
-	}
+	})
 	m.facts.Activity = &m.activity
 	if found.readsProfile {
 		m.stand(e.Key.Micros)
