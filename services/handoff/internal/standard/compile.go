@@ -108,6 +108,8 @@ func Compile(spec *handoffv1.StandardSpec, dictionaries Dictionaries) (*Compiled
 	c.textLists(spec.GetLists(), dictionaries)
 	c.fit("fit", spec.GetFit())
 	c.engagement("engagement", spec.GetEngagement())
+	c.spoken("fit", spec.GetFit().ProtoReflect())
+	c.spoken("engagement", spec.GetEngagement().ProtoReflect())
 	fit := c.conditions("fit", spec.GetFit().ProtoReflect())
 	engagement := c.conditions("engagement", spec.GetEngagement().ProtoReflect())
 	if bySegment(spec) {
@@ -207,6 +209,8 @@ type compiler struct {
 	levels  *typev1.Levels
 	// attributes and properties are the words of the vocabulary; nil: there is none.
 	attributes, properties map[string]bool
+	// types are the activity types of the vocabulary.
+	types []string
 	// lists are those that conditions may read, and filledLists the same as models have
 	// them.
 	lists       map[string]*condition.List

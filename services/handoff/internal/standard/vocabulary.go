@@ -1,14 +1,34 @@
 package standard
 
 import (
+	"maps"
 	"slices"
 	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 )
 
 // derived are the attributes that every lead has without a sender saying so.
-var derived = []string{"email_domain", "lead_source", "lead_source_campaign", "lead_source_detail", "create_time"}
+var derived = []string{"account", "email_domain", "lead_source", "lead_source_campaign", "lead_source_detail", "create_time"}
+
+// named are the fields that hold an activity type or the name of an attribute.
+var named = map[protoreflect.FullName]func(c *compiler, path, word string){
+	"assay.type.v1.EngagementRule.activities":     (*compiler).activity,
+	"assay.type.v1.Signal.activities":             (*compiler).activity,
+	"assay.type.v1.Reset.activities":              (*compiler).activity,
+	"assay.type.v1.Memory.activities":             (*compiler).activity,
+	"assay.type.v1.Suspension.from":               (*compiler).activity,
+	"assay.type.v1.Suspension.until":              (*compiler).activity,
+	"assay.type.v1.EngagementOverride.activities": (*compiler).activity,
+	"assay.type.v1.EngagementOverride.until":      (*compiler).activity,
+	"assay.type.v1.EngagementRule.attributes":     (*compiler).attribute,
+	"assay.type.v1.Signal.attributes":             (*compiler).attribute,
+	"assay.type.v1.Reset.attributes":              (*compiler).attribute,
+	"assay.type.v1.Schedule.zone_attribute":       (*compiler).attribute,
+	"assay.type.v1.FitModel.required":             (*compiler).attribute,
+}
 
 // vocabulary takes the words that a standard declares. With them, whatever reads another
 // attribute or property is refused.
@@ -27,10 +47,43 @@ func (c *compiler) vocabulary(v *handoffv1.Vocabulary) {
 		}
 		c.attributes[word.GetKey()] = true
 	}
-	for _, activity := range v.GetActivities() {
-		for _, word := range activity.GetProperties() {
-			c.properties[word.GetKey()] = true
+	types := map[string]bool{}
+	for i, activity := range v.GetActivities() {
+		at := index("vocabulary.activities", i)
+		if types[activity.GetType()] {
+			c.add(join(at, "type"), "each activity type once, %q stands above already", activity.GetType())
 		}
+		types[activity.GetType()] = true
+		properties := map[string]bool{}
+		for p, word := range activity.GetProperties() {
+			if properties[word.GetKey()] {
+				c.add(join(index(join(at, "properties"), p), "key"), "each property once, %q stands above already", word.GetKey())
+			}
+			properties[word.GetKey()], c.properties[word.GetKey()] = true, true
+		}
+	}
+	c.types = slices.Sorted(maps.Keys(types))
+}
+
+// spoken checks the activity types and attributes that a part names outside of
+// conditions.
+func (c *compiler) spoken(path string, part protoreflect.Message) {
+	texts(path, part, func(at string, field protoreflect.FieldDescriptor, text string) {
+		if check, holds := named[field.FullName()]; holds && text != "" {
+			check(c, at, text)
+		}
+	})
+}
+
+// activity checks that an activity type is one of the vocabulary, or stands for one of
+// them. What Assay and sales say of a lead is always known.
+func (c *compiler) activity(path, name string) {
+	if c.attributes == nil || name == "*" || strings.HasPrefix(name, "lifecycle.") || strings.HasPrefix(name, "sales.") {
+		return
+	}
+	prefix, open := strings.CutSuffix(name, "*")
+	if !slices.ContainsFunc(c.types, func(t string) bool { return t == name || open && strings.HasPrefix(t, prefix) }) {
+		c.add(path, "an activity of `vocabulary`, not %q", name)
 	}
 }
 

@@ -2,6 +2,7 @@ package standard
 
 import (
 	"cmp"
+	"database/sql"
 	"errors"
 	"time"
 
@@ -48,13 +49,13 @@ func (w *window) opens(at time.Time) string {
 }
 
 // windowShut is nil if the standard may be changed now. Otherwise it says when: the
-// active version has a change window, and it is shut.
+// version that decides, or did last, has a change window, and it is shut.
 func (r *Registry) windowShut(tx *sqldb.Tx, id string, now time.Time) (*StateError, error) {
-	s, err := r.get(tx.Context(), tx, id)
-	if err != nil || s.ActiveVersion == "" {
+	version, err := lastPublished(tx, id)
+	if err != nil || version == "" {
 		return nil, err
 	}
-	active, err := r.version(tx.Context(), tx, id, s.ActiveVersion)
+	active, err := r.version(tx.Context(), tx, id, version)
 	if err != nil {
 		return nil, err
 	}
@@ -106,4 +107,14 @@ func (c *compiler) changeWindow(path string, given *handoffv1.ChangeWindow) {
 			c.add(join(path, day.name), "%v, not %q", err, day.text)
 		}
 	}
+}
+
+// lastPublished is the version that decides, or that did last; empty if none ever did.
+func lastPublished(tx *sqldb.Tx, id string) (version string, err error) {
+	err = tx.QueryRow(`SELECT version_id FROM standard_log WHERE standard_id = $1 AND kind = 'published'
+		ORDER BY sequence DESC LIMIT 1`, id).Scan(&version)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return version, err
 }

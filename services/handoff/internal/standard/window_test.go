@@ -73,6 +73,13 @@ func TestChangeWindow(t *testing.T) {
 			if _, err := r.Publish(t.Context(), id, first.ID, standard.Publication{Actor: "bob"}); err != nil {
 				t.Errorf("publish the active version: %v", err)
 			}
+			// Retiring it first opens no window either.
+			if _, err := r.Retire(t.Context(), id, "ana"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := r.Publish(t.Context(), id, v.ID, standard.Publication{Actor: "bob"}); err == nil {
+				t.Error("published after it was retired, outside of the window")
+			}
 			// With a reason it is published all the same, and the reason is logged.
 			if _, err := r.Publish(t.Context(), id, v.ID, standard.Publication{Actor: "bob", OverrideReason: "a law"}); err != nil {
 				t.Fatal(err)
