@@ -254,6 +254,16 @@ var stories = map[string]story{
 		facts: joined(acts("page", "2026-01-01", "2026-01-02", "2026-01-07"), acts("form", "2026-01-06", "2026-01-07T10:00", "2026-01-08")),
 		want:  map[string]float64{"2026-01-06": 0, "2026-01-07T10:00": 10, "2026-01-08": 10},
 	},
+	"only as much of the visit as lies within two days": {
+		model: grouped(ruled("page", 0, nil), ruled("form", 10, func(r *Rule) {
+			r.OnlyIf = &Gate{Activity: &ActivityGate{Rule: "page", AtLeast: ptr(2.0), WithinDays: 2, InVisit: true}}
+		})),
+		facts: joined(
+			acts("page", "2026-01-05T09:00", "2026-01-05T23:50", "2026-01-06T00:10"),
+			acts("form", "2026-01-05T23:55", "2026-01-06T01:00", "2026-01-07", "2026-01-09"),
+		),
+		want: map[string]float64{"2026-01-05T23:55": 0, "2026-01-06T01:00": 10, "2026-01-07": 10, "2026-01-09": 10},
+	},
 	"a rule above counts the same fact, one below does not": {
 		model: grouped(
 			ruled("above", 1, func(r *Rule) { r.Activities = []string{"x"} }),

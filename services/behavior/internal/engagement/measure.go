@@ -13,11 +13,12 @@ func (c *Compiled) measure(s *State, rule int, of Measure, withinDays int64, inV
 	switch {
 	case of == MeasureDistinct:
 		return float64(c.distinct(m, withinDays, inVisit, micros))
-	case inVisit:
+	case inVisit && (withinDays == 0 || c.calendar.day(micros)-c.calendar.day(m.visit.began) < withinDays):
 		return m.visit.measure(of)
 	case withinDays == 0:
 		return (&visit{matches: m.matches, counted: m.counted, days: m.days, sum: m.sum}).measure(of)
 	}
+	// All of the window, or of the visit that began before it: what came since is of it.
 	var within visit
 	today := c.calendar.day(micros)
 	s.rules[rule].buckets.all(c.rules[rule].each, func(k *bucket) {

@@ -189,11 +189,6 @@ func (w *review) answers(g *activityGate, levels []float64, today int64) int64 {
 		return daysUntil(levels, w.c.daysSince(w.s, g.rule, w.m.view.micros), today)
 	}
 	rule, m := &w.c.rules[g.rule], &w.s.rules[g.rule].measured
-	if g.inVisit {
-		if g.measure != MeasureDistinct {
-			return never // the latest visit is the same tomorrow
-		}
-	}
 	if g.measure == MeasureDistinct {
 		left := w.c.distinct(m, g.withinDays, g.inVisit, w.m.view.micros)
 		stands := place(levels, float64(left))
@@ -208,12 +203,35 @@ func (w *review) answers(g *activityGate, levels []float64, today int64) int64 {
 		}
 		return never
 	}
-	var in visit
-	w.within(g, rule, today, func(k *bucket) { in.add(k, 1) })
+	// What is behind the day on which the visit began is of it; of that day what remains.
+	began := int64(-1 << 63)
+	if g.inVisit {
+		began = w.c.calendar.day(m.visit.began)
+	}
+	var in, later visit
+	w.within(g, rule, today, func(k *bucket) {
+		if k.day >= began {
+			in.add(k, 1)
+		}
+		if k.day > began {
+			later.add(k, 1)
+		}
+	})
+	if g.inVisit && today-began < g.withinDays {
+		in = m.visit
+	}
 	stands := place(levels, in.measure(g.measure))
 	first := never
 	w.within(g, rule, today, func(k *bucket) {
-		if in.add(k, -1); first == never && place(levels, in.measure(g.measure)) != stands {
+		switch {
+		case k.day < began:
+			return
+		case k.day == began:
+			in = later
+		default:
+			in.add(k, -1)
+		}
+		if first == never && place(levels, in.measure(g.measure)) != stands {
 			first = k.day + g.withinDays
 		}
 	})

@@ -106,7 +106,7 @@ func watchSomething(r *rand.Rand, m *Model) Levels {
 				Rule: m.Signals[0].ID, Measure: pick(r, MeasureCount, MeasureDays, MeasureCounted, MeasureDaysSince), WithinDays: r.IntN(40),
 			})
 		}
-		timed := Gate{Activity: &ActivityGate{Rule: m.Signals[0].ID, WithinDays: 1 + r.IntN(30), AtLeast: ptr(float64(1 + r.IntN(4)))}}
+		timed := Gate{Activity: &ActivityGate{Rule: m.Signals[0].ID, WithinDays: 1 + r.IntN(30), AtLeast: ptr(float64(1 + r.IntN(4))), InVisit: r.IntN(4) == 0}}
 		since := Gate{Activity: &ActivityGate{Rule: m.Signals[0].ID, Measure: MeasureDaysSince, Over: ptr(float64(r.IntN(60)))}}
 		m.Flags = append(m.Flags, Flag{ID: "timed", If: timed})
 		m.Groups[0].Criteria = append(m.Groups[0].Criteria, Criterion{
