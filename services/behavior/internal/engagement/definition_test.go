@@ -3,6 +3,7 @@ package engagement
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -148,6 +149,9 @@ func definePeriod(l *Limit, t time.Time) string {
 		n := (t.Year()-1970)*12 + int(t.Month()) - 1
 		n -= n % every
 		return time.Date(1970, time.Month(n+1), 1, 0, 0, 0, 0, time.UTC).Format("2006-01")
+	case PerYear:
+		n := t.Year() - 1970
+		return strconv.Itoa(n - n%every)
 	default:
 		return "ever"
 	}
