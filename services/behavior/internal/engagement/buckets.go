@@ -87,7 +87,8 @@ func (rule *compiledRule) forgets(k *bucket, today int64) bool {
 func (s *buckets) all(each points.Points, do func(k *bucket)) {
 	d := decoder{data: s.closed}
 	var k bucket // one for all: it is handed out
-	for day, gap := s.oldest, int64(0); d.left() > 0; day += gap {
+	var gap int64
+	for day := s.oldest; d.left() > 0; day += gap {
 		k, gap = d.closed(day, each)
 		do(&k)
 	}
