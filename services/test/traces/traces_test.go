@@ -206,9 +206,9 @@ func lead(email string) map[string]any {
 func decided(t *testing.T, door *process.Assay, lead string) string {
 	t.Helper()
 	for deadline := time.Now().Add(15 * time.Second); ; {
-		var qualification struct{ TraceID string }
+		var qualification struct{ Status, TraceID string }
 		err := door.Call(context.Background(), http.MethodGet, "/v1/"+lead+"/qualification", nil, &qualification)
-		if err == nil {
+		if err == nil && qualification.Status != "STATUS_NEVER_EVALUATED" {
 			return qualification.TraceID
 		}
 		if time.Now().After(deadline) {
