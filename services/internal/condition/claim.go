@@ -196,10 +196,10 @@ func ordered(operator, term string, value any, mirrored bool) Claim {
 
 // beside is a term beside a literal, on either side.
 func beside(args []ast.Expr) (term string, value any, mirrored, ok bool) {
-	if value, ok = plainLiteral(args[1]); ok {
+	if value, ok = literalValue(args[1]); ok {
 		return written(args[0]), value, false, true
 	}
-	value, ok = plainLiteral(args[0])
+	value, ok = literalValue(args[0])
 	return written(args[1]), value, true, ok
 }
 
@@ -219,7 +219,7 @@ func (c claims) membership(args []ast.Expr) (Claim, bool) {
 		return Claim{}, false
 	}
 	for _, item := range args[1].AsList().Elements() {
-		value, ok := plainLiteral(item)
+		value, ok := literalValue(item)
 		if !ok {
 			return Claim{}, false
 		}
@@ -255,32 +255,6 @@ func (c claims) texts(e ast.Expr) ([]string, bool) {
 	return texts, true
 }
 
-// plainLiteral is a literal as string, float64 or bool.
-func plainLiteral(e ast.Expr) (any, bool) {
-	if e.Kind() == ast.CallKind && e.AsCall().FunctionName() == operators.Negate {
-		n, ok := plainLiteral(e.AsCall().Args()[0])
-		number, isNumber := n.(float64)
-		return -number, ok && isNumber
-	}
-	if e.Kind() != ast.LiteralKind {
-		return nil, false
-	}
-	switch v := e.AsLiteral().(type) {
-	case types.String:
-		return string(v), true
-	case types.Int:
-		return float64(v), true
-	case types.Uint:
-		return float64(v), true
-	case types.Double:
-		return float64(v), true
-	case types.Bool:
-		return bool(v), true
-	default:
-		return nil, false
-	}
-}
-
 // maxBeginnings bounds the texts that a pattern is written out to.
 const maxBeginnings = 100
 
@@ -295,8 +269,13 @@ func beginnings(pattern string) ([]string, bool) {
 	if parsed.Op != syntax.OpConcat || len(parsed.Sub) == 0 || parsed.Sub[0].Op != syntax.OpBeginText {
 		return nil, false
 	}
+	return joined(parsed.Sub[1:])
+}
+
+// joined are all texts that parts of a pattern match one after the other, if they are few.
+func joined(parts []*syntax.Regexp) ([]string, bool) {
 	texts := []string{""}
-	for _, part := range parsed.Sub[1:] {
+	for _, part := range parts {
 		tails, ok := spelled(part)
 		if !ok || len(texts)*len(tails) > maxBeginnings {
 			return nil, false
@@ -341,21 +320,7 @@ func spelled(part *syntax.Regexp) ([]string, bool) {
 		}
 		return texts, true
 	case syntax.OpConcat:
-		texts := []string{""}
-		for _, sub := range part.Sub {
-			tails, ok := spelled(sub)
-			if !ok || len(texts)*len(tails) > maxBeginnings {
-				return nil, false
-			}
-			var longer []string
-			for _, text := range texts {
-				for _, tail := range tails {
-					longer = append(longer, text+tail)
-				}
-			}
-			texts = longer
-		}
-		return texts, true
+		return joined(part.Sub)
 	default:
 		return nil, false
 	}
@@ -383,7 +348,7 @@ func written(e ast.Expr) string {
 	}
 	switch e.Kind() {
 	case ast.LiteralKind:
-		switch value, _ := plainLiteral(e); v := value.(type) {
+		switch value, _ := literalValue(e); v := value.(type) {
 		case string:
 			return strconv.Quote(v)
 		case float64:

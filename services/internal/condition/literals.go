@@ -233,8 +233,8 @@ func (w *literals) order(a, b ast.Expr, how, mirrored How) {
 func (w *literals) membership(item, container ast.Expr) {
 	if path, ok := readPath(container); ok {
 		if value, isLiteral := literalValue(item); isLiteral {
-			if path == activityName+".properties" {
-				w.add(path+"."+value.(string), AskPresence)
+			if property, isText := value.(string); isText && path == activityName+".properties" {
+				w.add(path+"."+property, AskPresence)
 				return
 			}
 			w.add(path, AskEqual, value)

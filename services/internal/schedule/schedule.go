@@ -5,6 +5,7 @@ package schedule
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -41,7 +42,7 @@ func New(at []string, weekdays, monthDays []int) (Schedule, error) {
 	}{{weekdays, 7, &s.weekdays}, {monthDays, 31, &s.monthDays}} {
 		for _, day := range days.given {
 			if day < 1 || day > days.most {
-				return Schedule{}, fmt.Errorf("must be days from 1 to %d, is %d", days.most, day)
+				return Schedule{}, fmt.Errorf("must be from 1 to %d, is %d", days.most, day)
 			}
 			*days.to |= 1 << day
 		}
@@ -93,4 +94,21 @@ func (s Schedule) on(date time.Time) bool {
 	weekday := (int(date.Weekday())+6)%7 + 1
 	return len(s.at) > 0 && (s.weekdays == 0 || s.weekdays&(1<<weekday) != 0) &&
 		(s.monthDays == 0 || s.monthDays&(1<<date.Day()) != 0)
+}
+
+// zones are the time zones that were asked for, by name: finding one reads a file.
+var zones sync.Map // string → *time.Location
+
+// Zone returns a time zone by its IANA name; nil if there is none. The zone of the
+// machine is none: it differs from one to the other.
+func Zone(name string) *time.Location {
+	if known, ok := zones.Load(name); ok {
+		return known.(*time.Location)
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "" || name == "Local" {
+		return nil
+	}
+	zones.Store(name, zone)
+	return zone
 }

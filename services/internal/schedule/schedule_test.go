@@ -77,6 +77,16 @@ func TestNoInstants(t *testing.T) {
 	}
 }
 
+func TestZones(t *testing.T) {
+	for name, there := range map[string]bool{"Europe/Berlin": true, "UTC": true, "": false, "Local": false, "Mars/Olympus": false} {
+		for range 2 { // the second time from memory
+			if got := schedule.Zone(name); (got != nil) != there {
+				t.Errorf("%q: %v", name, got)
+			}
+		}
+	}
+}
+
 // Between the latest instant and the next there is none: the next after the latest is the
 // next, and the latest before the next is the latest.
 func TestLatestAndNextAreNeighbours(t *testing.T) {

@@ -19,7 +19,7 @@ var services = []string{"ingest", "profilefit", "behavior", "handoff", "gateway"
 // The pure core: what may be imported besides the standard library.
 var core = map[string][]string{
 	"profilefit/internal/fit":      {"internal/condition", "internal/points", "internal/traits"},
-	"behavior/internal/engagement": {"internal/condition", "internal/points", "internal/traits"},
+	"behavior/internal/engagement": {"internal/condition", "internal/points", "internal/schedule", "internal/traits"},
 	"handoff/internal/decision":    {"internal/condition", "internal/points", "internal/traits"},
 	"handoff/internal/lifecycle":   {},
 }

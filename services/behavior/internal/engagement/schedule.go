@@ -3,86 +3,49 @@ package engagement
 import (
 	"fmt"
 	"slices"
-	"sync"
 	"time"
+
+	"github.com/assay-hq/assay/services/internal/schedule"
 )
 
 // compiledSchedule is instants at which something happens by itself.
 type compiledSchedule struct {
-	// at are the times of day in minutes, ascending.
-	at []int
-	// weekdays and monthDays are those it happens on, a bit for each; 0: every day.
-	weekdays, monthDays uint32
+	schedule.Schedule
 	// zone is the attribute that holds the lead's own time zone; empty: the model's.
 	zone string
 }
 
 func (b *compiler) schedule(path string, in *Schedule) *compiledSchedule {
-	out := &compiledSchedule{zone: in.ZoneAttribute}
 	if len(in.At) == 0 {
 		b.problem(path+".at", "must name at least one time of day")
 	}
-	for i, text := range in.At {
-		t, err := time.Parse("15:04", text)
-		if err != nil || len(text) != len("15:04") {
-			b.problem(fmt.Sprintf("%s.at[%d]", path, i), "must be a time of day from 00:00 to 23:59, is %q", text)
+	whole, err := schedule.New(in.At, in.Weekdays, in.MonthDays)
+	if err != nil { // each time and day alone says which it is
+		for i, at := range in.At {
+			b.instants(fmt.Sprintf("%s.at[%d]", path, i), []string{at}, nil, nil)
 		}
-		out.at = append(out.at, t.Hour()*60+t.Minute())
-	}
-	slices.Sort(out.at)
-	days := func(field string, days []int, most int) (set uint32) {
-		for i, d := range days {
-			if d < 1 || d > most {
-				b.problem(fmt.Sprintf("%s.%s[%d]", path, field, i), "must be from 1 to %d, is %d", most, d)
-				continue
-			}
-			set |= 1 << d
+		for i, day := range in.Weekdays {
+			b.instants(fmt.Sprintf("%s.weekdays[%d]", path, i), nil, []int{day}, nil)
 		}
-		return set
+		for i, day := range in.MonthDays {
+			b.instants(fmt.Sprintf("%s.monthDays[%d]", path, i), nil, nil, []int{day})
+		}
 	}
-	out.weekdays, out.monthDays = days("weekdays", in.Weekdays, 7), days("monthDays", in.MonthDays, 31)
-	return out
+	return &compiledSchedule{Schedule: whole, zone: in.ZoneAttribute}
 }
 
-// next returns the first instant after another; never, if there is none within years.
+func (b *compiler) instants(path string, at []string, weekdays, monthDays []int) {
+	if _, err := schedule.New(at, weekdays, monthDays); err != nil {
+		b.problem(path, "%v", err)
+	}
+}
+
+// next returns the first instant after another; never, if there is none.
 func (c *compiledSchedule) next(after int64, zone *time.Location) int64 {
-	const years = 8 * 366 // the 29th of February, and weekdays that must fall together
-	year, month, day := moment(after).In(zone).Date()
-	for i := range years {
-		date := time.Date(year, month, day+i, 12, 0, 0, 0, time.UTC)
-		weekday := (int(date.Weekday())+6)%7 + 1
-		if c.weekdays != 0 && c.weekdays&(1<<weekday) == 0 || c.monthDays != 0 && c.monthDays&(1<<date.Day()) == 0 {
-			continue
-		}
-		first := never
-		for _, minute := range c.at {
-			// An hour that the clock leaves out or shows twice has one instant of each time.
-			t := time.Date(date.Year(), date.Month(), date.Day(), minute/60, minute%60, 0, 0, zone).UnixMicro()
-			if t > after {
-				first = min(first, t)
-			}
-		}
-		if first != never {
-			return first
-		}
+	if t := c.Next(moment(after), zone); !t.IsZero() {
+		return t.UnixMicro()
 	}
 	return never
-}
-
-// zones are the time zones that leads live in, by name.
-var zones sync.Map // string → *time.Location
-
-// zoneOf returns a time zone by its IANA name; nil if there is none.
-func zoneOf(name string) *time.Location {
-	if known, ok := zones.Load(name); ok {
-		return known.(*time.Location)
-	}
-	zone, err := time.LoadLocation(name)
-	if err != nil || name == "" || name == "Local" {
-		return nil
-	}
-	zones.Store(name, zone)
-	return zone
 }
 
 // scheduled returns the first instant of a schedule after another, in the zone where the
@@ -96,7 +59,7 @@ func (c *Compiled) scheduled(of *compiledSchedule, after int64, m *Matcher) int6
 		zone := c.calendar.zone
 		m.view.seek(at)
 		if name, ok := m.view.held[i].value.AsText(); ok {
-			if own := zoneOf(name); own != nil {
+			if own := schedule.Zone(name); own != nil {
 				zone = own
 			}
 		}

@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -22,6 +21,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
+	"github.com/assay-hq/assay/services/internal/duework"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 )
 
@@ -32,8 +32,8 @@ const (
 	lease = 30 * time.Second
 	// patience bounds a call, below the lease.
 	patience = 20 * time.Second
-	// firstPause and longestPause bound the pauses while ingest is away.
-	firstPause, longestPause = 100 * time.Millisecond, 15 * time.Second
+	// longestPause bounds the pauses while ingest is away.
+	longestPause = 15 * time.Second
 )
 
 // Sender sends what the store has to tell. Start it once.
@@ -65,23 +65,16 @@ func (s *Sender) Stop() {
 }
 
 func (s *Sender) work(ctx context.Context) {
-	found, pause := true, firstPause
-	for s.store.WaitForTellings(ctx, found) == nil {
-		n, err := s.Send(ctx)
-		found = n > 0
-		if err == nil {
-			pause = firstPause
-			continue
-		}
-		if ctx.Err() == nil {
+	duework.Loop{
+		Wait: s.store.WaitForTellings, LongestPause: longestPause,
+		Pass: func(ctx context.Context) (bool, error) {
+			n, err := s.Send(ctx)
+			return n > 0, err
+		},
+		Failed: func(err error, _ bool) {
 			s.log.WarnContext(ctx, "ingest could not be told", "code", status.Code(err).String(), "error", err)
-		}
-		select {
-		case <-time.After(pause/2 + rand.N(pause/2)):
-		case <-ctx.Done():
-		}
-		pause = min(2*pause, longestPause)
-	}
+		},
+	}.Run(ctx)
 }
 
 // Send sends one batch and returns how many activities it claimed. An error says that

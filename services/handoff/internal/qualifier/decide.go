@@ -1,7 +1,6 @@
 package qualifier
 
 import (
-	"slices"
 	"time"
 
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
@@ -28,7 +27,7 @@ func evidence(s *standard.Compiled, asOf time.Time, lead condition.Attributes, f
 		e.Engagement = decision.Engagement{
 			Score: scored(engagement.Score, engagement.GetEngagementBand()), Flags: engagement.GetFlags(),
 			Suspended: engagement.GetSuspended(),
-			Watched:   watched(s.Engagement, engagement),
+			Watched:   engagement.GetWatched(),
 		}
 		e.Stage = engagement.GetStage()
 		if combined := engagement.GetCombined(); combined != nil {
@@ -44,27 +43,6 @@ func scored(score *float64, label string) decision.Score {
 		return decision.Score{}
 	}
 	return decision.Score{Scored: true, Points: points.Round(*score), Label: label}
-}
-
-// watched is what the activity gates ask. Of matches alone the counts tell as well.
-func watched(model *typev1.EngagementModel, e *typev1.Engagement) []float64 {
-	asked := model.GetWatch().GetActivities()
-	if len(e.GetWatched()) == len(asked) {
-		return e.GetWatched()
-	}
-	values := make([]float64, len(asked))
-	for i, gate := range asked {
-		window := slices.Index(model.GetCountWindowDays(), gate.GetWithinDays())
-		for _, c := range e.GetCounts() {
-			if c.GetRule() != gate.GetRule() {
-				continue
-			}
-			if values[i] = float64(c.GetCount()); window >= 0 && window < len(c.GetInWindows()) {
-				values[i] = float64(c.GetInWindows()[window])
-			}
-		}
-	}
-	return values
 }
 
 // lines adds the points of contributions to those of their rule, of its group and of

@@ -87,33 +87,12 @@ func (q *Qualifier) wholeLead(ctx context.Context, name string) (*ingestv1.Claim
 	}
 	lead := read.GetLeads()[0]
 	if lead.GetFactsOmitted() {
-		if lead.Facts, err = q.history(ctx, lead); err != nil {
+		if lead.Facts, err = history(ctx, q.Pending, lead.GetLead(), lead.GetToVersion()); err != nil {
 			return nil, err
 		}
 		lead.FactsOmitted = false
 	}
 	return lead, nil
-}
-
-// history reads all facts of a lead.
-func (q *Qualifier) history(ctx context.Context, lead *ingestv1.ClaimedLead) ([]*typev1.Fact, error) {
-	var facts []*typev1.Fact
-	for version := int32(0); ; {
-		page, err := q.Pending.ListFacts(ctx, &ingestv1.ListFactsRequest{
-			Lead: lead.GetLead(), AfterVersion: version, ToVersion: lead.GetToVersion(), ChunkSize: chunkFacts,
-		})
-		if err != nil {
-			return nil, err
-		}
-		facts = append(facts, page.GetFacts()...)
-		switch {
-		case !page.GetMore():
-			return facts, nil
-		case len(facts) > mostAtOnce || page.GetVersion() <= version:
-			return nil, ErrTooLong
-		}
-		version = page.GetVersion()
-	}
 }
 
 // readPast reads the attributes as they were at the instants of standards that do not
@@ -127,7 +106,7 @@ func (q *Qualifier) readPast(ctx context.Context, j *job) error {
 		}
 		if facts == nil {
 			var err error
-			facts, err = q.history(ctx, j.ClaimedLead)
+			facts, err = history(ctx, q.Pending, j.GetLead(), j.GetToVersion())
 			if errors.Is(err, ErrTooLong) {
 				q.fail(j, err)
 				return nil

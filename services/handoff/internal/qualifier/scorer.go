@@ -2,6 +2,7 @@ package qualifier
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -270,35 +271,49 @@ func (s *scorer[R]) resend(ctx context.Context, a ask) error {
 	return err
 }
 
-// mostAtOnce is how many facts of a history a dry run sends, which leaves nothing
+// mostAtOnce is how many facts of a history are read at once, where nothing is left
 // behind to go on from.
 const mostAtOnce = 50_000
 
-// atOnce sends a whole history in one piece.
-func (s *scorer[R]) atOnce(ctx context.Context, a ask) error {
-	a.facts, a.from, a.reset = nil, 0, true
+// history reads all facts of a lead up to a version, or ErrTooLong.
+func history(ctx context.Context, pending ingestv1.PendingServiceClient, lead string, to int32) ([]*typev1.Fact, error) {
+	var facts []*typev1.Fact
 	for version := int32(0); ; {
-		page, err := s.pending.ListFacts(ctx, &ingestv1.ListFactsRequest{
-			Lead: a.GetLead(), AfterVersion: version, ToVersion: a.to, ChunkSize: chunkFacts,
+		page, err := pending.ListFacts(ctx, &ingestv1.ListFactsRequest{
+			Lead: lead, AfterVersion: version, ToVersion: to, ChunkSize: chunkFacts,
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		a.facts = append(a.facts, page.GetFacts()...)
+		facts = append(facts, page.GetFacts()...)
 		switch {
-		case len(a.facts) > mostAtOnce, page.GetMore() && page.GetVersion() <= version:
-			a.failf("the history is too long for a dry run")
-			return nil
+		case len(facts) > mostAtOnce, page.GetMore() && page.GetVersion() <= version:
+			return nil, ErrTooLong
 		case !page.GetMore():
-			a.note(a.facts)
-			mismatched, err := s.short(ctx, []ask{a})
-			if len(mismatched) > 0 {
-				a.failf("a scorer does not take the whole history")
-			}
-			return err
+			return facts, nil
 		}
 		version = page.GetVersion()
 	}
+}
+
+// atOnce sends a whole history in one piece.
+func (s *scorer[R]) atOnce(ctx context.Context, a ask) error {
+	var err error
+	a.facts, err = history(ctx, s.pending, a.GetLead(), a.to)
+	switch {
+	case errors.Is(err, ErrTooLong):
+		a.failf("the history is too long for a dry run")
+		return nil
+	case err != nil:
+		return err
+	}
+	a.from, a.reset = 0, true
+	a.note(a.facts)
+	mismatched, err := s.short(ctx, []ask{a})
+	if len(mismatched) > 0 {
+		a.failf("a scorer does not take the whole history")
+	}
+	return err
 }
 
 // startOver sends the whole history in chunks.

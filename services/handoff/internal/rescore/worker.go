@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"strings"
 	"sync"
 	"time"
@@ -19,6 +18,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
+	"github.com/assay-hq/assay/services/internal/duework"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 )
@@ -38,8 +38,8 @@ const (
 	deciders = 2
 	// tryAgain is when a lead that failed, or a step, is tried again.
 	tryAgain = time.Minute
-	// firstPause and longestPause bound the pauses while a service is away.
-	firstPause, longestPause = 100 * time.Millisecond, 5 * time.Second
+	// longestPause bounds the pauses while a service is away.
+	longestPause = 5 * time.Second
 )
 
 // Deps are what the worker needs.
@@ -96,23 +96,14 @@ func (w *Worker) Stop() {
 }
 
 func (w *Worker) work(ctx context.Context) {
-	found, pause := true, firstPause
-	for w.Store.WaitForSteps(ctx, found) == nil {
-		var err error
-		found, err = w.Step(ctx)
-		if err == nil {
-			pause = firstPause
-			continue
-		}
-		if ctx.Err() == nil && pause == firstPause {
-			w.Log.WarnContext(ctx, "an operation over all leads pauses", "code", status.Code(err).String(), "error", err)
-		}
-		select {
-		case <-time.After(pause/2 + rand.N(pause/2)):
-		case <-ctx.Done():
-		}
-		pause = min(2*pause, longestPause)
-	}
+	duework.Loop{
+		Wait: w.Store.WaitForSteps, Pass: w.Step, LongestPause: longestPause,
+		Failed: func(err error, first bool) {
+			if first {
+				w.Log.WarnContext(ctx, "an operation over all leads pauses", "code", status.Code(err).String(), "error", err)
+			}
+		},
+	}.Run(ctx)
 }
 
 // Step does the next step of an operation, and says whether there was one. An error

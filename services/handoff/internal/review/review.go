@@ -13,7 +13,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -24,6 +23,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/qualifier"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/caller"
+	"github.com/assay-hq/assay/services/internal/duework"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 )
 
@@ -35,8 +35,8 @@ const (
 	// soon is when a lead that another worker has just now is tried again, later one
 	// that failed.
 	soon, later = time.Second, time.Minute
-	// firstPause and longestPause bound the pauses while a service is away.
-	firstPause, longestPause = 100 * time.Millisecond, 5 * time.Second
+	// longestPause bounds the pauses while a service is away.
+	longestPause = 5 * time.Second
 )
 
 // Deps are what the worker needs.
@@ -79,23 +79,18 @@ func (w *Worker) Stop() {
 }
 
 func (w *Worker) work(ctx context.Context) {
-	found, pause := true, firstPause
-	for w.Store.WaitForDue(ctx, found) == nil {
-		n, err := w.Pass(context.WithoutCancel(ctx))
-		found = n > 0
-		if err == nil {
-			pause = firstPause
-			continue
-		}
-		if pause == firstPause {
-			w.Log.WarnContext(ctx, "leads that are due wait", "code", status.Code(err).String(), "error", err)
-		}
-		select {
-		case <-time.After(pause/2 + rand.N(pause/2)):
-		case <-ctx.Done():
-		}
-		pause = min(2*pause, longestPause)
-	}
+	duework.Loop{
+		Wait: w.Store.WaitForDue, LongestPause: longestPause,
+		Pass: func(ctx context.Context) (bool, error) {
+			n, err := w.Pass(context.WithoutCancel(ctx))
+			return n > 0, err
+		},
+		Failed: func(err error, first bool) {
+			if first {
+				w.Log.WarnContext(ctx, "leads that are due wait", "code", status.Code(err).String(), "error", err)
+			}
+		},
+	}.Run(ctx)
 }
 
 // Pass decides one batch of what is due of each kind, and returns how many leads that

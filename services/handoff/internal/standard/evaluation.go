@@ -57,7 +57,7 @@ func (c *Compiled) AsOf(now time.Time, lead condition.Attributes) (asOf, again t
 	switch c.evaluation.at {
 	case handoffv1.Evaluation_MOMENT_SCHEDULE:
 		zone := c.Zone
-		if own, err := time.LoadLocation(text(lead, c.evaluation.zone)); err == nil && c.evaluation.zone != "" && own.String() != "" {
+		if own := schedule.Zone(text(lead, c.evaluation.zone)); own != nil {
 			zone = own
 		}
 		latest, next := c.evaluation.on.Latest(now, zone), c.evaluation.on.Next(now, zone)

@@ -107,7 +107,7 @@ func (s *Store) onLeases(ctx context.Context, tellings []Telling, end func(*sqld
 				return err
 			}
 		}
-		return retryOperations(tx)
+		return nil
 	})
 }
 
