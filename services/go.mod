@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/assay-hq/assay/gen v0.0.0
 	github.com/grpc-ecosystem/go-grpc-middleware/v2 v2.3.4
+	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1
 	golang.org/x/term v0.47.0
 	sigs.k8s.io/yaml v1.6.0
 )
