@@ -1,6 +1,7 @@
 package decision
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/assay-hq/assay/services/internal/points"
@@ -38,9 +39,11 @@ func (v Verdict) String() string {
 
 // Reason is one reason of a verdict.
 type Reason struct {
-	// Code is stable: a rule's id, `fast_track.<id>`, `needs_data` or `gates`.
+	// Code is stable: a rule's id, `approval`, `self_selection.<id>`, `fast_track.<id>`,
+	// `needs_data` or `gates`.
 	Code string
-	// Description is the reason in words. It holds none of the lead's values.
+	// Description is the reason in words. It holds none of the lead's values, but of an
+	// approval what people said for it.
 	Description string
 }
 
@@ -52,6 +55,8 @@ type Decision struct {
 	Reasons []Reason
 	// Missing are the attributes to ask for, with NeedsAnswers.
 	Missing []string
+	// Excluded: disqualified by a rule that nothing overrides.
+	Excluded bool
 	// SalesReady: qualified, and ready to buy by the standard's second threshold.
 	SalesReady bool
 	// Shown is what scores are shown as, by the first reason that says so; nil: as they
@@ -91,13 +96,19 @@ func Decide(rules *Rules, evidence *Evidence) Decision {
 
 // verdict is the answer of the first tier that has one.
 func (rules *Rules) verdict(evidence *Evidence) Decision {
-	for _, tier := range [][]Rule{rules.Exclude, rules.Disqualify} {
-		if reasons := holding(tier, "", evidence); len(reasons) > 0 {
-			return Decision{Verdict: Disqualified, Reasons: reasons, Shown: shown(tier, reasons)}
-		}
+	if reasons := holding(rules.Exclude, evidence); len(reasons) > 0 {
+		return Decision{Verdict: Disqualified, Reasons: reasons, Shown: shown(rules.Exclude, reasons), Excluded: true}
 	}
-	if reasons := holding(rules.FastTrack, "fast_track.", evidence); len(reasons) > 0 {
-		return Decision{Verdict: Qualified, Reasons: reasons}
+	exceptions := rules.exceptions(evidence)
+	disqualified := holding(rules.Disqualify, evidence)
+	if len(disqualified) > 0 {
+		exceptions = slices.DeleteFunc(exceptions, func(x exception) bool { return !x.overrides })
+	}
+	switch {
+	case len(exceptions) > 0:
+		return Decision{Verdict: Qualified, Reasons: reasonsOf(exceptions, disqualified)}
+	case len(disqualified) > 0:
+		return Decision{Verdict: Disqualified, Reasons: disqualified, Shown: shown(rules.Disqualify, disqualified)}
 	}
 	if missing := rules.NeedsData.missing(evidence); len(missing) > 0 {
 		return Decision{Verdict: NeedsAnswers, Missing: missing, Reasons: []Reason{{
@@ -105,35 +116,26 @@ func (rules *Rules) verdict(evidence *Evidence) Decision {
 			Description: "not known yet: " + strings.Join(missing, ", "),
 		}}}
 	}
-	switch {
-	case rules.Gates == nil:
-		return Decision{Verdict: Nurture, Reasons: []Reason{{
-			Code: "gates", Description: "the standard qualifies by fast track only",
-		}}}
-	case rules.Gates.answer(evidence) == True:
-		return Decision{Verdict: Qualified, Reasons: []Reason{{
-			Code: "gates", Description: because(rules.Gates, evidence),
-		}}}
-	default:
-		return Decision{Verdict: Nurture, Reasons: []Reason{{
-			Code: "gates", Description: "not yet: " + open(rules.Gates, evidence),
-		}}}
+	if rules.Gates != nil && rules.Gates.answer(evidence) == True {
+		return Decision{Verdict: Qualified, Reasons: []Reason{{Code: "gates", Description: because(rules.Gates, evidence)}}}
 	}
+	if reasons, missing := rules.begun(evidence); len(reasons) > 0 {
+		return Decision{Verdict: NeedsAnswers, Missing: missing, Reasons: reasons}
+	}
+	notYet := "the standard qualifies by exception only"
+	if rules.Gates != nil {
+		notYet = "not yet: " + open(rules.Gates, evidence)
+	}
+	return Decision{Verdict: Nurture, Reasons: []Reason{{Code: "gates", Description: notYet}}}
 }
 
 // holding are the reasons of the rules that hold.
-func holding(tier []Rule, prefix string, e *Evidence) []Reason {
+func holding(tier []Rule, e *Evidence) []Reason {
 	var reasons []Reason
 	for i := range tier {
-		rule := &tier[i]
-		if rule.When == nil || rule.When.answer(e) != True {
-			continue
+		if rule := &tier[i]; rule.holds(e) {
+			reasons = append(reasons, Reason{Code: rule.ID, Description: rule.description()})
 		}
-		description := rule.Description
-		if description == "" {
-			description = rule.When.words()
-		}
-		reasons = append(reasons, Reason{Code: prefix + rule.ID, Description: description})
 	}
 	return reasons
 }

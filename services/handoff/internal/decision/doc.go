@@ -3,12 +3,19 @@
 //
 // The rules are asked in this order, and the first tier that answers decides:
 //
-//	exclude     one of its rules holds         → DISQUALIFIED, with the rules' ids
-//	disqualify  one of its rules holds         → DISQUALIFIED, with the rules' ids
-//	fast track  one of its rules holds         → QUALIFIED
-//	needs data  `when` holds, answers missing  → NEEDS_DATA, with the answers to ask for
-//	gates       they hold                      → QUALIFIED
-//	otherwise                                  → NURTURE
+//	exclude     one of its rules holds            → DISQUALIFIED, with the rules' ids
+//	disqualify  one of its rules holds            → DISQUALIFIED, with the rules' ids
+//	exceptions  an approval stands, a lead        → QUALIFIED
+//	            selects itself, or is on a
+//	            fast track
+//	needs data  `when` holds, answers missing     → NEEDS_DATA, with the answers to ask for
+//	gates       they hold                         → QUALIFIED
+//	            else a self-selection is begun    → NEEDS_DATA, with the answers to ask for
+//	otherwise                                     → NURTURE
+//
+// An exception overrides a disqualification only if it says so; nothing overrides an
+// exclusion. An exception can make a lead qualify and never keeps it from it, and it
+// reads scores but never changes one.
 //
 // Gates answer in three values. What nobody knows is neither true nor false: an
 // unknown gate does not hold, and neither does its negation.

@@ -28,6 +28,8 @@ type Evidence struct {
 	// Lines are the points of each criterion, rule and group, by its id: the sum of its
 	// lines. One that is absent gives nothing.
 	Lines map[string]points.Points
+	// Approval stands in place of the gates; nil: none does.
+	Approval *Approval
 
 	// segment is the id of the lead's segment; empty if it has none.
 	segment string

@@ -14,8 +14,8 @@ type Lack struct {
 }
 
 // nearest is the shortest list of conditions that would make the rules' verdict
-// QUALIFIED, were they to hold as well: by the gates, or by a fast track where that
-// takes less.
+// QUALIFIED, were they to hold as well: by the gates, or by a fast track or a
+// self-selection that is begun where that takes less.
 func nearest(rules *Rules, e *Evidence) []Lack {
 	var nearest []Lack
 	consider := func(lacks []Lack) {
@@ -34,6 +34,17 @@ func nearest(rules *Rules, e *Evidence) []Lack {
 		if rule.When != nil {
 			consider(lacking(rule.When, e))
 		}
+	}
+	for i := range rules.SelfSelection {
+		s := &rules.SelfSelection[i]
+		if s.stands(e) != begun {
+			continue // a form that nobody filled in is not what a lead lacks
+		}
+		lacks := []Lack{}
+		for _, p := range s.parts() {
+			lacks = append(lacks, lacking(p.Gate, e)...)
+		}
+		consider(lacks)
 	}
 	return nearest
 }

@@ -13,6 +13,10 @@ type Rules struct {
 	Exclude []Rule
 	// Disqualify: who is no potential buyer.
 	Disqualify []Rule
+	// ApprovalMayOverride: an approval may override a disqualification, if it says so.
+	ApprovalMayOverride bool
+	// SelfSelection: who qualifies by what they say of themselves.
+	SelfSelection []SelfSelection
 	// FastTrack: who qualifies at once.
 	FastTrack []Rule
 	// NeedsData: the answers to ask for before a lead that could qualify is handed off.
@@ -61,6 +65,18 @@ type Rule struct {
 	// Shown is what scores are shown as while the rule decides; nil: as they are. Only of
 	// rules that exclude or disqualify.
 	Shown *points.Points
+	// OverridesDisqualification: it qualifies also whom a rule disqualifies. Only of fast
+	// tracks.
+	OverridesDisqualification bool
+}
+
+func (r *Rule) holds(e *Evidence) bool { return r.When != nil && r.When.answer(e) == True }
+
+func (r *Rule) description() string {
+	if r.Description == "" {
+		return r.When.words()
+	}
+	return r.Description
 }
 
 // NeedsData asks for answers.
@@ -78,6 +94,11 @@ func (r *Rules) Attributes() []string {
 	for _, tier := range [][]Rule{r.Exclude, r.Disqualify, r.FastTrack} {
 		for _, rule := range tier {
 			names = attributes(rule.When, names)
+		}
+	}
+	for i := range r.SelfSelection {
+		for _, part := range r.SelfSelection[i].parts() {
+			names = attributes(part.Gate, names)
 		}
 	}
 	for _, gate := range []Gate{r.NeedsData.When, r.Gates, r.SalesReady, r.While} {
