@@ -23,6 +23,8 @@ func TestTheDocumentNamesEveryPathAndParameter(t *testing.T) {
 		"lead":     strings.TrimPrefix(lead, "leads/"),
 		"handoff":  strings.TrimPrefix(offer, "handoffs/"),
 		"standard": "default", "dictionary": "competitors", "version": "0123456789abcdef", "apiKey": "17", "operation": strings.TrimPrefix(offer, "handoffs/"), "track": "sales",
+		"user": "jane", "team": "dach", "approval": strings.TrimPrefix(offer, "handoffs/"),
+		"destination": "crm", "delivery": strings.TrimPrefix(offer, "handoffs/"),
 	}
 	parameter := regexp.MustCompile(`\{([^}]+)\}`)
 	for template, item := range doc.Paths.Map() {

@@ -80,6 +80,12 @@ func newMux(conns Conns) (*runtime.ServeMux, error) {
 		handoffv1.RegisterOperationServiceHandlerClient(ctx, mux, handoffv1.NewOperationServiceClient(headerConn{conns.Handoff})),
 		handoffv1.RegisterHeldLeadServiceHandlerClient(ctx, mux, handoffv1.NewHeldLeadServiceClient(headerConn{conns.Handoff})),
 		handoffv1.RegisterAccessServiceHandlerClient(ctx, mux, handoffv1.NewAccessServiceClient(headerConn{conns.Handoff})),
+		handoffv1.RegisterUserServiceHandlerClient(ctx, mux, handoffv1.NewUserServiceClient(headerConn{conns.Handoff})),
+		handoffv1.RegisterTeamServiceHandlerClient(ctx, mux, handoffv1.NewTeamServiceClient(headerConn{conns.Handoff})),
+		handoffv1.RegisterAuditServiceHandlerClient(ctx, mux, handoffv1.NewAuditServiceClient(headerConn{conns.Handoff})),
+		handoffv1.RegisterApprovalServiceHandlerClient(ctx, mux, handoffv1.NewApprovalServiceClient(headerConn{conns.Handoff})),
+		handoffv1.RegisterReportServiceHandlerClient(ctx, mux, handoffv1.NewReportServiceClient(headerConn{conns.Handoff})),
+		handoffv1.RegisterDestinationServiceHandlerClient(ctx, mux, handoffv1.NewDestinationServiceClient(headerConn{conns.Handoff})),
 	)
 }
 

@@ -115,7 +115,7 @@ func (s *Store) Act(ctx context.Context, a Act) (*handoffv1.Handoff, error) {
 		if err != nil {
 			return fmt.Errorf("track of a handoff: %w", err)
 		}
-		after, err = a.apply(tx, h, t, s.now())
+		after, err = s.apply(tx, &a, h, t, s.now())
 		return err
 	})
 	if err != nil {
@@ -136,7 +136,8 @@ func lockLead(tx *sqldb.Tx, lead string) error {
 	return err
 }
 
-func (a *Act) apply(tx *sqldb.Tx, h *handoffv1.Handoff, t track, moment time.Time) (*handoffv1.Handoff, error) {
+// apply does an act to a handoff and to its lead, and what follows from it.
+func (s *Store) apply(tx *sqldb.Tx, a *Act, h *handoffv1.Handoff, t track, moment time.Time) (*handoffv1.Handoff, error) {
 	if a.Etag != "" && a.Etag != h.GetEtag() {
 		return nil, ErrEtag
 	}
@@ -151,6 +152,7 @@ func (a *Act) apply(tx *sqldb.Tx, h *handoffv1.Handoff, t track, moment time.Tim
 		ID: newID(), Lead: t.lead, Track: t.name, Cycle: standing.Cycle, From: t.standing.Stage, To: standing.Stage,
 		Cause: a.Cause, Reason: a.Reason, Actor: a.Actor, Time: moment,
 	}
+	before := proto.CloneOf(h)
 	h.State = next(a.To, a.Cause)
 	if a.Cause == lifecycle.ByAccept {
 		h.Owner = a.Actor
@@ -161,6 +163,13 @@ func (a *Act) apply(tx *sqldb.Tx, h *handoffv1.Handoff, t track, moment time.Tim
 	if a.Outcome != nil {
 		h.Outcome = proto.CloneOf(a.Outcome)
 		h.Outcome.OccurredTime, h.Outcome.Actor = timestamppb.New(moment), a.Actor
+	}
+	if err := s.follows(tx, &happened{
+		moment:  moment,
+		changes: []*change{{before: before, after: h, cause: a.Cause, actor: a.Actor}},
+		moves:   []Move{move},
+	}); err != nil {
+		return nil, err
 	}
 	if err := saveHandoff(tx, h, moment); err != nil {
 		return nil, err

@@ -218,7 +218,9 @@ type batch struct {
 	reviews map[string]time.Time
 
 	// Columns of the rows to write.
-	newVerdicts, newTracks, newDecisions, newMoves, newHandoffs, newTellings, newReviews []any
+	newVerdicts, newTracks, newDecisions, newMoves, newTellings, newReviews []any
+	// What happened to handoffs and leads.
+	happened happened
 	// Leads to hold, and those to hold no more.
 	toHold, toDrop []heldLead
 	// Leads without a review time any more.
@@ -404,9 +406,7 @@ func (b *batch) decide(l *Lead) (digest *typev1.DecisionDigest, changes []Change
 				leadingDecision = id
 			}
 		}
-		if err := b.follow(l, &f, leadingDecision); err != nil {
-			return nil, nil, err
-		}
+		b.follow(l, &f, leadingDecision)
 		b.hold(&before, &f)
 		changes = append(changes, Change{
 			Track: name, VerdictBefore: typev1.Verdict(before.verdict), VerdictAfter: verdictOf(f.leading.Decision.Verdict),
@@ -550,7 +550,7 @@ func (b *batch) timings(l *Lead) *handoffv1.StepTimings {
 }
 
 // follow adds the rows of what happened in a track.
-func (b *batch) follow(l *Lead, f *followed, decision string) error {
+func (b *batch) follow(l *Lead, f *followed, decision string) {
 	moment := sqldb.Micros(b.moment)
 	if f.moved {
 		b.move(Move{
@@ -560,18 +560,7 @@ func (b *batch) follow(l *Lead, f *followed, decision string) error {
 		})
 	}
 	if f.handsOff {
-		var reasons []*typev1.Reason
-		for _, a := range f.qualified {
-			reasons = append(reasons, reasonsOf(a.Decision.Reasons)...)
-		}
-		blob, err := proto.Marshal(&typev1.DecisionDigest{Reasons: reasons})
-		if err != nil {
-			return err
-		}
-		handling := f.leading.Handling
-		b.newHandoffs = append(b.newHandoffs, f.handoff, l.ID, f.name, f.standing.Cycle,
-			int64(handoffv1.Handoff_STATE_OPEN), 1, handling.Queue, "", blob, decision, "", moment, moment,
-			handling.Priority, rank(l, f.leading), handling.Action)
+		b.happened.changes = append(b.happened.changes, handOff(l, f, decision))
 	}
 	fit, engagement := hundredths(scoreOf(f.leading.Fit)), hundredths(engagementOf(f.leading.Engagement))
 	order := engagement
@@ -582,11 +571,25 @@ func (b *batch) follow(l *Lead, f *followed, decision string) error {
 		sqldb.Micros(f.restTime), f.handoff, f.leading.Standard, f.leading.Version, int64(verdictOf(f.leading.Decision.Verdict)),
 		fit, f.leading.Fit.GetFitClass(), engagement, f.leading.Engagement.GetEngagementBand(), order,
 		int64(l.FactsVersion), moment)
-	return nil
+}
+
+// handOff is the new handoff of a lead.
+func handOff(l *Lead, f *followed, decision string) *change {
+	handling := f.leading.Handling
+	h := &handoffv1.Handoff{
+		Name: HandoffName(f.handoff), Lead: LeadName(l.ID), Track: f.name, Cycle: int32(f.standing.Cycle),
+		State: handoffv1.Handoff_STATE_OPEN, Queue: handling.Queue, Priority: int32(handling.Priority), Action: handling.Action,
+		Decision: DecisionName(l.ID, decision),
+	}
+	for _, a := range f.qualified {
+		h.Reasons = append(h.Reasons, reasonsOf(a.Decision.Reasons)...)
+	}
+	return &change{after: h, cause: lifecycle.ByVerdict, actor: Qualifier, handling: handling, rank: rank(l, f.leading)}
 }
 
 // move adds a stage move and what ingest is told of it.
 func (b *batch) move(m Move) {
+	b.happened.moves = append(b.happened.moves, m)
 	b.newMoves = append(b.newMoves, m.columns()...)
 	if t, ok := m.telling(); ok {
 		b.newTellings = append(b.newTellings, t.columns(b.moment)...)
@@ -595,6 +598,13 @@ func (b *batch) move(m Move) {
 
 // write writes what was added.
 func (b *batch) write(s *Store) error {
+	b.happened.moment = b.moment
+	if err := s.follows(b.tx, &b.happened); err != nil {
+		return err
+	}
+	if err := insertHandoffs(b.tx, &b.happened); err != nil {
+		return err
+	}
 	for _, rows := range []struct {
 		head    string
 		columns int
@@ -618,11 +628,6 @@ func (b *batch) write(s *Store) error {
 		},
 		{`INSERT INTO decisions (lead_id, decide_time, decision_id, evidence) VALUES `, 4, ``, b.newDecisions},
 		{insertMoves, moveColumns, ``, b.newMoves},
-		{
-			`INSERT INTO handoffs (handoff_id, lead_id, track, cycle, state, revision, queue, owner, reasons, decision_id, outcome_reason, create_time, update_time,
-			priority, queue_rank, action) VALUES `, 16,
-			``, b.newHandoffs,
-		},
 		{insertTellings, tellingColumns, ``, b.newTellings},
 		{insertReviews, reviewColumns, s.reviews.OnConflict() + `, standard_id = excluded.standard_id, cause = excluded.cause`, b.newReviews},
 	} {

@@ -74,5 +74,8 @@ func DecisionName(lead, id string) string {
 	return LeadName(lead) + "/decisions/" + id
 }
 
+// DecisionID is the id in a decision's resource name; empty for no name.
+func DecisionID(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
+
 // etag is the etag of a handoff's revision.
 func etag(revision int64) string { return strconv.FormatInt(revision, 10) }

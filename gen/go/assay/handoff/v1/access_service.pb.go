@@ -39,7 +39,11 @@ type ApiKey struct {
 	// When it was revoked, if it was.
 	RevokeTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=revoke_time,json=revokeTime,proto3" json:"revoke_time,omitempty"`
 	// The secret to send as `Authorization: Bearer …`. Only in the answer to its creation.
-	Secret        string `protobuf:"bytes,6,opt,name=secret,proto3" json:"secret,omitempty"`
+	Secret string `protobuf:"bytes,6,opt,name=secret,proto3" json:"secret,omitempty"`
+	// When it ends by itself. Default: never.
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// When it was last used, to the hour.
+	LastUseTime   *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_use_time,json=lastUseTime,proto3" json:"last_use_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -114,6 +118,20 @@ func (x *ApiKey) GetSecret() string {
 		return x.Secret
 	}
 	return ""
+}
+
+func (x *ApiKey) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+func (x *ApiKey) GetLastUseTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastUseTime
+	}
+	return nil
 }
 
 // Asks for the keys.
@@ -321,7 +339,7 @@ func (x *RevokeApiKeyRequest) GetName() string {
 // A secret to verify.
 type VerifyApiKeyRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The secret.
+	// The secret of a key, or a token.
 	Secret        string `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -370,7 +388,9 @@ type VerifyApiKeyResponse struct {
 	// Who.
 	Actor string `protobuf:"bytes,1,opt,name=actor,proto3" json:"actor,omitempty"`
 	// What they may do.
-	Role          v1.Role `protobuf:"varint,2,opt,name=role,proto3,enum=assay.type.v1.Role" json:"role,omitempty"`
+	Role v1.Role `protobuf:"varint,2,opt,name=role,proto3,enum=assay.type.v1.Role" json:"role,omitempty"`
+	// When the secret ends, if it does.
+	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -419,11 +439,18 @@ func (x *VerifyApiKeyResponse) GetRole() v1.Role {
 	return v1.Role(0)
 }
 
+func (x *VerifyApiKeyResponse) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
 var File_assay_handoff_v1_access_service_proto protoreflect.FileDescriptor
 
 const file_assay_handoff_v1_access_service_proto_rawDesc = "" +
 	"\n" +
-	"%assay/handoff/v1/access_service.proto\x12\x10assay.handoff.v1\x1a\x1aassay/type/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x02\n" +
+	"%assay/handoff/v1/access_service.proto\x12\x10assay.handoff.v1\x1a\x1aassay/type/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbb\x03\n" +
 	"\x06ApiKey\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12;\n" +
 	"\x05actor\x18\x02 \x01(\tB%\xe0A\x02\xbaH\x1fr\x1d2\x1b^[a-z0-9][a-z0-9._-]{0,62}$R\x05actor\x128\n" +
@@ -432,7 +459,10 @@ const file_assay_handoff_v1_access_service_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vrevoke_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"revokeTime\x12\x1b\n" +
-	"\x06secret\x18\x06 \x01(\tB\x03\xe0A\x03R\x06secret\"Y\n" +
+	"\x06secret\x18\x06 \x01(\tB\x03\xe0A\x03R\x06secret\x12;\n" +
+	"\vexpire_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\x12C\n" +
+	"\rlast_use_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\vlastUseTime\"Y\n" +
 	"\x12ListApiKeysRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12\x1d\n" +
 	"\n" +
@@ -446,10 +476,12 @@ const file_assay_handoff_v1_access_service_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tB\"\xe0A\x02\xbaH\x1cr\x1a2\x18^apiKeys/[0-9a-z]{8,40}$R\x04name\"9\n" +
 	"\x13VerifyApiKeyRequest\x12\"\n" +
 	"\x06secret\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06secret\"U\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80@R\x06secret\"\x92\x01\n" +
 	"\x14VerifyApiKeyResponse\x12\x14\n" +
 	"\x05actor\x18\x01 \x01(\tR\x05actor\x12'\n" +
-	"\x04role\x18\x02 \x01(\x0e2\x13.assay.type.v1.RoleR\x04role2\xe6\x03\n" +
+	"\x04role\x18\x02 \x01(\x0e2\x13.assay.type.v1.RoleR\x04role\x12;\n" +
+	"\vexpire_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime2\xe6\x03\n" +
 	"\rAccessService\x12w\n" +
 	"\vListApiKeys\x12$.assay.handoff.v1.ListApiKeysRequest\x1a%.assay.handoff.v1.ListApiKeysResponse\"\x1b\xea\xe0\x18\x04\n" +
 	"\x02\x05\x06\x82\xd3\xe4\x93\x02\r\x12\v/v1/apiKeys\x12t\n" +
@@ -488,22 +520,25 @@ var file_assay_handoff_v1_access_service_proto_depIdxs = []int32{
 	7,  // 0: assay.handoff.v1.ApiKey.role:type_name -> assay.type.v1.Role
 	8,  // 1: assay.handoff.v1.ApiKey.create_time:type_name -> google.protobuf.Timestamp
 	8,  // 2: assay.handoff.v1.ApiKey.revoke_time:type_name -> google.protobuf.Timestamp
-	0,  // 3: assay.handoff.v1.ListApiKeysResponse.api_keys:type_name -> assay.handoff.v1.ApiKey
-	0,  // 4: assay.handoff.v1.CreateApiKeyRequest.api_key:type_name -> assay.handoff.v1.ApiKey
-	7,  // 5: assay.handoff.v1.VerifyApiKeyResponse.role:type_name -> assay.type.v1.Role
-	1,  // 6: assay.handoff.v1.AccessService.ListApiKeys:input_type -> assay.handoff.v1.ListApiKeysRequest
-	3,  // 7: assay.handoff.v1.AccessService.CreateApiKey:input_type -> assay.handoff.v1.CreateApiKeyRequest
-	4,  // 8: assay.handoff.v1.AccessService.RevokeApiKey:input_type -> assay.handoff.v1.RevokeApiKeyRequest
-	5,  // 9: assay.handoff.v1.AccessService.VerifyApiKey:input_type -> assay.handoff.v1.VerifyApiKeyRequest
-	2,  // 10: assay.handoff.v1.AccessService.ListApiKeys:output_type -> assay.handoff.v1.ListApiKeysResponse
-	0,  // 11: assay.handoff.v1.AccessService.CreateApiKey:output_type -> assay.handoff.v1.ApiKey
-	0,  // 12: assay.handoff.v1.AccessService.RevokeApiKey:output_type -> assay.handoff.v1.ApiKey
-	6,  // 13: assay.handoff.v1.AccessService.VerifyApiKey:output_type -> assay.handoff.v1.VerifyApiKeyResponse
-	10, // [10:14] is the sub-list for method output_type
-	6,  // [6:10] is the sub-list for method input_type
-	6,  // [6:6] is the sub-list for extension type_name
-	6,  // [6:6] is the sub-list for extension extendee
-	0,  // [0:6] is the sub-list for field type_name
+	8,  // 3: assay.handoff.v1.ApiKey.expire_time:type_name -> google.protobuf.Timestamp
+	8,  // 4: assay.handoff.v1.ApiKey.last_use_time:type_name -> google.protobuf.Timestamp
+	0,  // 5: assay.handoff.v1.ListApiKeysResponse.api_keys:type_name -> assay.handoff.v1.ApiKey
+	0,  // 6: assay.handoff.v1.CreateApiKeyRequest.api_key:type_name -> assay.handoff.v1.ApiKey
+	7,  // 7: assay.handoff.v1.VerifyApiKeyResponse.role:type_name -> assay.type.v1.Role
+	8,  // 8: assay.handoff.v1.VerifyApiKeyResponse.expire_time:type_name -> google.protobuf.Timestamp
+	1,  // 9: assay.handoff.v1.AccessService.ListApiKeys:input_type -> assay.handoff.v1.ListApiKeysRequest
+	3,  // 10: assay.handoff.v1.AccessService.CreateApiKey:input_type -> assay.handoff.v1.CreateApiKeyRequest
+	4,  // 11: assay.handoff.v1.AccessService.RevokeApiKey:input_type -> assay.handoff.v1.RevokeApiKeyRequest
+	5,  // 12: assay.handoff.v1.AccessService.VerifyApiKey:input_type -> assay.handoff.v1.VerifyApiKeyRequest
+	2,  // 13: assay.handoff.v1.AccessService.ListApiKeys:output_type -> assay.handoff.v1.ListApiKeysResponse
+	0,  // 14: assay.handoff.v1.AccessService.CreateApiKey:output_type -> assay.handoff.v1.ApiKey
+	0,  // 15: assay.handoff.v1.AccessService.RevokeApiKey:output_type -> assay.handoff.v1.ApiKey
+	6,  // 16: assay.handoff.v1.AccessService.VerifyApiKey:output_type -> assay.handoff.v1.VerifyApiKeyResponse
+	13, // [13:17] is the sub-list for method output_type
+	9,  // [9:13] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_assay_handoff_v1_access_service_proto_init() }

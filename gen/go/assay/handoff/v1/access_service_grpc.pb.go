@@ -37,8 +37,8 @@ type AccessServiceClient interface {
 	CreateApiKey(ctx context.Context, in *CreateApiKeyRequest, opts ...grpc.CallOption) (*ApiKey, error)
 	// Revokes a key for good; it is refused everywhere within five seconds.
 	RevokeApiKey(ctx context.Context, in *RevokeApiKeyRequest, opts ...grpc.CallOption) (*ApiKey, error)
-	// Answers who holds a secret, for the service at the edge. UNAUTHENTICATED if
-	// nobody does.
+	// Answers who holds a secret, of a key or a token of the OpenID provider, for the service
+	// at the edge. UNAUTHENTICATED if nobody does.
 	VerifyApiKey(ctx context.Context, in *VerifyApiKeyRequest, opts ...grpc.CallOption) (*VerifyApiKeyResponse, error)
 }
 
@@ -102,8 +102,8 @@ type AccessServiceServer interface {
 	CreateApiKey(context.Context, *CreateApiKeyRequest) (*ApiKey, error)
 	// Revokes a key for good; it is refused everywhere within five seconds.
 	RevokeApiKey(context.Context, *RevokeApiKeyRequest) (*ApiKey, error)
-	// Answers who holds a secret, for the service at the edge. UNAUTHENTICATED if
-	// nobody does.
+	// Answers who holds a secret, of a key or a token of the OpenID provider, for the service
+	// at the edge. UNAUTHENTICATED if nobody does.
 	VerifyApiKey(context.Context, *VerifyApiKeyRequest) (*VerifyApiKeyResponse, error)
 	mustEmbedUnimplementedAccessServiceServer()
 }

@@ -26,6 +26,120 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What is done with what the person has accepted.
+type ReassignOwnerRequest_Accepted int32
+
+const (
+	// As `ACCEPTED_RECYCLE`.
+	ReassignOwnerRequest_ACCEPTED_UNSPECIFIED ReassignOwnerRequest_Accepted = 0
+	// The leads are recycled, with `recycle_reason`.
+	ReassignOwnerRequest_ACCEPTED_RECYCLE ReassignOwnerRequest_Accepted = 1
+	// They go to others, who go on from where they stand.
+	ReassignOwnerRequest_ACCEPTED_REASSIGN ReassignOwnerRequest_Accepted = 2
+	// They stay.
+	ReassignOwnerRequest_ACCEPTED_KEEP ReassignOwnerRequest_Accepted = 3
+)
+
+// Enum value maps for ReassignOwnerRequest_Accepted.
+var (
+	ReassignOwnerRequest_Accepted_name = map[int32]string{
+		0: "ACCEPTED_UNSPECIFIED",
+		1: "ACCEPTED_RECYCLE",
+		2: "ACCEPTED_REASSIGN",
+		3: "ACCEPTED_KEEP",
+	}
+	ReassignOwnerRequest_Accepted_value = map[string]int32{
+		"ACCEPTED_UNSPECIFIED": 0,
+		"ACCEPTED_RECYCLE":     1,
+		"ACCEPTED_REASSIGN":    2,
+		"ACCEPTED_KEEP":        3,
+	}
+)
+
+func (x ReassignOwnerRequest_Accepted) Enum() *ReassignOwnerRequest_Accepted {
+	p := new(ReassignOwnerRequest_Accepted)
+	*p = x
+	return p
+}
+
+func (x ReassignOwnerRequest_Accepted) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ReassignOwnerRequest_Accepted) Descriptor() protoreflect.EnumDescriptor {
+	return file_assay_handoff_v1_handoff_service_proto_enumTypes[0].Descriptor()
+}
+
+func (ReassignOwnerRequest_Accepted) Type() protoreflect.EnumType {
+	return &file_assay_handoff_v1_handoff_service_proto_enumTypes[0]
+}
+
+func (x ReassignOwnerRequest_Accepted) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ReassignOwnerRequest_Accepted.Descriptor instead.
+func (ReassignOwnerRequest_Accepted) EnumDescriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_handoff_service_proto_rawDescGZIP(), []int{18, 0}
+}
+
+// What became of it.
+type OutcomeResult_Status int32
+
+const (
+	// Not set.
+	OutcomeResult_STATUS_UNSPECIFIED OutcomeResult_Status = 0
+	// It was recorded, or would be.
+	OutcomeResult_STATUS_RECORDED OutcomeResult_Status = 1
+	// It was there already.
+	OutcomeResult_STATUS_UNCHANGED OutcomeResult_Status = 2
+	// It was refused; `error` says why.
+	OutcomeResult_STATUS_REFUSED OutcomeResult_Status = 3
+)
+
+// Enum value maps for OutcomeResult_Status.
+var (
+	OutcomeResult_Status_name = map[int32]string{
+		0: "STATUS_UNSPECIFIED",
+		1: "STATUS_RECORDED",
+		2: "STATUS_UNCHANGED",
+		3: "STATUS_REFUSED",
+	}
+	OutcomeResult_Status_value = map[string]int32{
+		"STATUS_UNSPECIFIED": 0,
+		"STATUS_RECORDED":    1,
+		"STATUS_UNCHANGED":   2,
+		"STATUS_REFUSED":     3,
+	}
+)
+
+func (x OutcomeResult_Status) Enum() *OutcomeResult_Status {
+	p := new(OutcomeResult_Status)
+	*p = x
+	return p
+}
+
+func (x OutcomeResult_Status) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (OutcomeResult_Status) Descriptor() protoreflect.EnumDescriptor {
+	return file_assay_handoff_v1_handoff_service_proto_enumTypes[1].Descriptor()
+}
+
+func (OutcomeResult_Status) Type() protoreflect.EnumType {
+	return &file_assay_handoff_v1_handoff_service_proto_enumTypes[1]
+}
+
+func (x OutcomeResult_Status) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use OutcomeResult_Status.Descriptor instead.
+func (OutcomeResult_Status) EnumDescriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_handoff_service_proto_rawDescGZIP(), []int{25, 0}
+}
+
 // Asks where a lead stands.
 type GetQualificationRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -508,7 +622,7 @@ type ListHandoffsRequest struct {
 	Filter string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
 	// `create_time` (default), or `queue`: the order in which to work them, highest
 	// priority first, then as the standard says for their reason, by score or by the time
-	// of the request.
+	// of the request, or `due_time`: the earliest first, then those without a clock.
 	OrderBy       string `protobuf:"bytes,4,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -690,7 +804,9 @@ type RejectHandoffRequest struct {
 	// Why, e.g. `no_budget`. Required.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// If given, ABORTED (`ETAG_MISMATCH`) unless it matches.
-	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	// More exactly, e.g. `bounced`. Required where the standard has sub-reasons.
+	SubReason     string `protobuf:"bytes,4,opt,name=sub_reason,json=subReason,proto3" json:"sub_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -746,6 +862,13 @@ func (x *RejectHandoffRequest) GetEtag() string {
 	return ""
 }
 
+func (x *RejectHandoffRequest) GetSubReason() string {
+	if x != nil {
+		return x.SubReason
+	}
+	return ""
+}
+
 // A handoff to recycle.
 type RecycleHandoffRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -754,7 +877,9 @@ type RecycleHandoffRequest struct {
 	// Why, e.g. `no_response`. Required.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// If given, ABORTED (`ETAG_MISMATCH`) unless it matches.
-	Etag          string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
+	// More exactly, e.g. `bounced`. Required where the standard has sub-reasons.
+	SubReason     string `protobuf:"bytes,4,opt,name=sub_reason,json=subReason,proto3" json:"sub_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -810,6 +935,13 @@ func (x *RecycleHandoffRequest) GetEtag() string {
 	return ""
 }
 
+func (x *RecycleHandoffRequest) GetSubReason() string {
+	if x != nil {
+		return x.SubReason
+	}
+	return ""
+}
+
 // An outcome to record.
 type RecordOutcomeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -824,7 +956,11 @@ type RecordOutcomeRequest struct {
 	// ISO 4217 code of the amount's currency. Required with an amount.
 	CurrencyCode string `protobuf:"bytes,5,opt,name=currency_code,json=currencyCode,proto3" json:"currency_code,omitempty"`
 	// If given, ABORTED (`ETAG_MISMATCH`) unless it matches.
-	Etag          string `protobuf:"bytes,6,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,6,opt,name=etag,proto3" json:"etag,omitempty"`
+	// More exactly, e.g. `bounced`. Required where the standard has sub-reasons.
+	SubReason string `protobuf:"bytes,7,opt,name=sub_reason,json=subReason,proto3" json:"sub_reason,omitempty"`
+	// When it happened. Default: now; not in the future.
+	OccurredTime  *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=occurred_time,json=occurredTime,proto3" json:"occurred_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -899,6 +1035,20 @@ func (x *RecordOutcomeRequest) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *RecordOutcomeRequest) GetSubReason() string {
+	if x != nil {
+		return x.SubReason
+	}
+	return ""
+}
+
+func (x *RecordOutcomeRequest) GetOccurredTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OccurredTime
+	}
+	return nil
 }
 
 // A lead to explain.
@@ -1033,11 +1183,762 @@ func (x *Explanation) GetActivities() []*v1.ActivityLine {
 	return nil
 }
 
+// A handoff to claim.
+type ClaimHandoffRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `handoffs/{handoff}`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// If given, ABORTED (`ETAG_MISMATCH`) unless it matches.
+	Etag          string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ClaimHandoffRequest) Reset() {
+	*x = ClaimHandoffRequest{}
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ClaimHandoffRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ClaimHandoffRequest) ProtoMessage() {}
+
+func (x *ClaimHandoffRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ClaimHandoffRequest.ProtoReflect.Descriptor instead.
+func (*ClaimHandoffRequest) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_handoff_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ClaimHandoffRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ClaimHandoffRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// A handoff to give to somebody else: to an owner, to a team, or, if neither is given, to
+// whom routing says now.
+type ReassignHandoffRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `handoffs/{handoff}`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// The next owner, `users/{user}`.
+	Owner string `protobuf:"bytes,2,opt,name=owner,proto3" json:"owner,omitempty"`
+	// The team, `teams/{team}`, in which the turn decides. Not with `owner`.
+	Team string `protobuf:"bytes,3,opt,name=team,proto3" json:"team,omitempty"`
+	// Why. Required.
+	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	// If given, ABORTED (`ETAG_MISMATCH`) unless it matches.
+	Etag          string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReassignHandoffRequest) Reset() {
+	*x = ReassignHandoffRequest{}
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReassignHandoffRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReassignHandoffRequest) ProtoMessage() {}
+
+func (x *ReassignHandoffRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReassignHandoffRequest.ProtoReflect.Descriptor instead.
+func (*ReassignHandoffRequest) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_handoff_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ReassignHandoffRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ReassignHandoffRequest) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *ReassignHandoffRequest) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *ReassignHandoffRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ReassignHandoffRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+// A person whose handoffs go to others.
+type ReassignOwnerRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `users/{user}`.
+	Owner string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
+	// What is done with what the person has accepted.
+	Accepted ReassignOwnerRequest_Accepted `protobuf:"varint,2,opt,name=accepted,proto3,enum=assay.handoff.v1.ReassignOwnerRequest_Accepted" json:"accepted,omitempty"`
+	// The reason for recycling. Default `no_response`.
+	RecycleReason string `protobuf:"bytes,3,opt,name=recycle_reason,json=recycleReason,proto3" json:"recycle_reason,omitempty"`
+	// More exactly, where the standard has sub-reasons.
+	RecycleSubReason string `protobuf:"bytes,4,opt,name=recycle_sub_reason,json=recycleSubReason,proto3" json:"recycle_sub_reason,omitempty"`
+	// Why. Required.
+	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReassignOwnerRequest) Reset() {
+	*x = ReassignOwnerRequest{}
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReassignOwnerRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReassignOwnerRequest) ProtoMessage() {}
+
+func (x *ReassignOwnerRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReassignOwnerRequest.ProtoReflect.Descriptor instead.
+func (*ReassignOwnerRequest) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_handoff_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *ReassignOwnerRequest) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *ReassignOwnerRequest) GetAccepted() ReassignOwnerRequest_Accepted {
+	if x != nil {
+		return x.Accepted
+	}
+	return ReassignOwnerRequest_ACCEPTED_UNSPECIFIED
+}
+
+func (x *ReassignOwnerRequest) GetRecycleReason() string {
+	if x != nil {
+		return x.RecycleReason
+	}
+	return ""
+}
+
+func (x *ReassignOwnerRequest) GetRecycleSubReason() string {
+	if x != nil {
+		return x.RecycleSubReason
+	}
+	return ""
+}
+
+func (x *ReassignOwnerRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// What became of a person's handoffs.
+type ReassignOwnerResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many went to others.
+	ReassignedCount int32 `protobuf:"varint,1,opt,name=reassigned_count,json=reassignedCount,proto3" json:"reassigned_count,omitempty"`
+	// How many wait in a queue, since nobody may get them.
+	QueuedCount int32 `protobuf:"varint,2,opt,name=queued_count,json=queuedCount,proto3" json:"queued_count,omitempty"`
+	// How many were recycled.
+	RecycledCount int32 `protobuf:"varint,3,opt,name=recycled_count,json=recycledCount,proto3" json:"recycled_count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReassignOwnerResponse) Reset() {
+	*x = ReassignOwnerResponse{}
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReassignOwnerResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReassignOwnerResponse) ProtoMessage() {}
+
+func (x *ReassignOwnerResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReassignOwnerResponse.ProtoReflect.Descriptor instead.
+func (*ReassignOwnerResponse) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_handoff_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *ReassignOwnerResponse) GetReassignedCount() int32 {
+	if x != nil {
+		return x.ReassignedCount
+	}
+	return 0
+}
+
+func (x *ReassignOwnerResponse) GetQueuedCount() int32 {
+	if x != nil {
+		return x.QueuedCount
+	}
+	return 0
+}
+
+func (x *ReassignOwnerResponse) GetRecycledCount() int32 {
+	if x != nil {
+		return x.RecycledCount
+	}
+	return 0
+}
+
+// A lead to disqualify.
+type DisqualifyLeadRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `leads/{lead}`.
+	Lead string `protobuf:"bytes,1,opt,name=lead,proto3" json:"lead,omitempty"`
+	// The track. Default: the lead's only one; required if it has several.
+	Track string `protobuf:"bytes,2,opt,name=track,proto3" json:"track,omitempty"`
+	// Why, e.g. `competitor`. Required.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// More exactly, e.g. `bounced`. Required where the standard has sub-reasons.
+	SubReason     string `protobuf:"bytes,4,opt,name=sub_reason,json=subReason,proto3" json:"sub_reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DisqualifyLeadRequest) Reset() {
+	*x = DisqualifyLeadRequest{}
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DisqualifyLeadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DisqualifyLeadRequest) ProtoMessage() {}
+
+func (x *DisqualifyLeadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DisqualifyLeadRequest.ProtoReflect.Descriptor instead.
+func (*DisqualifyLeadRequest) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_handoff_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *DisqualifyLeadRequest) GetLead() string {
+	if x != nil {
+		return x.Lead
+	}
+	return ""
+}
+
+func (x *DisqualifyLeadRequest) GetTrack() string {
+	if x != nil {
+		return x.Track
+	}
+	return ""
+}
+
+func (x *DisqualifyLeadRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *DisqualifyLeadRequest) GetSubReason() string {
+	if x != nil {
+		return x.SubReason
+	}
+	return ""
+}
+
+// A lead to bring back.
+type ReinstateLeadRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `leads/{lead}`.
+	Lead string `protobuf:"bytes,1,opt,name=lead,proto3" json:"lead,omitempty"`
+	// The track. Default: the lead's only one; required if it has several.
+	Track string `protobuf:"bytes,2,opt,name=track,proto3" json:"track,omitempty"`
+	// Why, in words. Required.
+	Reason        string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReinstateLeadRequest) Reset() {
+	*x = ReinstateLeadRequest{}
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReinstateLeadRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReinstateLeadRequest) ProtoMessage() {}
+
+func (x *ReinstateLeadRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReinstateLeadRequest.ProtoReflect.Descriptor instead.
+func (*ReinstateLeadRequest) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_handoff_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ReinstateLeadRequest) GetLead() string {
+	if x != nil {
+		return x.Lead
+	}
+	return ""
+}
+
+func (x *ReinstateLeadRequest) GetTrack() string {
+	if x != nil {
+		return x.Track
+	}
+	return ""
+}
+
+func (x *ReinstateLeadRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+// What sales says of one handoff.
+type OutcomeReport struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `handoffs/{handoff}`; or the lead is given, whose latest handoff of the track is meant.
+	Handoff string `protobuf:"bytes,1,opt,name=handoff,proto3" json:"handoff,omitempty"`
+	// `leads/{lead}`.
+	Lead string `protobuf:"bytes,2,opt,name=lead,proto3" json:"lead,omitempty"`
+	// The track, with `lead`. Default: the lead's only one.
+	Track string `protobuf:"bytes,3,opt,name=track,proto3" json:"track,omitempty"`
+	// What happened: `accepted`, `rejected`, `recycled`, `qualified`, `opportunity`, `won` or
+	// `lost`.
+	Outcome string `protobuf:"bytes,4,opt,name=outcome,proto3" json:"outcome,omitempty"`
+	// Why. Required with `rejected`, `recycled` and `lost`.
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	// More exactly, where the standard has sub-reasons.
+	SubReason string `protobuf:"bytes,6,opt,name=sub_reason,json=subReason,proto3" json:"sub_reason,omitempty"`
+	// Amount as a decimal number, e.g. `12500.00`.
+	Amount string `protobuf:"bytes,7,opt,name=amount,proto3" json:"amount,omitempty"`
+	// ISO 4217 code of the amount's currency. Required with an amount.
+	CurrencyCode string `protobuf:"bytes,8,opt,name=currency_code,json=currencyCode,proto3" json:"currency_code,omitempty"`
+	// When it happened. Default: now; not in the future.
+	OccurredTime  *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=occurred_time,json=occurredTime,proto3" json:"occurred_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutcomeReport) Reset() {
+	*x = OutcomeReport{}
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutcomeReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutcomeReport) ProtoMessage() {}
+
+func (x *OutcomeReport) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutcomeReport.ProtoReflect.Descriptor instead.
+func (*OutcomeReport) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_handoff_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *OutcomeReport) GetHandoff() string {
+	if x != nil {
+		return x.Handoff
+	}
+	return ""
+}
+
+func (x *OutcomeReport) GetLead() string {
+	if x != nil {
+		return x.Lead
+	}
+	return ""
+}
+
+func (x *OutcomeReport) GetTrack() string {
+	if x != nil {
+		return x.Track
+	}
+	return ""
+}
+
+func (x *OutcomeReport) GetOutcome() string {
+	if x != nil {
+		return x.Outcome
+	}
+	return ""
+}
+
+func (x *OutcomeReport) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *OutcomeReport) GetSubReason() string {
+	if x != nil {
+		return x.SubReason
+	}
+	return ""
+}
+
+func (x *OutcomeReport) GetAmount() string {
+	if x != nil {
+		return x.Amount
+	}
+	return ""
+}
+
+func (x *OutcomeReport) GetCurrencyCode() string {
+	if x != nil {
+		return x.CurrencyCode
+	}
+	return ""
+}
+
+func (x *OutcomeReport) GetOccurredTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.OccurredTime
+	}
+	return nil
+}
+
+// Outcomes to record.
+type BatchRecordOutcomesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The outcomes.
+	Outcomes []*OutcomeReport `protobuf:"bytes,1,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
+	// Only says what would become of them.
+	ValidateOnly  bool `protobuf:"varint,2,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchRecordOutcomesRequest) Reset() {
+	*x = BatchRecordOutcomesRequest{}
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchRecordOutcomesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchRecordOutcomesRequest) ProtoMessage() {}
+
+func (x *BatchRecordOutcomesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchRecordOutcomesRequest.ProtoReflect.Descriptor instead.
+func (*BatchRecordOutcomesRequest) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_handoff_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *BatchRecordOutcomesRequest) GetOutcomes() []*OutcomeReport {
+	if x != nil {
+		return x.Outcomes
+	}
+	return nil
+}
+
+func (x *BatchRecordOutcomesRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
+// What became of each outcome, in their order.
+type BatchRecordOutcomesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The results.
+	Results       []*OutcomeResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BatchRecordOutcomesResponse) Reset() {
+	*x = BatchRecordOutcomesResponse{}
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BatchRecordOutcomesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BatchRecordOutcomesResponse) ProtoMessage() {}
+
+func (x *BatchRecordOutcomesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BatchRecordOutcomesResponse.ProtoReflect.Descriptor instead.
+func (*BatchRecordOutcomesResponse) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_handoff_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *BatchRecordOutcomesResponse) GetResults() []*OutcomeResult {
+	if x != nil {
+		return x.Results
+	}
+	return nil
+}
+
+// What became of one outcome.
+type OutcomeResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What became of it.
+	Status OutcomeResult_Status `protobuf:"varint,1,opt,name=status,proto3,enum=assay.handoff.v1.OutcomeResult_Status" json:"status,omitempty"`
+	// The handoff it belongs to.
+	Handoff string `protobuf:"bytes,2,opt,name=handoff,proto3" json:"handoff,omitempty"`
+	// Why it was refused.
+	Error         string `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OutcomeResult) Reset() {
+	*x = OutcomeResult{}
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OutcomeResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OutcomeResult) ProtoMessage() {}
+
+func (x *OutcomeResult) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OutcomeResult.ProtoReflect.Descriptor instead.
+func (*OutcomeResult) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_handoff_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *OutcomeResult) GetStatus() OutcomeResult_Status {
+	if x != nil {
+		return x.Status
+	}
+	return OutcomeResult_STATUS_UNSPECIFIED
+}
+
+func (x *OutcomeResult) GetHandoff() string {
+	if x != nil {
+		return x.Handoff
+	}
+	return ""
+}
+
+func (x *OutcomeResult) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+// Asks for a handoff's packet.
+type GetHandoffPacketRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `handoffs/{handoff}/packet`.
+	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetHandoffPacketRequest) Reset() {
+	*x = GetHandoffPacketRequest{}
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetHandoffPacketRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetHandoffPacketRequest) ProtoMessage() {}
+
+func (x *GetHandoffPacketRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetHandoffPacketRequest.ProtoReflect.Descriptor instead.
+func (*GetHandoffPacketRequest) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_handoff_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *GetHandoffPacketRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
 var File_assay_handoff_v1_handoff_service_proto protoreflect.FileDescriptor
 
 const file_assay_handoff_v1_handoff_service_proto_rawDesc = "" +
 	"\n" +
-	"&assay/handoff/v1/handoff_service.proto\x12\x10assay.handoff.v1\x1a(assay/behavior/v1/behavior_service.proto\x1a$assay/handoff/v1/qualification.proto\x1a\x1aassay/type/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x01\n" +
+	"&assay/handoff/v1/handoff_service.proto\x12\x10assay.handoff.v1\x1a(assay/behavior/v1/behavior_service.proto\x1a%assay/handoff/v1/handoff_packet.proto\x1a$assay/handoff/v1/qualification.proto\x1a\x1aassay/type/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x01\n" +
 	"\x17GetQualificationRequest\x12A\n" +
 	"\x04name\x18\x01 \x01(\tB-\xe0A\x02\xbaH'r%2#^leads/[0-9a-f-]{36}/qualification$R\x04name\x12F\n" +
 	"\bstandard\x18\x02 \x01(\tB*\xbaH'r%2#^(standards/[a-z][a-z0-9-]{0,62})?$R\bstandard\"\xa7\x01\n" +
@@ -1080,22 +1981,29 @@ const file_assay_handoff_v1_handoff_service_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"b\n" +
 	"\x14AcceptHandoffRequest\x126\n" +
 	"\x04name\x18\x01 \x01(\tB\"\xe0A\x02\xbaH\x1cr\x1a2\x18^handoffs/[0-9a-f-]{36}$R\x04name\x12\x12\n" +
-	"\x04etag\x18\x02 \x01(\tR\x04etag\"\x89\x01\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\"\xb2\x01\n" +
 	"\x14RejectHandoffRequest\x126\n" +
 	"\x04name\x18\x01 \x01(\tB\"\xe0A\x02\xbaH\x1cr\x1a2\x18^handoffs/[0-9a-f-]{36}$R\x04name\x12%\n" +
 	"\x06reason\x18\x02 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\x12\x12\n" +
-	"\x04etag\x18\x03 \x01(\tR\x04etag\"\x8a\x01\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12'\n" +
+	"\n" +
+	"sub_reason\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tsubReason\"\xb3\x01\n" +
 	"\x15RecycleHandoffRequest\x126\n" +
 	"\x04name\x18\x01 \x01(\tB\"\xe0A\x02\xbaH\x1cr\x1a2\x18^handoffs/[0-9a-f-]{36}$R\x04name\x12%\n" +
 	"\x06reason\x18\x02 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\x12\x12\n" +
-	"\x04etag\x18\x03 \x01(\tR\x04etag\"\xc8\x02\n" +
+	"\x04etag\x18\x03 \x01(\tR\x04etag\x12'\n" +
+	"\n" +
+	"sub_reason\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tsubReason\"\xb2\x03\n" +
 	"\x14RecordOutcomeRequest\x126\n" +
 	"\x04name\x18\x01 \x01(\tB\"\xe0A\x02\xbaH\x1cr\x1a2\x18^handoffs/[0-9a-f-]{36}$R\x04name\x12G\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2\x1e.assay.handoff.v1.Outcome.KindB\r\xe0A\x02\xbaH\a\x82\x01\x04\x10\x01 \x00R\aoutcome\x12 \n" +
 	"\x06reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason\x12>\n" +
 	"\x06amount\x18\x04 \x01(\tB&\xbaH#r!2\x1f^([0-9]{1,15}(\\.[0-9]{1,2})?)?$R\x06amount\x129\n" +
 	"\rcurrency_code\x18\x05 \x01(\tB\x14\xbaH\x11r\x0f2\r^([A-Z]{3})?$R\fcurrencyCode\x12\x12\n" +
-	"\x04etag\x18\x06 \x01(\tR\x04etag\"\xac\x02\n" +
+	"\x04etag\x18\x06 \x01(\tR\x04etag\x12'\n" +
+	"\n" +
+	"sub_reason\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tsubReason\x12?\n" +
+	"\roccurred_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\foccurredTime\"\xac\x02\n" +
 	"\x1bExplainQualificationRequest\x12A\n" +
 	"\x04name\x18\x01 \x01(\tB-\xe0A\x02\xbaH'r%2#^leads/[0-9a-f-]{36}/qualification$R\x04name\x12a\n" +
 	"\bstandard\x18\x02 \x01(\tBE\xbaHBr@2>^(standards/[a-z][a-z0-9-]{0,62}(/versions/[0-9a-f]{8,64})?)?$R\bstandard\x128\n" +
@@ -1106,7 +2014,68 @@ const file_assay_handoff_v1_handoff_service_proto_rawDesc = "" +
 	"\rqualification\x18\x01 \x01(\v2\x1f.assay.handoff.v1.QualificationR\rqualification\x12?\n" +
 	"\n" +
 	"activities\x18\x02 \x03(\v2\x1f.assay.behavior.v1.ActivityLineR\n" +
-	"activities2\xb1\f\n" +
+	"activities\"a\n" +
+	"\x13ClaimHandoffRequest\x126\n" +
+	"\x04name\x18\x01 \x01(\tB\"\xe0A\x02\xbaH\x1cr\x1a2\x18^handoffs/[0-9a-f-]{36}$R\x04name\x12\x12\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\"\x8a\x02\n" +
+	"\x16ReassignHandoffRequest\x126\n" +
+	"\x04name\x18\x01 \x01(\tB\"\xe0A\x02\xbaH\x1cr\x1a2\x18^handoffs/[0-9a-f-]{36}$R\x04name\x12A\n" +
+	"\x05owner\x18\x02 \x01(\tB+\xbaH(r&2$^(users/[a-z0-9][a-z0-9._-]{0,62})?$R\x05owner\x12:\n" +
+	"\x04team\x18\x03 \x01(\tB&\xbaH#r!2\x1f^(teams/[a-z][a-z0-9-]{0,62})?$R\x04team\x12%\n" +
+	"\x06reason\x18\x04 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\x12\x12\n" +
+	"\x04etag\x18\x05 \x01(\tR\x04etag\"\xa6\x03\n" +
+	"\x14ReassignOwnerRequest\x12A\n" +
+	"\x05owner\x18\x01 \x01(\tB+\xe0A\x02\xbaH%r#2!^users/[a-z0-9][a-z0-9._-]{0,62}$R\x05owner\x12U\n" +
+	"\baccepted\x18\x02 \x01(\x0e2/.assay.handoff.v1.ReassignOwnerRequest.AcceptedB\b\xbaH\x05\x82\x01\x02\x10\x01R\baccepted\x12/\n" +
+	"\x0erecycle_reason\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\rrecycleReason\x126\n" +
+	"\x12recycle_sub_reason\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x10recycleSubReason\x12%\n" +
+	"\x06reason\x18\x05 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\"d\n" +
+	"\bAccepted\x12\x18\n" +
+	"\x14ACCEPTED_UNSPECIFIED\x10\x00\x12\x14\n" +
+	"\x10ACCEPTED_RECYCLE\x10\x01\x12\x15\n" +
+	"\x11ACCEPTED_REASSIGN\x10\x02\x12\x11\n" +
+	"\rACCEPTED_KEEP\x10\x03\"\x8c\x01\n" +
+	"\x15ReassignOwnerResponse\x12)\n" +
+	"\x10reassigned_count\x18\x01 \x01(\x05R\x0freassignedCount\x12!\n" +
+	"\fqueued_count\x18\x02 \x01(\x05R\vqueuedCount\x12%\n" +
+	"\x0erecycled_count\x18\x03 \x01(\x05R\rrecycledCount\"\xd4\x01\n" +
+	"\x15DisqualifyLeadRequest\x123\n" +
+	"\x04lead\x18\x01 \x01(\tB\x1f\xe0A\x02\xbaH\x19r\x172\x15^leads/[0-9a-f-]{36}$R\x04lead\x126\n" +
+	"\x05track\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x05track\x12%\n" +
+	"\x06reason\x18\x03 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\x12'\n" +
+	"\n" +
+	"sub_reason\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tsubReason\"\xaa\x01\n" +
+	"\x14ReinstateLeadRequest\x123\n" +
+	"\x04lead\x18\x01 \x01(\tB\x1f\xe0A\x02\xbaH\x19r\x172\x15^leads/[0-9a-f-]{36}$R\x04lead\x126\n" +
+	"\x05track\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x05track\x12%\n" +
+	"\x06reason\x18\x03 \x01(\tB\r\xe0A\x02\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x06reason\"\xa3\x04\n" +
+	"\rOutcomeReport\x12<\n" +
+	"\ahandoff\x18\x01 \x01(\tB\"\xbaH\x1fr\x1d2\x1b^(handoffs/[0-9a-f-]{36})?$R\ahandoff\x123\n" +
+	"\x04lead\x18\x02 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^(leads/[0-9a-f-]{36})?$R\x04lead\x126\n" +
+	"\x05track\x18\x03 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x05track\x12`\n" +
+	"\aoutcome\x18\x04 \x01(\tBF\xbaHCrAR\bacceptedR\brejectedR\brecycledR\tqualifiedR\vopportunityR\x03wonR\x04lostR\aoutcome\x12 \n" +
+	"\x06reason\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason\x12'\n" +
+	"\n" +
+	"sub_reason\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tsubReason\x12>\n" +
+	"\x06amount\x18\a \x01(\tB&\xbaH#r!2\x1f^([0-9]{1,15}(\\.[0-9]{1,2})?)?$R\x06amount\x129\n" +
+	"\rcurrency_code\x18\b \x01(\tB\x14\xbaH\x11r\x0f2\r^([A-Z]{3})?$R\fcurrencyCode\x12?\n" +
+	"\roccurred_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\foccurredTime\"\x8b\x01\n" +
+	"\x1aBatchRecordOutcomesRequest\x12H\n" +
+	"\boutcomes\x18\x01 \x03(\v2\x1f.assay.handoff.v1.OutcomeReportB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\boutcomes\x12#\n" +
+	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\"X\n" +
+	"\x1bBatchRecordOutcomesResponse\x129\n" +
+	"\aresults\x18\x01 \x03(\v2\x1f.assay.handoff.v1.OutcomeResultR\aresults\"\xe0\x01\n" +
+	"\rOutcomeResult\x12>\n" +
+	"\x06status\x18\x01 \x01(\x0e2&.assay.handoff.v1.OutcomeResult.StatusR\x06status\x12\x18\n" +
+	"\ahandoff\x18\x02 \x01(\tR\ahandoff\x12\x14\n" +
+	"\x05error\x18\x03 \x01(\tR\x05error\"_\n" +
+	"\x06Status\x12\x16\n" +
+	"\x12STATUS_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fSTATUS_RECORDED\x10\x01\x12\x14\n" +
+	"\x10STATUS_UNCHANGED\x10\x02\x12\x12\n" +
+	"\x0eSTATUS_REFUSED\x10\x03\"X\n" +
+	"\x17GetHandoffPacketRequest\x12=\n" +
+	"\x04name\x18\x01 \x01(\tB)\xe0A\x02\xbaH#r!2\x1f^handoffs/[0-9a-f-]{36}/packet$R\x04name2\xaf\x14\n" +
 	"\x0eHandoffService\x12\x93\x01\n" +
 	"\x10GetQualification\x12).assay.handoff.v1.GetQualificationRequest\x1a\x1f.assay.handoff.v1.Qualification\"3\xea\xe0\x18\a\n" +
 	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02\"\x12 /v1/{name=leads/*/qualification}\x12\xa1\x01\n" +
@@ -1130,7 +2099,21 @@ const file_assay_handoff_v1_handoff_service_proto_rawDesc = "" +
 	"\x0eRecycleHandoff\x12'.assay.handoff.v1.RecycleHandoffRequest\x1a\x19.assay.handoff.v1.Handoff\"1\xea\xe0\x18\x05\n" +
 	"\x03\x02\x04\x05\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{name=handoffs/*}:recycle\x12\x8b\x01\n" +
 	"\rRecordOutcome\x12&.assay.handoff.v1.RecordOutcomeRequest\x1a\x19.assay.handoff.v1.Handoff\"7\xea\xe0\x18\x05\n" +
-	"\x03\x02\x04\x05\x82\xd3\xe4\x93\x02(:\x01*\"#/v1/{name=handoffs/*}:recordOutcomeB=Z;github.com/assay-hq/assay/gen/go/assay/handoff/v1;handoffv1b\x06proto3"
+	"\x03\x02\x04\x05\x82\xd3\xe4\x93\x02(:\x01*\"#/v1/{name=handoffs/*}:recordOutcome\x12\x81\x01\n" +
+	"\fClaimHandoff\x12%.assay.handoff.v1.ClaimHandoffRequest\x1a\x19.assay.handoff.v1.Handoff\"/\xea\xe0\x18\x05\n" +
+	"\x03\x02\x04\x05\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/{name=handoffs/*}:claim\x12\x8a\x01\n" +
+	"\x0fReassignHandoff\x12(.assay.handoff.v1.ReassignHandoffRequest\x1a\x19.assay.handoff.v1.Handoff\"2\xea\xe0\x18\x05\n" +
+	"\x03\x02\x04\x05\x82\xd3\xe4\x93\x02#:\x01*\"\x1e/v1/{name=handoffs/*}:reassign\x12\x8f\x01\n" +
+	"\rReassignOwner\x12&.assay.handoff.v1.ReassignOwnerRequest\x1a'.assay.handoff.v1.ReassignOwnerResponse\"-\xea\xe0\x18\x04\n" +
+	"\x02\x04\x05\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/handoffs:reassignOwner\x12\x8e\x01\n" +
+	"\x0eDisqualifyLead\x12'.assay.handoff.v1.DisqualifyLeadRequest\x1a\x1f.assay.handoff.v1.Qualification\"2\xea\xe0\x18\x06\n" +
+	"\x04\x02\x03\x04\x05\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{lead=leads/*}:disqualify\x12\x89\x01\n" +
+	"\rReinstateLead\x12&.assay.handoff.v1.ReinstateLeadRequest\x1a\x1f.assay.handoff.v1.Qualification\"/\xea\xe0\x18\x04\n" +
+	"\x02\x04\x05\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/{lead=leads/*}:reinstate\x12\xa9\x01\n" +
+	"\x13BatchRecordOutcomes\x12,.assay.handoff.v1.BatchRecordOutcomesRequest\x1a-.assay.handoff.v1.BatchRecordOutcomesResponse\"5\xea\xe0\x18\x06\n" +
+	"\x04\x02\x03\x04\x05\x82\xd3\xe4\x93\x02%:\x01*\" /v1/handoffs:batchRecordOutcomes\x12\x8f\x01\n" +
+	"\x10GetHandoffPacket\x12).assay.handoff.v1.GetHandoffPacketRequest\x1a\x1f.assay.handoff.v1.HandoffPacket\"/\xea\xe0\x18\a\n" +
+	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=handoffs/*/packet}B=Z;github.com/assay-hq/assay/gen/go/assay/handoff/v1;handoffv1b\x06proto3"
 
 var (
 	file_assay_handoff_v1_handoff_service_proto_rawDescOnce sync.Once
@@ -1144,68 +2127,103 @@ func file_assay_handoff_v1_handoff_service_proto_rawDescGZIP() []byte {
 	return file_assay_handoff_v1_handoff_service_proto_rawDescData
 }
 
-var file_assay_handoff_v1_handoff_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_assay_handoff_v1_handoff_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_assay_handoff_v1_handoff_service_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_assay_handoff_v1_handoff_service_proto_goTypes = []any{
-	(*GetQualificationRequest)(nil),     // 0: assay.handoff.v1.GetQualificationRequest
-	(*ListQualificationsRequest)(nil),   // 1: assay.handoff.v1.ListQualificationsRequest
-	(*ListQualificationsResponse)(nil),  // 2: assay.handoff.v1.ListQualificationsResponse
-	(*ListDecisionsRequest)(nil),        // 3: assay.handoff.v1.ListDecisionsRequest
-	(*ListDecisionsResponse)(nil),       // 4: assay.handoff.v1.ListDecisionsResponse
-	(*ListStageMovesRequest)(nil),       // 5: assay.handoff.v1.ListStageMovesRequest
-	(*ListStageMovesResponse)(nil),      // 6: assay.handoff.v1.ListStageMovesResponse
-	(*GetHandoffRequest)(nil),           // 7: assay.handoff.v1.GetHandoffRequest
-	(*ListHandoffsRequest)(nil),         // 8: assay.handoff.v1.ListHandoffsRequest
-	(*ListHandoffsResponse)(nil),        // 9: assay.handoff.v1.ListHandoffsResponse
-	(*AcceptHandoffRequest)(nil),        // 10: assay.handoff.v1.AcceptHandoffRequest
-	(*RejectHandoffRequest)(nil),        // 11: assay.handoff.v1.RejectHandoffRequest
-	(*RecycleHandoffRequest)(nil),       // 12: assay.handoff.v1.RecycleHandoffRequest
-	(*RecordOutcomeRequest)(nil),        // 13: assay.handoff.v1.RecordOutcomeRequest
-	(*ExplainQualificationRequest)(nil), // 14: assay.handoff.v1.ExplainQualificationRequest
-	(*Explanation)(nil),                 // 15: assay.handoff.v1.Explanation
-	(*Qualification)(nil),               // 16: assay.handoff.v1.Qualification
-	(*Decision)(nil),                    // 17: assay.handoff.v1.Decision
-	(*StageMove)(nil),                   // 18: assay.handoff.v1.StageMove
-	(*Handoff)(nil),                     // 19: assay.handoff.v1.Handoff
-	(Outcome_Kind)(0),                   // 20: assay.handoff.v1.Outcome.Kind
-	(*timestamppb.Timestamp)(nil),       // 21: google.protobuf.Timestamp
-	(*v1.ActivityLine)(nil),             // 22: assay.behavior.v1.ActivityLine
+	(ReassignOwnerRequest_Accepted)(0),  // 0: assay.handoff.v1.ReassignOwnerRequest.Accepted
+	(OutcomeResult_Status)(0),           // 1: assay.handoff.v1.OutcomeResult.Status
+	(*GetQualificationRequest)(nil),     // 2: assay.handoff.v1.GetQualificationRequest
+	(*ListQualificationsRequest)(nil),   // 3: assay.handoff.v1.ListQualificationsRequest
+	(*ListQualificationsResponse)(nil),  // 4: assay.handoff.v1.ListQualificationsResponse
+	(*ListDecisionsRequest)(nil),        // 5: assay.handoff.v1.ListDecisionsRequest
+	(*ListDecisionsResponse)(nil),       // 6: assay.handoff.v1.ListDecisionsResponse
+	(*ListStageMovesRequest)(nil),       // 7: assay.handoff.v1.ListStageMovesRequest
+	(*ListStageMovesResponse)(nil),      // 8: assay.handoff.v1.ListStageMovesResponse
+	(*GetHandoffRequest)(nil),           // 9: assay.handoff.v1.GetHandoffRequest
+	(*ListHandoffsRequest)(nil),         // 10: assay.handoff.v1.ListHandoffsRequest
+	(*ListHandoffsResponse)(nil),        // 11: assay.handoff.v1.ListHandoffsResponse
+	(*AcceptHandoffRequest)(nil),        // 12: assay.handoff.v1.AcceptHandoffRequest
+	(*RejectHandoffRequest)(nil),        // 13: assay.handoff.v1.RejectHandoffRequest
+	(*RecycleHandoffRequest)(nil),       // 14: assay.handoff.v1.RecycleHandoffRequest
+	(*RecordOutcomeRequest)(nil),        // 15: assay.handoff.v1.RecordOutcomeRequest
+	(*ExplainQualificationRequest)(nil), // 16: assay.handoff.v1.ExplainQualificationRequest
+	(*Explanation)(nil),                 // 17: assay.handoff.v1.Explanation
+	(*ClaimHandoffRequest)(nil),         // 18: assay.handoff.v1.ClaimHandoffRequest
+	(*ReassignHandoffRequest)(nil),      // 19: assay.handoff.v1.ReassignHandoffRequest
+	(*ReassignOwnerRequest)(nil),        // 20: assay.handoff.v1.ReassignOwnerRequest
+	(*ReassignOwnerResponse)(nil),       // 21: assay.handoff.v1.ReassignOwnerResponse
+	(*DisqualifyLeadRequest)(nil),       // 22: assay.handoff.v1.DisqualifyLeadRequest
+	(*ReinstateLeadRequest)(nil),        // 23: assay.handoff.v1.ReinstateLeadRequest
+	(*OutcomeReport)(nil),               // 24: assay.handoff.v1.OutcomeReport
+	(*BatchRecordOutcomesRequest)(nil),  // 25: assay.handoff.v1.BatchRecordOutcomesRequest
+	(*BatchRecordOutcomesResponse)(nil), // 26: assay.handoff.v1.BatchRecordOutcomesResponse
+	(*OutcomeResult)(nil),               // 27: assay.handoff.v1.OutcomeResult
+	(*GetHandoffPacketRequest)(nil),     // 28: assay.handoff.v1.GetHandoffPacketRequest
+	(*Qualification)(nil),               // 29: assay.handoff.v1.Qualification
+	(*Decision)(nil),                    // 30: assay.handoff.v1.Decision
+	(*StageMove)(nil),                   // 31: assay.handoff.v1.StageMove
+	(*Handoff)(nil),                     // 32: assay.handoff.v1.Handoff
+	(Outcome_Kind)(0),                   // 33: assay.handoff.v1.Outcome.Kind
+	(*timestamppb.Timestamp)(nil),       // 34: google.protobuf.Timestamp
+	(*v1.ActivityLine)(nil),             // 35: assay.behavior.v1.ActivityLine
+	(*HandoffPacket)(nil),               // 36: assay.handoff.v1.HandoffPacket
 }
 var file_assay_handoff_v1_handoff_service_proto_depIdxs = []int32{
-	16, // 0: assay.handoff.v1.ListQualificationsResponse.qualifications:type_name -> assay.handoff.v1.Qualification
-	17, // 1: assay.handoff.v1.ListDecisionsResponse.decisions:type_name -> assay.handoff.v1.Decision
-	18, // 2: assay.handoff.v1.ListStageMovesResponse.stage_moves:type_name -> assay.handoff.v1.StageMove
-	19, // 3: assay.handoff.v1.ListHandoffsResponse.handoffs:type_name -> assay.handoff.v1.Handoff
-	20, // 4: assay.handoff.v1.RecordOutcomeRequest.outcome:type_name -> assay.handoff.v1.Outcome.Kind
-	21, // 5: assay.handoff.v1.ExplainQualificationRequest.as_of_time:type_name -> google.protobuf.Timestamp
-	16, // 6: assay.handoff.v1.Explanation.qualification:type_name -> assay.handoff.v1.Qualification
-	22, // 7: assay.handoff.v1.Explanation.activities:type_name -> assay.behavior.v1.ActivityLine
-	0,  // 8: assay.handoff.v1.HandoffService.GetQualification:input_type -> assay.handoff.v1.GetQualificationRequest
-	14, // 9: assay.handoff.v1.HandoffService.ExplainQualification:input_type -> assay.handoff.v1.ExplainQualificationRequest
-	1,  // 10: assay.handoff.v1.HandoffService.ListQualifications:input_type -> assay.handoff.v1.ListQualificationsRequest
-	3,  // 11: assay.handoff.v1.HandoffService.ListDecisions:input_type -> assay.handoff.v1.ListDecisionsRequest
-	5,  // 12: assay.handoff.v1.HandoffService.ListStageMoves:input_type -> assay.handoff.v1.ListStageMovesRequest
-	7,  // 13: assay.handoff.v1.HandoffService.GetHandoff:input_type -> assay.handoff.v1.GetHandoffRequest
-	8,  // 14: assay.handoff.v1.HandoffService.ListHandoffs:input_type -> assay.handoff.v1.ListHandoffsRequest
-	10, // 15: assay.handoff.v1.HandoffService.AcceptHandoff:input_type -> assay.handoff.v1.AcceptHandoffRequest
-	11, // 16: assay.handoff.v1.HandoffService.RejectHandoff:input_type -> assay.handoff.v1.RejectHandoffRequest
-	12, // 17: assay.handoff.v1.HandoffService.RecycleHandoff:input_type -> assay.handoff.v1.RecycleHandoffRequest
-	13, // 18: assay.handoff.v1.HandoffService.RecordOutcome:input_type -> assay.handoff.v1.RecordOutcomeRequest
-	16, // 19: assay.handoff.v1.HandoffService.GetQualification:output_type -> assay.handoff.v1.Qualification
-	15, // 20: assay.handoff.v1.HandoffService.ExplainQualification:output_type -> assay.handoff.v1.Explanation
-	2,  // 21: assay.handoff.v1.HandoffService.ListQualifications:output_type -> assay.handoff.v1.ListQualificationsResponse
-	4,  // 22: assay.handoff.v1.HandoffService.ListDecisions:output_type -> assay.handoff.v1.ListDecisionsResponse
-	6,  // 23: assay.handoff.v1.HandoffService.ListStageMoves:output_type -> assay.handoff.v1.ListStageMovesResponse
-	19, // 24: assay.handoff.v1.HandoffService.GetHandoff:output_type -> assay.handoff.v1.Handoff
-	9,  // 25: assay.handoff.v1.HandoffService.ListHandoffs:output_type -> assay.handoff.v1.ListHandoffsResponse
-	19, // 26: assay.handoff.v1.HandoffService.AcceptHandoff:output_type -> assay.handoff.v1.Handoff
-	19, // 27: assay.handoff.v1.HandoffService.RejectHandoff:output_type -> assay.handoff.v1.Handoff
-	19, // 28: assay.handoff.v1.HandoffService.RecycleHandoff:output_type -> assay.handoff.v1.Handoff
-	19, // 29: assay.handoff.v1.HandoffService.RecordOutcome:output_type -> assay.handoff.v1.Handoff
-	19, // [19:30] is the sub-list for method output_type
-	8,  // [8:19] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	29, // 0: assay.handoff.v1.ListQualificationsResponse.qualifications:type_name -> assay.handoff.v1.Qualification
+	30, // 1: assay.handoff.v1.ListDecisionsResponse.decisions:type_name -> assay.handoff.v1.Decision
+	31, // 2: assay.handoff.v1.ListStageMovesResponse.stage_moves:type_name -> assay.handoff.v1.StageMove
+	32, // 3: assay.handoff.v1.ListHandoffsResponse.handoffs:type_name -> assay.handoff.v1.Handoff
+	33, // 4: assay.handoff.v1.RecordOutcomeRequest.outcome:type_name -> assay.handoff.v1.Outcome.Kind
+	34, // 5: assay.handoff.v1.RecordOutcomeRequest.occurred_time:type_name -> google.protobuf.Timestamp
+	34, // 6: assay.handoff.v1.ExplainQualificationRequest.as_of_time:type_name -> google.protobuf.Timestamp
+	29, // 7: assay.handoff.v1.Explanation.qualification:type_name -> assay.handoff.v1.Qualification
+	35, // 8: assay.handoff.v1.Explanation.activities:type_name -> assay.behavior.v1.ActivityLine
+	0,  // 9: assay.handoff.v1.ReassignOwnerRequest.accepted:type_name -> assay.handoff.v1.ReassignOwnerRequest.Accepted
+	34, // 10: assay.handoff.v1.OutcomeReport.occurred_time:type_name -> google.protobuf.Timestamp
+	24, // 11: assay.handoff.v1.BatchRecordOutcomesRequest.outcomes:type_name -> assay.handoff.v1.OutcomeReport
+	27, // 12: assay.handoff.v1.BatchRecordOutcomesResponse.results:type_name -> assay.handoff.v1.OutcomeResult
+	1,  // 13: assay.handoff.v1.OutcomeResult.status:type_name -> assay.handoff.v1.OutcomeResult.Status
+	2,  // 14: assay.handoff.v1.HandoffService.GetQualification:input_type -> assay.handoff.v1.GetQualificationRequest
+	16, // 15: assay.handoff.v1.HandoffService.ExplainQualification:input_type -> assay.handoff.v1.ExplainQualificationRequest
+	3,  // 16: assay.handoff.v1.HandoffService.ListQualifications:input_type -> assay.handoff.v1.ListQualificationsRequest
+	5,  // 17: assay.handoff.v1.HandoffService.ListDecisions:input_type -> assay.handoff.v1.ListDecisionsRequest
+	7,  // 18: assay.handoff.v1.HandoffService.ListStageMoves:input_type -> assay.handoff.v1.ListStageMovesRequest
+	9,  // 19: assay.handoff.v1.HandoffService.GetHandoff:input_type -> assay.handoff.v1.GetHandoffRequest
+	10, // 20: assay.handoff.v1.HandoffService.ListHandoffs:input_type -> assay.handoff.v1.ListHandoffsRequest
+	12, // 21: assay.handoff.v1.HandoffService.AcceptHandoff:input_type -> assay.handoff.v1.AcceptHandoffRequest
+	13, // 22: assay.handoff.v1.HandoffService.RejectHandoff:input_type -> assay.handoff.v1.RejectHandoffRequest
+	14, // 23: assay.handoff.v1.HandoffService.RecycleHandoff:input_type -> assay.handoff.v1.RecycleHandoffRequest
+	15, // 24: assay.handoff.v1.HandoffService.RecordOutcome:input_type -> assay.handoff.v1.RecordOutcomeRequest
+	18, // 25: assay.handoff.v1.HandoffService.ClaimHandoff:input_type -> assay.handoff.v1.ClaimHandoffRequest
+	19, // 26: assay.handoff.v1.HandoffService.ReassignHandoff:input_type -> assay.handoff.v1.ReassignHandoffRequest
+	20, // 27: assay.handoff.v1.HandoffService.ReassignOwner:input_type -> assay.handoff.v1.ReassignOwnerRequest
+	22, // 28: assay.handoff.v1.HandoffService.DisqualifyLead:input_type -> assay.handoff.v1.DisqualifyLeadRequest
+	23, // 29: assay.handoff.v1.HandoffService.ReinstateLead:input_type -> assay.handoff.v1.ReinstateLeadRequest
+	25, // 30: assay.handoff.v1.HandoffService.BatchRecordOutcomes:input_type -> assay.handoff.v1.BatchRecordOutcomesRequest
+	28, // 31: assay.handoff.v1.HandoffService.GetHandoffPacket:input_type -> assay.handoff.v1.GetHandoffPacketRequest
+	29, // 32: assay.handoff.v1.HandoffService.GetQualification:output_type -> assay.handoff.v1.Qualification
+	17, // 33: assay.handoff.v1.HandoffService.ExplainQualification:output_type -> assay.handoff.v1.Explanation
+	4,  // 34: assay.handoff.v1.HandoffService.ListQualifications:output_type -> assay.handoff.v1.ListQualificationsResponse
+	6,  // 35: assay.handoff.v1.HandoffService.ListDecisions:output_type -> assay.handoff.v1.ListDecisionsResponse
+	8,  // 36: assay.handoff.v1.HandoffService.ListStageMoves:output_type -> assay.handoff.v1.ListStageMovesResponse
+	32, // 37: assay.handoff.v1.HandoffService.GetHandoff:output_type -> assay.handoff.v1.Handoff
+	11, // 38: assay.handoff.v1.HandoffService.ListHandoffs:output_type -> assay.handoff.v1.ListHandoffsResponse
+	32, // 39: assay.handoff.v1.HandoffService.AcceptHandoff:output_type -> assay.handoff.v1.Handoff
+	32, // 40: assay.handoff.v1.HandoffService.RejectHandoff:output_type -> assay.handoff.v1.Handoff
+	32, // 41: assay.handoff.v1.HandoffService.RecycleHandoff:output_type -> assay.handoff.v1.Handoff
+	32, // 42: assay.handoff.v1.HandoffService.RecordOutcome:output_type -> assay.handoff.v1.Handoff
+	32, // 43: assay.handoff.v1.HandoffService.ClaimHandoff:output_type -> assay.handoff.v1.Handoff
+	32, // 44: assay.handoff.v1.HandoffService.ReassignHandoff:output_type -> assay.handoff.v1.Handoff
+	21, // 45: assay.handoff.v1.HandoffService.ReassignOwner:output_type -> assay.handoff.v1.ReassignOwnerResponse
+	29, // 46: assay.handoff.v1.HandoffService.DisqualifyLead:output_type -> assay.handoff.v1.Qualification
+	29, // 47: assay.handoff.v1.HandoffService.ReinstateLead:output_type -> assay.handoff.v1.Qualification
+	26, // 48: assay.handoff.v1.HandoffService.BatchRecordOutcomes:output_type -> assay.handoff.v1.BatchRecordOutcomesResponse
+	36, // 49: assay.handoff.v1.HandoffService.GetHandoffPacket:output_type -> assay.handoff.v1.HandoffPacket
+	32, // [32:50] is the sub-list for method output_type
+	14, // [14:32] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_assay_handoff_v1_handoff_service_proto_init() }
@@ -1213,19 +2231,21 @@ func file_assay_handoff_v1_handoff_service_proto_init() {
 	if File_assay_handoff_v1_handoff_service_proto != nil {
 		return
 	}
+	file_assay_handoff_v1_handoff_packet_proto_init()
 	file_assay_handoff_v1_qualification_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_handoff_v1_handoff_service_proto_rawDesc), len(file_assay_handoff_v1_handoff_service_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   16,
+			NumEnums:      2,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_assay_handoff_v1_handoff_service_proto_goTypes,
 		DependencyIndexes: file_assay_handoff_v1_handoff_service_proto_depIdxs,
+		EnumInfos:         file_assay_handoff_v1_handoff_service_proto_enumTypes,
 		MessageInfos:      file_assay_handoff_v1_handoff_service_proto_msgTypes,
 	}.Build()
 	File_assay_handoff_v1_handoff_service_proto = out.File

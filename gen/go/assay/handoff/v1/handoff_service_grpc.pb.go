@@ -30,6 +30,13 @@ const (
 	HandoffService_RejectHandoff_FullMethodName        = "/assay.handoff.v1.HandoffService/RejectHandoff"
 	HandoffService_RecycleHandoff_FullMethodName       = "/assay.handoff.v1.HandoffService/RecycleHandoff"
 	HandoffService_RecordOutcome_FullMethodName        = "/assay.handoff.v1.HandoffService/RecordOutcome"
+	HandoffService_ClaimHandoff_FullMethodName         = "/assay.handoff.v1.HandoffService/ClaimHandoff"
+	HandoffService_ReassignHandoff_FullMethodName      = "/assay.handoff.v1.HandoffService/ReassignHandoff"
+	HandoffService_ReassignOwner_FullMethodName        = "/assay.handoff.v1.HandoffService/ReassignOwner"
+	HandoffService_DisqualifyLead_FullMethodName       = "/assay.handoff.v1.HandoffService/DisqualifyLead"
+	HandoffService_ReinstateLead_FullMethodName        = "/assay.handoff.v1.HandoffService/ReinstateLead"
+	HandoffService_BatchRecordOutcomes_FullMethodName  = "/assay.handoff.v1.HandoffService/BatchRecordOutcomes"
+	HandoffService_GetHandoffPacket_FullMethodName     = "/assay.handoff.v1.HandoffService/GetHandoffPacket"
 )
 
 // HandoffServiceClient is the client API for HandoffService service.
@@ -72,6 +79,29 @@ type HandoffServiceClient interface {
 	// Sales reports what became of it. FAILED_PRECONDITION unless `ACCEPTED` and
 	// the stage allows it.
 	RecordOutcome(ctx context.Context, in *RecordOutcomeRequest, opts ...grpc.CallOption) (*Handoff, error)
+	// A salesperson takes an unassigned handoff; a manager any that is `OPEN`. The clock of
+	// the owner before is stopped. FAILED_PRECONDITION unless `OPEN`, or if somebody else has
+	// it, who is named.
+	ClaimHandoff(ctx context.Context, in *ClaimHandoffRequest, opts ...grpc.CallOption) (*Handoff, error)
+	// Gives a handoff to another person, to a team, or to whom routing says now. A
+	// salesperson may give away only their own. FAILED_PRECONDITION unless `OPEN` or
+	// `ACCEPTED`, or if nobody there may get it.
+	ReassignHandoff(ctx context.Context, in *ReassignHandoffRequest, opts ...grpc.CallOption) (*Handoff, error)
+	// Hands on everything that a person has, e.g. when they leave: what is `OPEN` by routing,
+	// what is `ACCEPTED` as asked for.
+	ReassignOwner(ctx context.Context, in *ReassignOwnerRequest, opts ...grpc.CallOption) (*ReassignOwnerResponse, error)
+	// A person says that the lead is no potential buyer, with a reason: stage DISQUALIFIED,
+	// and an open handoff is closed. FAILED_PRECONDITION where the lifecycle forbids it.
+	DisqualifyLead(ctx context.Context, in *DisqualifyLeadRequest, opts ...grpc.CallOption) (*Qualification, error)
+	// A manager brings a disqualified lead back, with a reason: stage LEAD and a new cycle.
+	// FAILED_PRECONDITION unless DISQUALIFIED.
+	ReinstateLead(ctx context.Context, in *ReinstateLeadRequest, opts ...grpc.CallOption) (*Qualification, error)
+	// Records many outcomes, e.g. of a file, each by itself: the answer says what became of
+	// each. The same outcome again changes nothing.
+	BatchRecordOutcomes(ctx context.Context, in *BatchRecordOutcomesRequest, opts ...grpc.CallOption) (*BatchRecordOutcomesResponse, error)
+	// Returns all that a salesperson needs for the first call: why now, the last activities,
+	// the profile, the next step.
+	GetHandoffPacket(ctx context.Context, in *GetHandoffPacketRequest, opts ...grpc.CallOption) (*HandoffPacket, error)
 }
 
 type handoffServiceClient struct {
@@ -192,6 +222,76 @@ func (c *handoffServiceClient) RecordOutcome(ctx context.Context, in *RecordOutc
 	return out, nil
 }
 
+func (c *handoffServiceClient) ClaimHandoff(ctx context.Context, in *ClaimHandoffRequest, opts ...grpc.CallOption) (*Handoff, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Handoff)
+	err := c.cc.Invoke(ctx, HandoffService_ClaimHandoff_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *handoffServiceClient) ReassignHandoff(ctx context.Context, in *ReassignHandoffRequest, opts ...grpc.CallOption) (*Handoff, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Handoff)
+	err := c.cc.Invoke(ctx, HandoffService_ReassignHandoff_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *handoffServiceClient) ReassignOwner(ctx context.Context, in *ReassignOwnerRequest, opts ...grpc.CallOption) (*ReassignOwnerResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReassignOwnerResponse)
+	err := c.cc.Invoke(ctx, HandoffService_ReassignOwner_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *handoffServiceClient) DisqualifyLead(ctx context.Context, in *DisqualifyLeadRequest, opts ...grpc.CallOption) (*Qualification, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Qualification)
+	err := c.cc.Invoke(ctx, HandoffService_DisqualifyLead_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *handoffServiceClient) ReinstateLead(ctx context.Context, in *ReinstateLeadRequest, opts ...grpc.CallOption) (*Qualification, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Qualification)
+	err := c.cc.Invoke(ctx, HandoffService_ReinstateLead_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *handoffServiceClient) BatchRecordOutcomes(ctx context.Context, in *BatchRecordOutcomesRequest, opts ...grpc.CallOption) (*BatchRecordOutcomesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BatchRecordOutcomesResponse)
+	err := c.cc.Invoke(ctx, HandoffService_BatchRecordOutcomes_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *handoffServiceClient) GetHandoffPacket(ctx context.Context, in *GetHandoffPacketRequest, opts ...grpc.CallOption) (*HandoffPacket, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(HandoffPacket)
+	err := c.cc.Invoke(ctx, HandoffService_GetHandoffPacket_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // HandoffServiceServer is the server API for HandoffService service.
 // All implementations must embed UnimplementedHandoffServiceServer
 // for forward compatibility.
@@ -232,6 +332,29 @@ type HandoffServiceServer interface {
 	// Sales reports what became of it. FAILED_PRECONDITION unless `ACCEPTED` and
 	// the stage allows it.
 	RecordOutcome(context.Context, *RecordOutcomeRequest) (*Handoff, error)
+	// A salesperson takes an unassigned handoff; a manager any that is `OPEN`. The clock of
+	// the owner before is stopped. FAILED_PRECONDITION unless `OPEN`, or if somebody else has
+	// it, who is named.
+	ClaimHandoff(context.Context, *ClaimHandoffRequest) (*Handoff, error)
+	// Gives a handoff to another person, to a team, or to whom routing says now. A
+	// salesperson may give away only their own. FAILED_PRECONDITION unless `OPEN` or
+	// `ACCEPTED`, or if nobody there may get it.
+	ReassignHandoff(context.Context, *ReassignHandoffRequest) (*Handoff, error)
+	// Hands on everything that a person has, e.g. when they leave: what is `OPEN` by routing,
+	// what is `ACCEPTED` as asked for.
+	ReassignOwner(context.Context, *ReassignOwnerRequest) (*ReassignOwnerResponse, error)
+	// A person says that the lead is no potential buyer, with a reason: stage DISQUALIFIED,
+	// and an open handoff is closed. FAILED_PRECONDITION where the lifecycle forbids it.
+	DisqualifyLead(context.Context, *DisqualifyLeadRequest) (*Qualification, error)
+	// A manager brings a disqualified lead back, with a reason: stage LEAD and a new cycle.
+	// FAILED_PRECONDITION unless DISQUALIFIED.
+	ReinstateLead(context.Context, *ReinstateLeadRequest) (*Qualification, error)
+	// Records many outcomes, e.g. of a file, each by itself: the answer says what became of
+	// each. The same outcome again changes nothing.
+	BatchRecordOutcomes(context.Context, *BatchRecordOutcomesRequest) (*BatchRecordOutcomesResponse, error)
+	// Returns all that a salesperson needs for the first call: why now, the last activities,
+	// the profile, the next step.
+	GetHandoffPacket(context.Context, *GetHandoffPacketRequest) (*HandoffPacket, error)
 	mustEmbedUnimplementedHandoffServiceServer()
 }
 
@@ -274,6 +397,27 @@ func (UnimplementedHandoffServiceServer) RecycleHandoff(context.Context, *Recycl
 }
 func (UnimplementedHandoffServiceServer) RecordOutcome(context.Context, *RecordOutcomeRequest) (*Handoff, error) {
 	return nil, status.Error(codes.Unimplemented, "method RecordOutcome not implemented")
+}
+func (UnimplementedHandoffServiceServer) ClaimHandoff(context.Context, *ClaimHandoffRequest) (*Handoff, error) {
+	return nil, status.Error(codes.Unimplemented, "method ClaimHandoff not implemented")
+}
+func (UnimplementedHandoffServiceServer) ReassignHandoff(context.Context, *ReassignHandoffRequest) (*Handoff, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReassignHandoff not implemented")
+}
+func (UnimplementedHandoffServiceServer) ReassignOwner(context.Context, *ReassignOwnerRequest) (*ReassignOwnerResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReassignOwner not implemented")
+}
+func (UnimplementedHandoffServiceServer) DisqualifyLead(context.Context, *DisqualifyLeadRequest) (*Qualification, error) {
+	return nil, status.Error(codes.Unimplemented, "method DisqualifyLead not implemented")
+}
+func (UnimplementedHandoffServiceServer) ReinstateLead(context.Context, *ReinstateLeadRequest) (*Qualification, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReinstateLead not implemented")
+}
+func (UnimplementedHandoffServiceServer) BatchRecordOutcomes(context.Context, *BatchRecordOutcomesRequest) (*BatchRecordOutcomesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BatchRecordOutcomes not implemented")
+}
+func (UnimplementedHandoffServiceServer) GetHandoffPacket(context.Context, *GetHandoffPacketRequest) (*HandoffPacket, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetHandoffPacket not implemented")
 }
 func (UnimplementedHandoffServiceServer) mustEmbedUnimplementedHandoffServiceServer() {}
 func (UnimplementedHandoffServiceServer) testEmbeddedByValue()                        {}
@@ -494,6 +638,132 @@ func _HandoffService_RecordOutcome_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _HandoffService_ClaimHandoff_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ClaimHandoffRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HandoffServiceServer).ClaimHandoff(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HandoffService_ClaimHandoff_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HandoffServiceServer).ClaimHandoff(ctx, req.(*ClaimHandoffRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _HandoffService_ReassignHandoff_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReassignHandoffRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HandoffServiceServer).ReassignHandoff(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HandoffService_ReassignHandoff_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HandoffServiceServer).ReassignHandoff(ctx, req.(*ReassignHandoffRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _HandoffService_ReassignOwner_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReassignOwnerRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HandoffServiceServer).ReassignOwner(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HandoffService_ReassignOwner_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HandoffServiceServer).ReassignOwner(ctx, req.(*ReassignOwnerRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _HandoffService_DisqualifyLead_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DisqualifyLeadRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HandoffServiceServer).DisqualifyLead(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HandoffService_DisqualifyLead_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HandoffServiceServer).DisqualifyLead(ctx, req.(*DisqualifyLeadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _HandoffService_ReinstateLead_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReinstateLeadRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HandoffServiceServer).ReinstateLead(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HandoffService_ReinstateLead_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HandoffServiceServer).ReinstateLead(ctx, req.(*ReinstateLeadRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _HandoffService_BatchRecordOutcomes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BatchRecordOutcomesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HandoffServiceServer).BatchRecordOutcomes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HandoffService_BatchRecordOutcomes_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HandoffServiceServer).BatchRecordOutcomes(ctx, req.(*BatchRecordOutcomesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _HandoffService_GetHandoffPacket_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetHandoffPacketRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HandoffServiceServer).GetHandoffPacket(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HandoffService_GetHandoffPacket_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HandoffServiceServer).GetHandoffPacket(ctx, req.(*GetHandoffPacketRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // HandoffService_ServiceDesc is the grpc.ServiceDesc for HandoffService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -544,6 +814,34 @@ var HandoffService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RecordOutcome",
 			Handler:    _HandoffService_RecordOutcome_Handler,
+		},
+		{
+			MethodName: "ClaimHandoff",
+			Handler:    _HandoffService_ClaimHandoff_Handler,
+		},
+		{
+			MethodName: "ReassignHandoff",
+			Handler:    _HandoffService_ReassignHandoff_Handler,
+		},
+		{
+			MethodName: "ReassignOwner",
+			Handler:    _HandoffService_ReassignOwner_Handler,
+		},
+		{
+			MethodName: "DisqualifyLead",
+			Handler:    _HandoffService_DisqualifyLead_Handler,
+		},
+		{
+			MethodName: "ReinstateLead",
+			Handler:    _HandoffService_ReinstateLead_Handler,
+		},
+		{
+			MethodName: "BatchRecordOutcomes",
+			Handler:    _HandoffService_BatchRecordOutcomes_Handler,
+		},
+		{
+			MethodName: "GetHandoffPacket",
+			Handler:    _HandoffService_GetHandoffPacket_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

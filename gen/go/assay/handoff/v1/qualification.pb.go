@@ -165,6 +165,10 @@ const (
 	Handoff_STATE_WON Handoff_State = 5
 	// Ended without a deal.
 	Handoff_STATE_LOST Handoff_State = 6
+	// The lead was disqualified.
+	Handoff_STATE_DISQUALIFIED Handoff_State = 7
+	// The lead was merged with one whose handoff goes on.
+	Handoff_STATE_MERGED Handoff_State = 8
 )
 
 // Enum value maps for Handoff_State.
@@ -177,15 +181,19 @@ var (
 		4: "STATE_RECYCLED",
 		5: "STATE_WON",
 		6: "STATE_LOST",
+		7: "STATE_DISQUALIFIED",
+		8: "STATE_MERGED",
 	}
 	Handoff_State_value = map[string]int32{
-		"STATE_UNSPECIFIED": 0,
-		"STATE_OPEN":        1,
-		"STATE_ACCEPTED":    2,
-		"STATE_REJECTED":    3,
-		"STATE_RECYCLED":    4,
-		"STATE_WON":         5,
-		"STATE_LOST":        6,
+		"STATE_UNSPECIFIED":  0,
+		"STATE_OPEN":         1,
+		"STATE_ACCEPTED":     2,
+		"STATE_REJECTED":     3,
+		"STATE_RECYCLED":     4,
+		"STATE_WON":          5,
+		"STATE_LOST":         6,
+		"STATE_DISQUALIFIED": 7,
+		"STATE_MERGED":       8,
 	}
 )
 
@@ -214,6 +222,67 @@ func (x Handoff_State) Number() protoreflect.EnumNumber {
 // Deprecated: Use Handoff_State.Descriptor instead.
 func (Handoff_State) EnumDescriptor() ([]byte, []int) {
 	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{5, 0}
+}
+
+// How it stands.
+type SlaClock_State int32
+
+const (
+	// Not set.
+	SlaClock_STATE_UNSPECIFIED SlaClock_State = 0
+	// It runs, and the time is not over.
+	SlaClock_STATE_RUNNING SlaClock_State = 1
+	// It runs, and the time is over.
+	SlaClock_STATE_BREACHED SlaClock_State = 2
+	// It was stopped in time.
+	SlaClock_STATE_MET SlaClock_State = 3
+	// It was stopped after its time.
+	SlaClock_STATE_NOT_MET SlaClock_State = 4
+)
+
+// Enum value maps for SlaClock_State.
+var (
+	SlaClock_State_name = map[int32]string{
+		0: "STATE_UNSPECIFIED",
+		1: "STATE_RUNNING",
+		2: "STATE_BREACHED",
+		3: "STATE_MET",
+		4: "STATE_NOT_MET",
+	}
+	SlaClock_State_value = map[string]int32{
+		"STATE_UNSPECIFIED": 0,
+		"STATE_RUNNING":     1,
+		"STATE_BREACHED":    2,
+		"STATE_MET":         3,
+		"STATE_NOT_MET":     4,
+	}
+)
+
+func (x SlaClock_State) Enum() *SlaClock_State {
+	p := new(SlaClock_State)
+	*p = x
+	return p
+}
+
+func (x SlaClock_State) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SlaClock_State) Descriptor() protoreflect.EnumDescriptor {
+	return file_assay_handoff_v1_qualification_proto_enumTypes[3].Descriptor()
+}
+
+func (SlaClock_State) Type() protoreflect.EnumType {
+	return &file_assay_handoff_v1_qualification_proto_enumTypes[3]
+}
+
+func (x SlaClock_State) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SlaClock_State.Descriptor instead.
+func (SlaClock_State) EnumDescriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{7, 0}
 }
 
 // Where a lead stands and why: the current verdict of a standard, with the lines
@@ -280,7 +349,13 @@ type Qualification struct {
 	// Band of the combined score. The same as `engagement.combined.band`.
 	CombinedBand string `protobuf:"bytes,27,opt,name=combined_band,json=combinedBand,proto3" json:"combined_band,omitempty"`
 	// Status before number.
-	Status        Qualification_Status `protobuf:"varint,28,opt,name=status,proto3,enum=assay.handoff.v1.Qualification_Status" json:"status,omitempty"`
+	Status Qualification_Status `protobuf:"varint,28,opt,name=status,proto3,enum=assay.handoff.v1.Qualification_Status" json:"status,omitempty"`
+	// How often the lead was marketing qualified in the track.
+	QualifiedCount int32 `protobuf:"varint,29,opt,name=qualified_count,json=qualifiedCount,proto3" json:"qualified_count,omitempty"`
+	// How often it was recycled.
+	RecycledCount int32 `protobuf:"varint,30,opt,name=recycled_count,json=recycledCount,proto3" json:"recycled_count,omitempty"`
+	// The exception that qualifies it: the code of a reason, e.g. `approval`. Empty: none.
+	Exception     string `protobuf:"bytes,31,opt,name=exception,proto3" json:"exception,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -509,6 +584,27 @@ func (x *Qualification) GetStatus() Qualification_Status {
 		return x.Status
 	}
 	return Qualification_STATUS_UNSPECIFIED
+}
+
+func (x *Qualification) GetQualifiedCount() int32 {
+	if x != nil {
+		return x.QualifiedCount
+	}
+	return 0
+}
+
+func (x *Qualification) GetRecycledCount() int32 {
+	if x != nil {
+		return x.RecycledCount
+	}
+	return 0
+}
+
+func (x *Qualification) GetException() string {
+	if x != nil {
+		return x.Exception
+	}
+	return ""
 }
 
 // One condition that keeps a lead from qualifying.
@@ -877,7 +973,37 @@ type Handoff struct {
 	// standard says; a sales-ready lead has 1 more.
 	Priority int32 `protobuf:"varint,15,opt,name=priority,proto3" json:"priority,omitempty"`
 	// What sales should do, as the standard says for the reason.
-	Action        string `protobuf:"bytes,16,opt,name=action,proto3" json:"action,omitempty"`
+	Action string `protobuf:"bytes,16,opt,name=action,proto3" json:"action,omitempty"`
+	// More exactly than `outcome_reason`, if the standard asks for it.
+	OutcomeSubReason string `protobuf:"bytes,17,opt,name=outcome_sub_reason,json=outcomeSubReason,proto3" json:"outcome_sub_reason,omitempty"`
+	// The team it was assigned in: `teams/{team}`; empty if it was not by way of a team.
+	Team string `protobuf:"bytes,18,opt,name=team,proto3" json:"team,omitempty"`
+	// Why it was assigned to its owner, or why nobody got it, in words.
+	AssignReason string `protobuf:"bytes,19,opt,name=assign_reason,json=assignReason,proto3" json:"assign_reason,omitempty"`
+	// When its owner got it; absent while it waits in its queue.
+	AssignTime *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=assign_time,json=assignTime,proto3" json:"assign_time,omitempty"`
+	// How often it was given to an owner; the first assignment is 1.
+	TransferCount int32 `protobuf:"varint,21,opt,name=transfer_count,json=transferCount,proto3" json:"transfer_count,omitempty"`
+	// When it must be answered; absent while no clock runs.
+	DueTime *timestamppb.Timestamp `protobuf:"bytes,22,opt,name=due_time,json=dueTime,proto3" json:"due_time,omitempty"`
+	// When the lead asked: its first hand-raise of the cycle, else the activity with which
+	// it qualified.
+	RequestTime *timestamppb.Timestamp `protobuf:"bytes,23,opt,name=request_time,json=requestTime,proto3" json:"request_time,omitempty"`
+	// When a person first touched it: accepted, rejected or recycled it, or said so.
+	FirstTouchTime *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=first_touch_time,json=firstTouchTime,proto3" json:"first_touch_time,omitempty"`
+	// Speed to lead: from the request to the first touch, by the clock on the wall.
+	SpeedToLeadDuration *durationpb.Duration `protobuf:"bytes,25,opt,name=speed_to_lead_duration,json=speedToLeadDuration,proto3" json:"speed_to_lead_duration,omitempty"`
+	// From the capture of the request to the first owner: what the machine took.
+	MachineDuration *durationpb.Duration `protobuf:"bytes,26,opt,name=machine_duration,json=machineDuration,proto3" json:"machine_duration,omitempty"`
+	// The clocks, one for each owner, first to last.
+	Clocks []*SlaClock `protobuf:"bytes,27,rep,name=clocks,proto3" json:"clocks,omitempty"`
+	// Who asks why: the exception by which it was handed off; empty if it met the gates.
+	// The code of a reason: `approval`, `self_selection.…`, `fast_track.…`.
+	Exception string `protobuf:"bytes,28,opt,name=exception,proto3" json:"exception,omitempty"`
+	// The approval it consumed: `approvals/{approval}`.
+	Approval string `protobuf:"bytes,29,opt,name=approval,proto3" json:"approval,omitempty"`
+	// Where it is sent, and how far that is.
+	Deliveries    []*HandoffDelivery `protobuf:"bytes,30,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1024,6 +1150,331 @@ func (x *Handoff) GetAction() string {
 	return ""
 }
 
+func (x *Handoff) GetOutcomeSubReason() string {
+	if x != nil {
+		return x.OutcomeSubReason
+	}
+	return ""
+}
+
+func (x *Handoff) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *Handoff) GetAssignReason() string {
+	if x != nil {
+		return x.AssignReason
+	}
+	return ""
+}
+
+func (x *Handoff) GetAssignTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.AssignTime
+	}
+	return nil
+}
+
+func (x *Handoff) GetTransferCount() int32 {
+	if x != nil {
+		return x.TransferCount
+	}
+	return 0
+}
+
+func (x *Handoff) GetDueTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueTime
+	}
+	return nil
+}
+
+func (x *Handoff) GetRequestTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RequestTime
+	}
+	return nil
+}
+
+func (x *Handoff) GetFirstTouchTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FirstTouchTime
+	}
+	return nil
+}
+
+func (x *Handoff) GetSpeedToLeadDuration() *durationpb.Duration {
+	if x != nil {
+		return x.SpeedToLeadDuration
+	}
+	return nil
+}
+
+func (x *Handoff) GetMachineDuration() *durationpb.Duration {
+	if x != nil {
+		return x.MachineDuration
+	}
+	return nil
+}
+
+func (x *Handoff) GetClocks() []*SlaClock {
+	if x != nil {
+		return x.Clocks
+	}
+	return nil
+}
+
+func (x *Handoff) GetException() string {
+	if x != nil {
+		return x.Exception
+	}
+	return ""
+}
+
+func (x *Handoff) GetApproval() string {
+	if x != nil {
+		return x.Approval
+	}
+	return ""
+}
+
+func (x *Handoff) GetDeliveries() []*HandoffDelivery {
+	if x != nil {
+		return x.Deliveries
+	}
+	return nil
+}
+
+// How far the delivery of a handoff to a destination is.
+type HandoffDelivery struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `destinations/{destination}`.
+	Destination string `protobuf:"bytes,1,opt,name=destination,proto3" json:"destination,omitempty"`
+	// `deliveries/{delivery}`.
+	Delivery string `protobuf:"bytes,2,opt,name=delivery,proto3" json:"delivery,omitempty"`
+	// Where it stands, as in the delivery.
+	State string `protobuf:"bytes,3,opt,name=state,proto3" json:"state,omitempty"`
+	// The id that the destination gave it, of a CRM: e.g. that of the opportunity.
+	RemoteId      string `protobuf:"bytes,4,opt,name=remote_id,json=remoteId,proto3" json:"remote_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HandoffDelivery) Reset() {
+	*x = HandoffDelivery{}
+	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HandoffDelivery) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HandoffDelivery) ProtoMessage() {}
+
+func (x *HandoffDelivery) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HandoffDelivery.ProtoReflect.Descriptor instead.
+func (*HandoffDelivery) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *HandoffDelivery) GetDestination() string {
+	if x != nil {
+		return x.Destination
+	}
+	return ""
+}
+
+func (x *HandoffDelivery) GetDelivery() string {
+	if x != nil {
+		return x.Delivery
+	}
+	return ""
+}
+
+func (x *HandoffDelivery) GetState() string {
+	if x != nil {
+		return x.State
+	}
+	return ""
+}
+
+func (x *HandoffDelivery) GetRemoteId() string {
+	if x != nil {
+		return x.RemoteId
+	}
+	return ""
+}
+
+// One clock of a handoff: from the moment an owner got it until they answered or lost it.
+type SlaClock struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The number of the assignment, from 1.
+	Number int32 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// Whose it is; the one who is credited.
+	Owner string `protobuf:"bytes,2,opt,name=owner,proto3" json:"owner,omitempty"`
+	// How it stands.
+	State SlaClock_State `protobuf:"varint,3,opt,name=state,proto3,enum=assay.handoff.v1.SlaClock_State" json:"state,omitempty"`
+	// When the owner got the handoff.
+	StartTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=start_time,json=startTime,proto3" json:"start_time,omitempty"`
+	// When it must be answered; absent if the owner never works again.
+	DueTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=due_time,json=dueTime,proto3" json:"due_time,omitempty"`
+	// When it was stopped.
+	StopTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=stop_time,json=stopTime,proto3" json:"stop_time,omitempty"`
+	// What stopped it: `accept`, `reject`, `recycle`, `reassign`, `disqualify`, `merge` …
+	StopCause string `protobuf:"bytes,7,opt,name=stop_cause,json=stopCause,proto3" json:"stop_cause,omitempty"`
+	// Working time until it was stopped, or until now.
+	WorkingDuration *durationpb.Duration `protobuf:"bytes,8,opt,name=working_duration,json=workingDuration,proto3" json:"working_duration,omitempty"`
+	// Time by the clock on the wall until it was stopped, or until now.
+	ElapsedDuration *durationpb.Duration `protobuf:"bytes,9,opt,name=elapsed_duration,json=elapsedDuration,proto3" json:"elapsed_duration,omitempty"`
+	// The time that was allowed.
+	AllowedDuration *durationpb.Duration `protobuf:"bytes,10,opt,name=allowed_duration,json=allowedDuration,proto3" json:"allowed_duration,omitempty"`
+	// When the owner was warned last.
+	WarnTime *timestamppb.Timestamp `protobuf:"bytes,11,opt,name=warn_time,json=warnTime,proto3" json:"warn_time,omitempty"`
+	// When the manager was told.
+	EscalateTime *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=escalate_time,json=escalateTime,proto3" json:"escalate_time,omitempty"`
+	// The team it was assigned in, `teams/{team}`.
+	Team          string `protobuf:"bytes,13,opt,name=team,proto3" json:"team,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SlaClock) Reset() {
+	*x = SlaClock{}
+	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SlaClock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SlaClock) ProtoMessage() {}
+
+func (x *SlaClock) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SlaClock.ProtoReflect.Descriptor instead.
+func (*SlaClock) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SlaClock) GetNumber() int32 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *SlaClock) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *SlaClock) GetState() SlaClock_State {
+	if x != nil {
+		return x.State
+	}
+	return SlaClock_STATE_UNSPECIFIED
+}
+
+func (x *SlaClock) GetStartTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StartTime
+	}
+	return nil
+}
+
+func (x *SlaClock) GetDueTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.DueTime
+	}
+	return nil
+}
+
+func (x *SlaClock) GetStopTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.StopTime
+	}
+	return nil
+}
+
+func (x *SlaClock) GetStopCause() string {
+	if x != nil {
+		return x.StopCause
+	}
+	return ""
+}
+
+func (x *SlaClock) GetWorkingDuration() *durationpb.Duration {
+	if x != nil {
+		return x.WorkingDuration
+	}
+	return nil
+}
+
+func (x *SlaClock) GetElapsedDuration() *durationpb.Duration {
+	if x != nil {
+		return x.ElapsedDuration
+	}
+	return nil
+}
+
+func (x *SlaClock) GetAllowedDuration() *durationpb.Duration {
+	if x != nil {
+		return x.AllowedDuration
+	}
+	return nil
+}
+
+func (x *SlaClock) GetWarnTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.WarnTime
+	}
+	return nil
+}
+
+func (x *SlaClock) GetEscalateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EscalateTime
+	}
+	return nil
+}
+
+func (x *SlaClock) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
 // A stage move: never without a cause.
 type StageMove struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1035,7 +1486,8 @@ type StageMove struct {
 	FromStage v1.LifecycleStage `protobuf:"varint,3,opt,name=from_stage,json=fromStage,proto3,enum=assay.type.v1.LifecycleStage" json:"from_stage,omitempty"`
 	// Where to.
 	ToStage v1.LifecycleStage `protobuf:"varint,4,opt,name=to_stage,json=toStage,proto3,enum=assay.type.v1.LifecycleStage" json:"to_stage,omitempty"`
-	// What caused it: `verdict`, `accept`, `reject`, `recycle`, `outcome`.
+	// What caused it: `verdict`, `accept`, `reject`, `recycle`, `outcome`, `disqualify`,
+	// `reinstate`, `leave`, `merge`.
 	Cause string `protobuf:"bytes,5,opt,name=cause,proto3" json:"cause,omitempty"`
 	// The reason given, if one is required.
 	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
@@ -1044,14 +1496,18 @@ type StageMove struct {
 	// The decision behind it, if a verdict caused it.
 	Decision string `protobuf:"bytes,8,opt,name=decision,proto3" json:"decision,omitempty"`
 	// When.
-	MoveTime      *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=move_time,json=moveTime,proto3" json:"move_time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	MoveTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=move_time,json=moveTime,proto3" json:"move_time,omitempty"`
+	// More exactly than the reason, if the standard asks for it.
+	SubReason string `protobuf:"bytes,10,opt,name=sub_reason,json=subReason,proto3" json:"sub_reason,omitempty"`
+	// The version of the standard that led the track then.
+	StandardVersion string `protobuf:"bytes,11,opt,name=standard_version,json=standardVersion,proto3" json:"standard_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *StageMove) Reset() {
 	*x = StageMove{}
-	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[6]
+	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1063,7 +1519,7 @@ func (x *StageMove) String() string {
 func (*StageMove) ProtoMessage() {}
 
 func (x *StageMove) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[6]
+	mi := &file_assay_handoff_v1_qualification_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1076,7 +1532,7 @@ func (x *StageMove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StageMove.ProtoReflect.Descriptor instead.
 func (*StageMove) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{6}
+	return file_assay_handoff_v1_qualification_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *StageMove) GetTrack() string {
@@ -1142,11 +1598,25 @@ func (x *StageMove) GetMoveTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *StageMove) GetSubReason() string {
+	if x != nil {
+		return x.SubReason
+	}
+	return ""
+}
+
+func (x *StageMove) GetStandardVersion() string {
+	if x != nil {
+		return x.StandardVersion
+	}
+	return ""
+}
+
 var File_assay_handoff_v1_qualification_proto protoreflect.FileDescriptor
 
 const file_assay_handoff_v1_qualification_proto_rawDesc = "" +
 	"\n" +
-	"$assay/handoff/v1/qualification.proto\x12\x10assay.handoff.v1\x1a\x1dassay/type/v1/lifecycle.proto\x1a\x19assay/type/v1/score.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdb\v\n" +
+	"$assay/handoff/v1/qualification.proto\x12\x10assay.handoff.v1\x1a\x1dassay/type/v1/lifecycle.proto\x1a\x19assay/type/v1/score.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc9\f\n" +
 	"\rQualification\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x12\n" +
 	"\x04lead\x18\x02 \x01(\tR\x04lead\x12\x14\n" +
@@ -1181,7 +1651,10 @@ const file_assay_handoff_v1_qualification_proto_rawDesc = "" +
 	"\alacking\x18\x19 \x03(\v2\x16.assay.handoff.v1.LackR\alacking\x12*\n" +
 	"\x0ecombined_score\x18\x1a \x01(\x01H\x02R\rcombinedScore\x88\x01\x01\x12#\n" +
 	"\rcombined_band\x18\x1b \x01(\tR\fcombinedBand\x12>\n" +
-	"\x06status\x18\x1c \x01(\x0e2&.assay.handoff.v1.Qualification.StatusR\x06status\"\x86\x01\n" +
+	"\x06status\x18\x1c \x01(\x0e2&.assay.handoff.v1.Qualification.StatusR\x06status\x12'\n" +
+	"\x0fqualified_count\x18\x1d \x01(\x05R\x0equalifiedCount\x12%\n" +
+	"\x0erecycled_count\x18\x1e \x01(\x05R\rrecycledCount\x12\x1c\n" +
+	"\texception\x18\x1f \x01(\tR\texception\"\x86\x01\n" +
 	"\x06Status\x12\x16\n" +
 	"\x12STATUS_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16STATUS_NEVER_EVALUATED\x10\x01\x12\x1c\n" +
@@ -1225,7 +1698,7 @@ const file_assay_handoff_v1_qualification_proto_rawDesc = "" +
 	"\x14KIND_SALES_QUALIFIED\x10\x01\x12\x14\n" +
 	"\x10KIND_OPPORTUNITY\x10\x02\x12\f\n" +
 	"\bKIND_WON\x10\x03\x12\r\n" +
-	"\tKIND_LOST\x10\x04\"\xfb\x05\n" +
+	"\tKIND_LOST\x10\x04\"\xf3\v\n" +
 	"\aHandoff\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x12\n" +
@@ -1245,7 +1718,24 @@ const file_assay_handoff_v1_qualification_proto_rawDesc = "" +
 	"\vupdate_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"updateTime\x12\x1a\n" +
 	"\bpriority\x18\x0f \x01(\x05R\bpriority\x12\x16\n" +
-	"\x06action\x18\x10 \x01(\tR\x06action\"\x89\x01\n" +
+	"\x06action\x18\x10 \x01(\tR\x06action\x12,\n" +
+	"\x12outcome_sub_reason\x18\x11 \x01(\tR\x10outcomeSubReason\x12\x12\n" +
+	"\x04team\x18\x12 \x01(\tR\x04team\x12#\n" +
+	"\rassign_reason\x18\x13 \x01(\tR\fassignReason\x12;\n" +
+	"\vassign_time\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"assignTime\x12%\n" +
+	"\x0etransfer_count\x18\x15 \x01(\x05R\rtransferCount\x125\n" +
+	"\bdue_time\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\adueTime\x12=\n" +
+	"\frequest_time\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\vrequestTime\x12D\n" +
+	"\x10first_touch_time\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\x0efirstTouchTime\x12N\n" +
+	"\x16speed_to_lead_duration\x18\x19 \x01(\v2\x19.google.protobuf.DurationR\x13speedToLeadDuration\x12D\n" +
+	"\x10machine_duration\x18\x1a \x01(\v2\x19.google.protobuf.DurationR\x0fmachineDuration\x122\n" +
+	"\x06clocks\x18\x1b \x03(\v2\x1a.assay.handoff.v1.SlaClockR\x06clocks\x12\x1c\n" +
+	"\texception\x18\x1c \x01(\tR\texception\x12\x1a\n" +
+	"\bapproval\x18\x1d \x01(\tR\bapproval\x12A\n" +
+	"\n" +
+	"deliveries\x18\x1e \x03(\v2!.assay.handoff.v1.HandoffDeliveryR\n" +
+	"deliveries\"\xb3\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -1255,8 +1745,38 @@ const file_assay_handoff_v1_qualification_proto_rawDesc = "" +
 	"\x0eSTATE_RECYCLED\x10\x04\x12\r\n" +
 	"\tSTATE_WON\x10\x05\x12\x0e\n" +
 	"\n" +
-	"STATE_LOST\x10\x06:=\xeaA:\n" +
-	"\x11assay.dev/Handoff\x12\x12handoffs/{handoff}*\bhandoffs2\ahandoff\"\xc8\x02\n" +
+	"STATE_LOST\x10\x06\x12\x16\n" +
+	"\x12STATE_DISQUALIFIED\x10\a\x12\x10\n" +
+	"\fSTATE_MERGED\x10\b:=\xeaA:\n" +
+	"\x11assay.dev/Handoff\x12\x12handoffs/{handoff}*\bhandoffs2\ahandoff\"\x82\x01\n" +
+	"\x0fHandoffDelivery\x12 \n" +
+	"\vdestination\x18\x01 \x01(\tR\vdestination\x12\x1a\n" +
+	"\bdelivery\x18\x02 \x01(\tR\bdelivery\x12\x14\n" +
+	"\x05state\x18\x03 \x01(\tR\x05state\x12\x1b\n" +
+	"\tremote_id\x18\x04 \x01(\tR\bremoteId\"\x83\x06\n" +
+	"\bSlaClock\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x05R\x06number\x12\x14\n" +
+	"\x05owner\x18\x02 \x01(\tR\x05owner\x126\n" +
+	"\x05state\x18\x03 \x01(\x0e2 .assay.handoff.v1.SlaClock.StateR\x05state\x129\n" +
+	"\n" +
+	"start_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tstartTime\x125\n" +
+	"\bdue_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\adueTime\x127\n" +
+	"\tstop_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\bstopTime\x12\x1d\n" +
+	"\n" +
+	"stop_cause\x18\a \x01(\tR\tstopCause\x12D\n" +
+	"\x10working_duration\x18\b \x01(\v2\x19.google.protobuf.DurationR\x0fworkingDuration\x12D\n" +
+	"\x10elapsed_duration\x18\t \x01(\v2\x19.google.protobuf.DurationR\x0felapsedDuration\x12D\n" +
+	"\x10allowed_duration\x18\n" +
+	" \x01(\v2\x19.google.protobuf.DurationR\x0fallowedDuration\x127\n" +
+	"\twarn_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\bwarnTime\x12?\n" +
+	"\rescalate_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\fescalateTime\x12\x12\n" +
+	"\x04team\x18\r \x01(\tR\x04team\"g\n" +
+	"\x05State\x12\x15\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rSTATE_RUNNING\x10\x01\x12\x12\n" +
+	"\x0eSTATE_BREACHED\x10\x02\x12\r\n" +
+	"\tSTATE_MET\x10\x03\x12\x11\n" +
+	"\rSTATE_NOT_MET\x10\x04\"\x92\x03\n" +
 	"\tStageMove\x12\x14\n" +
 	"\x05track\x18\x01 \x01(\tR\x05track\x12\x14\n" +
 	"\x05cycle\x18\x02 \x01(\x05R\x05cycle\x12<\n" +
@@ -1267,7 +1787,11 @@ const file_assay_handoff_v1_qualification_proto_rawDesc = "" +
 	"\x06reason\x18\x06 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05actor\x18\a \x01(\tR\x05actor\x12\x1a\n" +
 	"\bdecision\x18\b \x01(\tR\bdecision\x127\n" +
-	"\tmove_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\bmoveTimeB=Z;github.com/assay-hq/assay/gen/go/assay/handoff/v1;handoffv1b\x06proto3"
+	"\tmove_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\bmoveTime\x12\x1d\n" +
+	"\n" +
+	"sub_reason\x18\n" +
+	" \x01(\tR\tsubReason\x12)\n" +
+	"\x10standard_version\x18\v \x01(\tR\x0fstandardVersionB=Z;github.com/assay-hq/assay/gen/go/assay/handoff/v1;handoffv1b\x06proto3"
 
 var (
 	file_assay_handoff_v1_qualification_proto_rawDescOnce sync.Once
@@ -1281,62 +1805,82 @@ func file_assay_handoff_v1_qualification_proto_rawDescGZIP() []byte {
 	return file_assay_handoff_v1_qualification_proto_rawDescData
 }
 
-var file_assay_handoff_v1_qualification_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_assay_handoff_v1_qualification_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_assay_handoff_v1_qualification_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_assay_handoff_v1_qualification_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_assay_handoff_v1_qualification_proto_goTypes = []any{
 	(Qualification_Status)(0),     // 0: assay.handoff.v1.Qualification.Status
 	(Outcome_Kind)(0),             // 1: assay.handoff.v1.Outcome.Kind
 	(Handoff_State)(0),            // 2: assay.handoff.v1.Handoff.State
-	(*Qualification)(nil),         // 3: assay.handoff.v1.Qualification
-	(*Lack)(nil),                  // 4: assay.handoff.v1.Lack
-	(*StepTimings)(nil),           // 5: assay.handoff.v1.StepTimings
-	(*Decision)(nil),              // 6: assay.handoff.v1.Decision
-	(*Outcome)(nil),               // 7: assay.handoff.v1.Outcome
-	(*Handoff)(nil),               // 8: assay.handoff.v1.Handoff
-	(*StageMove)(nil),             // 9: assay.handoff.v1.StageMove
-	(v1.LifecycleStage)(0),        // 10: assay.type.v1.LifecycleStage
-	(v1.Verdict)(0),               // 11: assay.type.v1.Verdict
-	(*v1.Reason)(nil),             // 12: assay.type.v1.Reason
-	(*v1.Fit)(nil),                // 13: assay.type.v1.Fit
-	(*v1.Engagement)(nil),         // 14: assay.type.v1.Engagement
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 16: google.protobuf.Duration
+	(SlaClock_State)(0),           // 3: assay.handoff.v1.SlaClock.State
+	(*Qualification)(nil),         // 4: assay.handoff.v1.Qualification
+	(*Lack)(nil),                  // 5: assay.handoff.v1.Lack
+	(*StepTimings)(nil),           // 6: assay.handoff.v1.StepTimings
+	(*Decision)(nil),              // 7: assay.handoff.v1.Decision
+	(*Outcome)(nil),               // 8: assay.handoff.v1.Outcome
+	(*Handoff)(nil),               // 9: assay.handoff.v1.Handoff
+	(*HandoffDelivery)(nil),       // 10: assay.handoff.v1.HandoffDelivery
+	(*SlaClock)(nil),              // 11: assay.handoff.v1.SlaClock
+	(*StageMove)(nil),             // 12: assay.handoff.v1.StageMove
+	(v1.LifecycleStage)(0),        // 13: assay.type.v1.LifecycleStage
+	(v1.Verdict)(0),               // 14: assay.type.v1.Verdict
+	(*v1.Reason)(nil),             // 15: assay.type.v1.Reason
+	(*v1.Fit)(nil),                // 16: assay.type.v1.Fit
+	(*v1.Engagement)(nil),         // 17: assay.type.v1.Engagement
+	(*timestamppb.Timestamp)(nil), // 18: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 19: google.protobuf.Duration
 }
 var file_assay_handoff_v1_qualification_proto_depIdxs = []int32{
-	10, // 0: assay.handoff.v1.Qualification.stage:type_name -> assay.type.v1.LifecycleStage
-	11, // 1: assay.handoff.v1.Qualification.verdict:type_name -> assay.type.v1.Verdict
-	12, // 2: assay.handoff.v1.Qualification.reasons:type_name -> assay.type.v1.Reason
-	13, // 3: assay.handoff.v1.Qualification.fit:type_name -> assay.type.v1.Fit
-	14, // 4: assay.handoff.v1.Qualification.engagement:type_name -> assay.type.v1.Engagement
-	15, // 5: assay.handoff.v1.Qualification.as_of_time:type_name -> google.protobuf.Timestamp
-	15, // 6: assay.handoff.v1.Qualification.decide_time:type_name -> google.protobuf.Timestamp
-	5,  // 7: assay.handoff.v1.Qualification.step_timings:type_name -> assay.handoff.v1.StepTimings
-	7,  // 8: assay.handoff.v1.Qualification.outcome:type_name -> assay.handoff.v1.Outcome
-	15, // 9: assay.handoff.v1.Qualification.held_until_time:type_name -> google.protobuf.Timestamp
-	4,  // 10: assay.handoff.v1.Qualification.lacking:type_name -> assay.handoff.v1.Lack
+	13, // 0: assay.handoff.v1.Qualification.stage:type_name -> assay.type.v1.LifecycleStage
+	14, // 1: assay.handoff.v1.Qualification.verdict:type_name -> assay.type.v1.Verdict
+	15, // 2: assay.handoff.v1.Qualification.reasons:type_name -> assay.type.v1.Reason
+	16, // 3: assay.handoff.v1.Qualification.fit:type_name -> assay.type.v1.Fit
+	17, // 4: assay.handoff.v1.Qualification.engagement:type_name -> assay.type.v1.Engagement
+	18, // 5: assay.handoff.v1.Qualification.as_of_time:type_name -> google.protobuf.Timestamp
+	18, // 6: assay.handoff.v1.Qualification.decide_time:type_name -> google.protobuf.Timestamp
+	6,  // 7: assay.handoff.v1.Qualification.step_timings:type_name -> assay.handoff.v1.StepTimings
+	8,  // 8: assay.handoff.v1.Qualification.outcome:type_name -> assay.handoff.v1.Outcome
+	18, // 9: assay.handoff.v1.Qualification.held_until_time:type_name -> google.protobuf.Timestamp
+	5,  // 10: assay.handoff.v1.Qualification.lacking:type_name -> assay.handoff.v1.Lack
 	0,  // 11: assay.handoff.v1.Qualification.status:type_name -> assay.handoff.v1.Qualification.Status
-	16, // 12: assay.handoff.v1.StepTimings.accept_duration:type_name -> google.protobuf.Duration
-	16, // 13: assay.handoff.v1.StepTimings.queue_wait_duration:type_name -> google.protobuf.Duration
-	16, // 14: assay.handoff.v1.StepTimings.fit_duration:type_name -> google.protobuf.Duration
-	16, // 15: assay.handoff.v1.StepTimings.engagement_duration:type_name -> google.protobuf.Duration
-	16, // 16: assay.handoff.v1.StepTimings.decide_duration:type_name -> google.protobuf.Duration
-	16, // 17: assay.handoff.v1.StepTimings.total_duration:type_name -> google.protobuf.Duration
-	3,  // 18: assay.handoff.v1.Decision.evidence:type_name -> assay.handoff.v1.Qualification
+	19, // 12: assay.handoff.v1.StepTimings.accept_duration:type_name -> google.protobuf.Duration
+	19, // 13: assay.handoff.v1.StepTimings.queue_wait_duration:type_name -> google.protobuf.Duration
+	19, // 14: assay.handoff.v1.StepTimings.fit_duration:type_name -> google.protobuf.Duration
+	19, // 15: assay.handoff.v1.StepTimings.engagement_duration:type_name -> google.protobuf.Duration
+	19, // 16: assay.handoff.v1.StepTimings.decide_duration:type_name -> google.protobuf.Duration
+	19, // 17: assay.handoff.v1.StepTimings.total_duration:type_name -> google.protobuf.Duration
+	4,  // 18: assay.handoff.v1.Decision.evidence:type_name -> assay.handoff.v1.Qualification
 	1,  // 19: assay.handoff.v1.Outcome.kind:type_name -> assay.handoff.v1.Outcome.Kind
-	15, // 20: assay.handoff.v1.Outcome.occurred_time:type_name -> google.protobuf.Timestamp
+	18, // 20: assay.handoff.v1.Outcome.occurred_time:type_name -> google.protobuf.Timestamp
 	2,  // 21: assay.handoff.v1.Handoff.state:type_name -> assay.handoff.v1.Handoff.State
-	12, // 22: assay.handoff.v1.Handoff.reasons:type_name -> assay.type.v1.Reason
-	7,  // 23: assay.handoff.v1.Handoff.outcome:type_name -> assay.handoff.v1.Outcome
-	15, // 24: assay.handoff.v1.Handoff.create_time:type_name -> google.protobuf.Timestamp
-	15, // 25: assay.handoff.v1.Handoff.update_time:type_name -> google.protobuf.Timestamp
-	10, // 26: assay.handoff.v1.StageMove.from_stage:type_name -> assay.type.v1.LifecycleStage
-	10, // 27: assay.handoff.v1.StageMove.to_stage:type_name -> assay.type.v1.LifecycleStage
-	15, // 28: assay.handoff.v1.StageMove.move_time:type_name -> google.protobuf.Timestamp
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	15, // 22: assay.handoff.v1.Handoff.reasons:type_name -> assay.type.v1.Reason
+	8,  // 23: assay.handoff.v1.Handoff.outcome:type_name -> assay.handoff.v1.Outcome
+	18, // 24: assay.handoff.v1.Handoff.create_time:type_name -> google.protobuf.Timestamp
+	18, // 25: assay.handoff.v1.Handoff.update_time:type_name -> google.protobuf.Timestamp
+	18, // 26: assay.handoff.v1.Handoff.assign_time:type_name -> google.protobuf.Timestamp
+	18, // 27: assay.handoff.v1.Handoff.due_time:type_name -> google.protobuf.Timestamp
+	18, // 28: assay.handoff.v1.Handoff.request_time:type_name -> google.protobuf.Timestamp
+	18, // 29: assay.handoff.v1.Handoff.first_touch_time:type_name -> google.protobuf.Timestamp
+	19, // 30: assay.handoff.v1.Handoff.speed_to_lead_duration:type_name -> google.protobuf.Duration
+	19, // 31: assay.handoff.v1.Handoff.machine_duration:type_name -> google.protobuf.Duration
+	11, // 32: assay.handoff.v1.Handoff.clocks:type_name -> assay.handoff.v1.SlaClock
+	10, // 33: assay.handoff.v1.Handoff.deliveries:type_name -> assay.handoff.v1.HandoffDelivery
+	3,  // 34: assay.handoff.v1.SlaClock.state:type_name -> assay.handoff.v1.SlaClock.State
+	18, // 35: assay.handoff.v1.SlaClock.start_time:type_name -> google.protobuf.Timestamp
+	18, // 36: assay.handoff.v1.SlaClock.due_time:type_name -> google.protobuf.Timestamp
+	18, // 37: assay.handoff.v1.SlaClock.stop_time:type_name -> google.protobuf.Timestamp
+	19, // 38: assay.handoff.v1.SlaClock.working_duration:type_name -> google.protobuf.Duration
+	19, // 39: assay.handoff.v1.SlaClock.elapsed_duration:type_name -> google.protobuf.Duration
+	19, // 40: assay.handoff.v1.SlaClock.allowed_duration:type_name -> google.protobuf.Duration
+	18, // 41: assay.handoff.v1.SlaClock.warn_time:type_name -> google.protobuf.Timestamp
+	18, // 42: assay.handoff.v1.SlaClock.escalate_time:type_name -> google.protobuf.Timestamp
+	13, // 43: assay.handoff.v1.StageMove.from_stage:type_name -> assay.type.v1.LifecycleStage
+	13, // 44: assay.handoff.v1.StageMove.to_stage:type_name -> assay.type.v1.LifecycleStage
+	18, // 45: assay.handoff.v1.StageMove.move_time:type_name -> google.protobuf.Timestamp
+	46, // [46:46] is the sub-list for method output_type
+	46, // [46:46] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_assay_handoff_v1_qualification_proto_init() }
@@ -1351,8 +1895,8 @@ func file_assay_handoff_v1_qualification_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_handoff_v1_qualification_proto_rawDesc), len(file_assay_handoff_v1_qualification_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   7,
+			NumEnums:      4,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -149,7 +149,7 @@ func (x AttributeWord_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AttributeWord_Kind.Descriptor instead.
 func (AttributeWord_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{7, 0}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{11, 0}
 }
 
 // As of which instant facts are read.
@@ -206,7 +206,64 @@ func (x Evaluation_Moment) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Evaluation_Moment.Descriptor instead.
 func (Evaluation_Moment) EnumDescriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{11, 0}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{17, 0}
+}
+
+// Whether only those get one who work at that moment.
+type RoutingRules_WorkingTime int32
+
+const (
+	// As `WORKING_TIME_PREFER`.
+	RoutingRules_WORKING_TIME_UNSPECIFIED RoutingRules_WorkingTime = 0
+	// Those who work now first; if nobody does, those who do not.
+	RoutingRules_WORKING_TIME_PREFER RoutingRules_WorkingTime = 1
+	// Only those who work now; if nobody does it waits for the first who begins.
+	RoutingRules_WORKING_TIME_REQUIRE RoutingRules_WorkingTime = 2
+	// Whoever's turn it is.
+	RoutingRules_WORKING_TIME_IGNORE RoutingRules_WorkingTime = 3
+)
+
+// Enum value maps for RoutingRules_WorkingTime.
+var (
+	RoutingRules_WorkingTime_name = map[int32]string{
+		0: "WORKING_TIME_UNSPECIFIED",
+		1: "WORKING_TIME_PREFER",
+		2: "WORKING_TIME_REQUIRE",
+		3: "WORKING_TIME_IGNORE",
+	}
+	RoutingRules_WorkingTime_value = map[string]int32{
+		"WORKING_TIME_UNSPECIFIED": 0,
+		"WORKING_TIME_PREFER":      1,
+		"WORKING_TIME_REQUIRE":     2,
+		"WORKING_TIME_IGNORE":      3,
+	}
+)
+
+func (x RoutingRules_WorkingTime) Enum() *RoutingRules_WorkingTime {
+	p := new(RoutingRules_WorkingTime)
+	*p = x
+	return p
+}
+
+func (x RoutingRules_WorkingTime) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RoutingRules_WorkingTime) Descriptor() protoreflect.EnumDescriptor {
+	return file_assay_handoff_v1_standard_proto_enumTypes[3].Descriptor()
+}
+
+func (RoutingRules_WorkingTime) Type() protoreflect.EnumType {
+	return &file_assay_handoff_v1_standard_proto_enumTypes[3]
+}
+
+func (x RoutingRules_WorkingTime) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RoutingRules_WorkingTime.Descriptor instead.
+func (RoutingRules_WorkingTime) EnumDescriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{21, 0}
 }
 
 // The order of a queue.
@@ -246,11 +303,11 @@ func (x ReasonHandling_Order) String() string {
 }
 
 func (ReasonHandling_Order) Descriptor() protoreflect.EnumDescriptor {
-	return file_assay_handoff_v1_standard_proto_enumTypes[3].Descriptor()
+	return file_assay_handoff_v1_standard_proto_enumTypes[4].Descriptor()
 }
 
 func (ReasonHandling_Order) Type() protoreflect.EnumType {
-	return &file_assay_handoff_v1_standard_proto_enumTypes[3]
+	return &file_assay_handoff_v1_standard_proto_enumTypes[4]
 }
 
 func (x ReasonHandling_Order) Number() protoreflect.EnumNumber {
@@ -259,7 +316,7 @@ func (x ReasonHandling_Order) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ReasonHandling_Order.Descriptor instead.
 func (ReasonHandling_Order) EnumDescriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{15, 0}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{25, 0}
 }
 
 // A standard: the written agreement of marketing and sales on what a qualified
@@ -497,7 +554,9 @@ type StandardSpec struct {
 	// Values that nobody published and that stand here for the time being.
 	Placeholders []*Note `protobuf:"bytes,17,rep,name=placeholders,proto3" json:"placeholders,omitempty"`
 	// Limits between which scores are shown. Gates read the scores as they are.
-	Display       *ScoreDisplay `protobuf:"bytes,18,opt,name=display,proto3" json:"display,omitempty"`
+	Display *ScoreDisplay `protobuf:"bytes,18,opt,name=display,proto3" json:"display,omitempty"`
+	// The reasons with which people move leads, and when those may come back.
+	Lifecycle     *LifecycleRules `protobuf:"bytes,19,opt,name=lifecycle,proto3" json:"lifecycle,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -658,6 +717,274 @@ func (x *StandardSpec) GetDisplay() *ScoreDisplay {
 	return nil
 }
 
+func (x *StandardSpec) GetLifecycle() *LifecycleRules {
+	if x != nil {
+		return x.Lifecycle
+	}
+	return nil
+}
+
+// The reasons with which people move leads, and when those may come back.
+type LifecycleRules struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The reasons. While none is declared for a stage, any text is taken as a reason there;
+	// otherwise a move must name one of them.
+	Reasons []*StageReason `protobuf:"bytes,1,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	// How often a recycled lead may qualify again, in all. Default: without limit.
+	MaxRequalifications *int32 `protobuf:"varint,2,opt,name=max_requalifications,json=maxRequalifications,proto3,oneof" json:"max_requalifications,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
+}
+
+func (x *LifecycleRules) Reset() {
+	*x = LifecycleRules{}
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LifecycleRules) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LifecycleRules) ProtoMessage() {}
+
+func (x *LifecycleRules) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LifecycleRules.ProtoReflect.Descriptor instead.
+func (*LifecycleRules) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *LifecycleRules) GetReasons() []*StageReason {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
+func (x *LifecycleRules) GetMaxRequalifications() int32 {
+	if x != nil && x.MaxRequalifications != nil {
+		return *x.MaxRequalifications
+	}
+	return 0
+}
+
+// A reason for which a lead is recycled, disqualified or lost.
+type StageReason struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, e.g. `no_budget`. One that is the id of an `exclude` or `disqualify` rule says
+	// when leads that the rule disqualified may come back.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// In words.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// The stages it is for: `LIFECYCLE_STAGE_RECYCLED`, `LIFECYCLE_STAGE_DISQUALIFIED`,
+	// `LIFECYCLE_STAGE_LOST`.
+	Stages []v1.LifecycleStage `protobuf:"varint,3,rep,packed,name=stages,proto3,enum=assay.type.v1.LifecycleStage" json:"stages,omitempty"`
+	// What it is more exactly. If there are any, a move must name one of them.
+	SubReasons []*SubReason `protobuf:"bytes,4,rep,name=sub_reasons,json=subReasons,proto3" json:"sub_reasons,omitempty"`
+	// When a lead that was recycled or disqualified for it may qualify again. Default: as
+	// soon as it does something and meets the standard.
+	Returns       *Return `protobuf:"bytes,5,opt,name=returns,proto3" json:"returns,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StageReason) Reset() {
+	*x = StageReason{}
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StageReason) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StageReason) ProtoMessage() {}
+
+func (x *StageReason) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StageReason.ProtoReflect.Descriptor instead.
+func (*StageReason) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *StageReason) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *StageReason) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *StageReason) GetStages() []v1.LifecycleStage {
+	if x != nil {
+		return x.Stages
+	}
+	return nil
+}
+
+func (x *StageReason) GetSubReasons() []*SubReason {
+	if x != nil {
+		return x.SubReasons
+	}
+	return nil
+}
+
+func (x *StageReason) GetReturns() *Return {
+	if x != nil {
+		return x.Returns
+	}
+	return nil
+}
+
+// A reason within a reason.
+type SubReason struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the reason, e.g. `bounced`.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// In words.
+	Description   string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SubReason) Reset() {
+	*x = SubReason{}
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubReason) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubReason) ProtoMessage() {}
+
+func (x *SubReason) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubReason.ProtoReflect.Descriptor instead.
+func (*SubReason) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SubReason) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SubReason) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+// When a lead may qualify again.
+type Return struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Never by itself: only a manager may bring it back.
+	Never bool `protobuf:"varint,1,opt,name=never,proto3" json:"never,omitempty"`
+	// Only with one of these reasons of a qualification, e.g. `fast_track.*`; a last `*`
+	// stands for whatever follows. Default: with any.
+	Reasons []string `protobuf:"bytes,2,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	// Not before so many whole days (of 24 hours) have passed. Default 0.
+	AfterDays     int32 `protobuf:"varint,3,opt,name=after_days,json=afterDays,proto3" json:"after_days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Return) Reset() {
+	*x = Return{}
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Return) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Return) ProtoMessage() {}
+
+func (x *Return) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Return.ProtoReflect.Descriptor instead.
+func (*Return) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Return) GetNever() bool {
+	if x != nil {
+		return x.Never
+	}
+	return false
+}
+
+func (x *Return) GetReasons() []string {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
+func (x *Return) GetAfterDays() int32 {
+	if x != nil {
+		return x.AfterDays
+	}
+	return 0
+}
+
 // Limits between which scores are shown: what lies outside is shown as the limit, by a
 // line of its own.
 type ScoreDisplay struct {
@@ -674,7 +1001,7 @@ type ScoreDisplay struct {
 
 func (x *ScoreDisplay) Reset() {
 	*x = ScoreDisplay{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[3]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -686,7 +1013,7 @@ func (x *ScoreDisplay) String() string {
 func (*ScoreDisplay) ProtoMessage() {}
 
 func (x *ScoreDisplay) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[3]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -699,7 +1026,7 @@ func (x *ScoreDisplay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScoreDisplay.ProtoReflect.Descriptor instead.
 func (*ScoreDisplay) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{3}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ScoreDisplay) GetFit() *DisplayLimits {
@@ -736,7 +1063,7 @@ type DisplayLimits struct {
 
 func (x *DisplayLimits) Reset() {
 	*x = DisplayLimits{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[4]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -748,7 +1075,7 @@ func (x *DisplayLimits) String() string {
 func (*DisplayLimits) ProtoMessage() {}
 
 func (x *DisplayLimits) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[4]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -761,7 +1088,7 @@ func (x *DisplayLimits) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DisplayLimits.ProtoReflect.Descriptor instead.
 func (*DisplayLimits) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{4}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DisplayLimits) GetMin() float64 {
@@ -792,7 +1119,7 @@ type Note struct {
 
 func (x *Note) Reset() {
 	*x = Note{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[5]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -804,7 +1131,7 @@ func (x *Note) String() string {
 func (*Note) ProtoMessage() {}
 
 func (x *Note) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[5]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -817,7 +1144,7 @@ func (x *Note) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Note.ProtoReflect.Descriptor instead.
 func (*Note) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{5}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Note) GetPath() string {
@@ -847,7 +1174,7 @@ type Vocabulary struct {
 
 func (x *Vocabulary) Reset() {
 	*x = Vocabulary{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[6]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -859,7 +1186,7 @@ func (x *Vocabulary) String() string {
 func (*Vocabulary) ProtoMessage() {}
 
 func (x *Vocabulary) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[6]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -872,7 +1199,7 @@ func (x *Vocabulary) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Vocabulary.ProtoReflect.Descriptor instead.
 func (*Vocabulary) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{6}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Vocabulary) GetAttributes() []*AttributeWord {
@@ -906,7 +1233,7 @@ type AttributeWord struct {
 
 func (x *AttributeWord) Reset() {
 	*x = AttributeWord{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[7]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -918,7 +1245,7 @@ func (x *AttributeWord) String() string {
 func (*AttributeWord) ProtoMessage() {}
 
 func (x *AttributeWord) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[7]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -931,7 +1258,7 @@ func (x *AttributeWord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AttributeWord.ProtoReflect.Descriptor instead.
 func (*AttributeWord) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{7}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AttributeWord) GetKey() string {
@@ -977,7 +1304,7 @@ type ActivityWord struct {
 
 func (x *ActivityWord) Reset() {
 	*x = ActivityWord{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[8]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -989,7 +1316,7 @@ func (x *ActivityWord) String() string {
 func (*ActivityWord) ProtoMessage() {}
 
 func (x *ActivityWord) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[8]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1002,7 +1329,7 @@ func (x *ActivityWord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivityWord.ProtoReflect.Descriptor instead.
 func (*ActivityWord) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{8}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ActivityWord) GetType() string {
@@ -1039,7 +1366,7 @@ type ChangeWindow struct {
 
 func (x *ChangeWindow) Reset() {
 	*x = ChangeWindow{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[9]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1051,7 +1378,7 @@ func (x *ChangeWindow) String() string {
 func (*ChangeWindow) ProtoMessage() {}
 
 func (x *ChangeWindow) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[9]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1064,7 +1391,7 @@ func (x *ChangeWindow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangeWindow.ProtoReflect.Descriptor instead.
 func (*ChangeWindow) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{9}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ChangeWindow) GetFrom() string {
@@ -1081,8 +1408,8 @@ func (x *ChangeWindow) GetTo() string {
 	return ""
 }
 
-// What makes a qualified lead. Precedence: excluded, disqualified, fast track,
-// needs data, gates, nurture.
+// What makes a qualified lead. Precedence: excluded, disqualified, approval,
+// self-selection, fast track, needs data, gates, nurture.
 type QualificationRules struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Who is never qualified, e.g. our own staff: verdict DISQUALIFIED with the
@@ -1100,14 +1427,19 @@ type QualificationRules struct {
 	// the decision says so. Default: nobody.
 	SalesReady *v1.Gate `protobuf:"bytes,6,opt,name=sales_ready,json=salesReady,proto3" json:"sales_ready,omitempty"`
 	// At which instants the standard decides. Default: after every fact.
-	Evaluation    *Evaluation `protobuf:"bytes,7,opt,name=evaluation,proto3" json:"evaluation,omitempty"`
+	Evaluation *Evaluation `protobuf:"bytes,7,opt,name=evaluation,proto3" json:"evaluation,omitempty"`
+	// Who selects itself by its answers: verdict QUALIFIED.
+	SelfSelection []*SelfSelection `protobuf:"bytes,8,rep,name=self_selection,json=selfSelection,proto3" json:"self_selection,omitempty"`
+	// What approvals may do. Default: managers approve for at most 30 days, never what is
+	// disqualified.
+	Approval      *ApprovalRules `protobuf:"bytes,9,opt,name=approval,proto3" json:"approval,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *QualificationRules) Reset() {
 	*x = QualificationRules{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[10]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1119,7 +1451,7 @@ func (x *QualificationRules) String() string {
 func (*QualificationRules) ProtoMessage() {}
 
 func (x *QualificationRules) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[10]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1132,7 +1464,7 @@ func (x *QualificationRules) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QualificationRules.ProtoReflect.Descriptor instead.
 func (*QualificationRules) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{10}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *QualificationRules) GetExclude() []*NamedGate {
@@ -1184,6 +1516,178 @@ func (x *QualificationRules) GetEvaluation() *Evaluation {
 	return nil
 }
 
+func (x *QualificationRules) GetSelfSelection() []*SelfSelection {
+	if x != nil {
+		return x.SelfSelection
+	}
+	return nil
+}
+
+func (x *QualificationRules) GetApproval() *ApprovalRules {
+	if x != nil {
+		return x.Approval
+	}
+	return nil
+}
+
+// A lead that states budget, authority, need and timeline selects itself: QUALIFIED with
+// the reason `self_selection.` and the id if all four hold. While at least one holds, none
+// is refused and the others are unknown, it is asked for the rest: NEEDS_DATA.
+type SelfSelection struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique in the standard's rules.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// In words a salesperson can read.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// They have the money.
+	Budget *v1.Gate `protobuf:"bytes,3,opt,name=budget,proto3" json:"budget,omitempty"`
+	// They may decide.
+	Authority *v1.Gate `protobuf:"bytes,4,opt,name=authority,proto3" json:"authority,omitempty"`
+	// They have the problem.
+	Need *v1.Gate `protobuf:"bytes,5,opt,name=need,proto3" json:"need,omitempty"`
+	// They want it soon enough.
+	Timeline *v1.Gate `protobuf:"bytes,6,opt,name=timeline,proto3" json:"timeline,omitempty"`
+	// It also qualifies whom a `disqualify` rule disqualifies, never whom `exclude` does.
+	OverridesDisqualification bool `protobuf:"varint,7,opt,name=overrides_disqualification,json=overridesDisqualification,proto3" json:"overrides_disqualification,omitempty"`
+	unknownFields             protoimpl.UnknownFields
+	sizeCache                 protoimpl.SizeCache
+}
+
+func (x *SelfSelection) Reset() {
+	*x = SelfSelection{}
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SelfSelection) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SelfSelection) ProtoMessage() {}
+
+func (x *SelfSelection) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SelfSelection.ProtoReflect.Descriptor instead.
+func (*SelfSelection) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *SelfSelection) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *SelfSelection) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *SelfSelection) GetBudget() *v1.Gate {
+	if x != nil {
+		return x.Budget
+	}
+	return nil
+}
+
+func (x *SelfSelection) GetAuthority() *v1.Gate {
+	if x != nil {
+		return x.Authority
+	}
+	return nil
+}
+
+func (x *SelfSelection) GetNeed() *v1.Gate {
+	if x != nil {
+		return x.Need
+	}
+	return nil
+}
+
+func (x *SelfSelection) GetTimeline() *v1.Gate {
+	if x != nil {
+		return x.Timeline
+	}
+	return nil
+}
+
+func (x *SelfSelection) GetOverridesDisqualification() bool {
+	if x != nil {
+		return x.OverridesDisqualification
+	}
+	return false
+}
+
+// What approvals may do. A manager's approval takes the place of `gates`, for one lead.
+type ApprovalRules struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The longest that an approval may be valid. Default 30, at most 365.
+	MaxValidDays int32 `protobuf:"varint,1,opt,name=max_valid_days,json=maxValidDays,proto3" json:"max_valid_days,omitempty"`
+	// An approval that says so may also qualify whom a `disqualify` rule disqualifies, never
+	// whom `exclude` does.
+	MayOverrideDisqualification bool `protobuf:"varint,2,opt,name=may_override_disqualification,json=mayOverrideDisqualification,proto3" json:"may_override_disqualification,omitempty"`
+	unknownFields               protoimpl.UnknownFields
+	sizeCache                   protoimpl.SizeCache
+}
+
+func (x *ApprovalRules) Reset() {
+	*x = ApprovalRules{}
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ApprovalRules) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ApprovalRules) ProtoMessage() {}
+
+func (x *ApprovalRules) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ApprovalRules.ProtoReflect.Descriptor instead.
+func (*ApprovalRules) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ApprovalRules) GetMaxValidDays() int32 {
+	if x != nil {
+		return x.MaxValidDays
+	}
+	return 0
+}
+
+func (x *ApprovalRules) GetMayOverrideDisqualification() bool {
+	if x != nil {
+		return x.MayOverrideDisqualification
+	}
+	return false
+}
+
 // At which instants a standard decides, and as of when.
 type Evaluation struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1199,7 +1703,7 @@ type Evaluation struct {
 
 func (x *Evaluation) Reset() {
 	*x = Evaluation{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[11]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1211,7 +1715,7 @@ func (x *Evaluation) String() string {
 func (*Evaluation) ProtoMessage() {}
 
 func (x *Evaluation) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[11]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1224,7 +1728,7 @@ func (x *Evaluation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evaluation.ProtoReflect.Descriptor instead.
 func (*Evaluation) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{11}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Evaluation) GetAt() Evaluation_Moment {
@@ -1259,14 +1763,17 @@ type NamedGate struct {
 	When *v1.Gate `protobuf:"bytes,3,opt,name=when,proto3" json:"when,omitempty"`
 	// With `exclude` and `disqualify`: what every score is shown as while the rule decides,
 	// e.g. 0, by a line of its own. Scoring goes on underneath. Default: as they are.
-	ShownScore    *float64 `protobuf:"fixed64,4,opt,name=shown_score,json=shownScore,proto3,oneof" json:"shown_score,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	ShownScore *float64 `protobuf:"fixed64,4,opt,name=shown_score,json=shownScore,proto3,oneof" json:"shown_score,omitempty"`
+	// With `fastTrack`: it also qualifies whom a `disqualify` rule disqualifies, never whom
+	// `exclude` does.
+	OverridesDisqualification bool `protobuf:"varint,5,opt,name=overrides_disqualification,json=overridesDisqualification,proto3" json:"overrides_disqualification,omitempty"`
+	unknownFields             protoimpl.UnknownFields
+	sizeCache                 protoimpl.SizeCache
 }
 
 func (x *NamedGate) Reset() {
 	*x = NamedGate{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[12]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1278,7 +1785,7 @@ func (x *NamedGate) String() string {
 func (*NamedGate) ProtoMessage() {}
 
 func (x *NamedGate) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[12]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1291,7 +1798,7 @@ func (x *NamedGate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NamedGate.ProtoReflect.Descriptor instead.
 func (*NamedGate) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{12}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *NamedGate) GetId() string {
@@ -1322,6 +1829,13 @@ func (x *NamedGate) GetShownScore() float64 {
 	return 0
 }
 
+func (x *NamedGate) GetOverridesDisqualification() bool {
+	if x != nil {
+		return x.OverridesDisqualification
+	}
+	return false
+}
+
 // Verdict NEEDS_DATA while `when` holds and one of the attributes is unknown.
 type NeedsData struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1335,7 +1849,7 @@ type NeedsData struct {
 
 func (x *NeedsData) Reset() {
 	*x = NeedsData{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[13]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1347,7 +1861,7 @@ func (x *NeedsData) String() string {
 func (*NeedsData) ProtoMessage() {}
 
 func (x *NeedsData) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[13]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1360,7 +1874,7 @@ func (x *NeedsData) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NeedsData.ProtoReflect.Descriptor instead.
 func (*NeedsData) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{13}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *NeedsData) GetAttributes() []string {
@@ -1383,14 +1897,21 @@ type HandoffRules struct {
 	// The queue a handoff waits in. Default: the track's name.
 	Queue string `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
 	// What is done by the reason of the qualification; the first that fits.
-	ByReason      []*ReasonHandling `protobuf:"bytes,2,rep,name=by_reason,json=byReason,proto3" json:"by_reason,omitempty"`
+	ByReason []*ReasonHandling `protobuf:"bytes,2,rep,name=by_reason,json=byReason,proto3" json:"by_reason,omitempty"`
+	// Who gets them. Default: nobody, they wait in the queue until somebody claims them.
+	Routing *RoutingRules `protobuf:"bytes,3,opt,name=routing,proto3" json:"routing,omitempty"`
+	// In which time they are answered. Default: no clock runs.
+	Sla *SlaRules `protobuf:"bytes,4,opt,name=sla,proto3" json:"sla,omitempty"`
+	// Where they are sent: `destinations/{destination}`. Default: every destination that
+	// takes handoffs of the track.
+	Destinations  []string `protobuf:"bytes,5,rep,name=destinations,proto3" json:"destinations,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HandoffRules) Reset() {
 	*x = HandoffRules{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[14]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1402,7 +1923,7 @@ func (x *HandoffRules) String() string {
 func (*HandoffRules) ProtoMessage() {}
 
 func (x *HandoffRules) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[14]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1415,7 +1936,7 @@ func (x *HandoffRules) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandoffRules.ProtoReflect.Descriptor instead.
 func (*HandoffRules) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{14}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *HandoffRules) GetQueue() string {
@@ -1428,6 +1949,364 @@ func (x *HandoffRules) GetQueue() string {
 func (x *HandoffRules) GetByReason() []*ReasonHandling {
 	if x != nil {
 		return x.ByReason
+	}
+	return nil
+}
+
+func (x *HandoffRules) GetRouting() *RoutingRules {
+	if x != nil {
+		return x.Routing
+	}
+	return nil
+}
+
+func (x *HandoffRules) GetSla() *SlaRules {
+	if x != nil {
+		return x.Sla
+	}
+	return nil
+}
+
+func (x *HandoffRules) GetDestinations() []string {
+	if x != nil {
+		return x.Destinations
+	}
+	return nil
+}
+
+// Who gets a handoff: the owner of the account, else whom the first rule that holds names,
+// else the team. Within a team the turn goes round by weights, and nobody who is inactive,
+// absent or at capacity gets one.
+type RoutingRules struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Gives it to whom the lead's account belongs. Default: not asked.
+	AccountOwner *AccountOwner `protobuf:"bytes,1,opt,name=account_owner,json=accountOwner,proto3" json:"account_owner,omitempty"`
+	// Territories and segments; the first that holds.
+	Rules []*RoutingRule `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`
+	// The team if no rule holds: `teams/{team}`. Default: it waits in the queue.
+	Team string `protobuf:"bytes,3,opt,name=team,proto3" json:"team,omitempty"`
+	// Whether only those get one who work at that moment.
+	WorkingTime   RoutingRules_WorkingTime `protobuf:"varint,4,opt,name=working_time,json=workingTime,proto3,enum=assay.handoff.v1.RoutingRules_WorkingTime" json:"working_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoutingRules) Reset() {
+	*x = RoutingRules{}
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoutingRules) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoutingRules) ProtoMessage() {}
+
+func (x *RoutingRules) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoutingRules.ProtoReflect.Descriptor instead.
+func (*RoutingRules) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *RoutingRules) GetAccountOwner() *AccountOwner {
+	if x != nil {
+		return x.AccountOwner
+	}
+	return nil
+}
+
+func (x *RoutingRules) GetRules() []*RoutingRule {
+	if x != nil {
+		return x.Rules
+	}
+	return nil
+}
+
+func (x *RoutingRules) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *RoutingRules) GetWorkingTime() RoutingRules_WorkingTime {
+	if x != nil {
+		return x.WorkingTime
+	}
+	return RoutingRules_WORKING_TIME_UNSPECIFIED
+}
+
+// Gives a handoff to whom the lead's account belongs.
+type AccountOwner struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The attribute that names the owner: the id of a user, or the user's id in a CRM.
+	// Default `account.owner`.
+	Attribute string `protobuf:"bytes,1,opt,name=attribute,proto3" json:"attribute,omitempty"`
+	// Only while this holds, in CEL, e.g. `lead.account.worked`. Default: always. Unknown
+	// counts as no.
+	When string `protobuf:"bytes,2,opt,name=when,proto3" json:"when,omitempty"`
+	// Only if the owner did something in Assay in so many days. Default: whenever that was.
+	ActiveWithinDays int32 `protobuf:"varint,3,opt,name=active_within_days,json=activeWithinDays,proto3" json:"active_within_days,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *AccountOwner) Reset() {
+	*x = AccountOwner{}
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountOwner) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountOwner) ProtoMessage() {}
+
+func (x *AccountOwner) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountOwner.ProtoReflect.Descriptor instead.
+func (*AccountOwner) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *AccountOwner) GetAttribute() string {
+	if x != nil {
+		return x.Attribute
+	}
+	return ""
+}
+
+func (x *AccountOwner) GetWhen() string {
+	if x != nil {
+		return x.When
+	}
+	return ""
+}
+
+func (x *AccountOwner) GetActiveWithinDays() int32 {
+	if x != nil {
+		return x.ActiveWithinDays
+	}
+	return 0
+}
+
+// A territory or segment and who works it.
+type RoutingRule struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Id, unique among the rules; the reason of the assignment names it.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// In words.
+	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
+	// What must hold, in CEL over `lead`, e.g. `lead.country in ["DE", "AT", "CH"]`.
+	// Unknown counts as no.
+	When string `protobuf:"bytes,3,opt,name=when,proto3" json:"when,omitempty"`
+	// The team, `teams/{team}`. One of team, owner and queue is given.
+	Team string `protobuf:"bytes,4,opt,name=team,proto3" json:"team,omitempty"`
+	// The person, `users/{user}`.
+	Owner string `protobuf:"bytes,5,opt,name=owner,proto3" json:"owner,omitempty"`
+	// The queue, where it waits until somebody claims it.
+	Queue         string `protobuf:"bytes,6,opt,name=queue,proto3" json:"queue,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoutingRule) Reset() {
+	*x = RoutingRule{}
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoutingRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoutingRule) ProtoMessage() {}
+
+func (x *RoutingRule) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoutingRule.ProtoReflect.Descriptor instead.
+func (*RoutingRule) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *RoutingRule) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RoutingRule) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
+func (x *RoutingRule) GetWhen() string {
+	if x != nil {
+		return x.When
+	}
+	return ""
+}
+
+func (x *RoutingRule) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *RoutingRule) GetOwner() string {
+	if x != nil {
+		return x.Owner
+	}
+	return ""
+}
+
+func (x *RoutingRule) GetQueue() string {
+	if x != nil {
+		return x.Queue
+	}
+	return ""
+}
+
+// In which time a handoff is answered. The clock starts when it is assigned, and stops when
+// its owner accepts or returns it. An owner change starts the next clock.
+type SlaRules struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The time, in minutes of the owner's working hours, e.g. 120. Required.
+	WithinMinutes int32 `protobuf:"varint,1,opt,name=within_minutes,json=withinMinutes,proto3" json:"within_minutes,omitempty"`
+	// Counts every hour of the day and night instead of the owner's working hours.
+	AroundTheClock bool `protobuf:"varint,2,opt,name=around_the_clock,json=aroundTheClock,proto3" json:"around_the_clock,omitempty"`
+	// When the owner is warned, in percent of the time. Default: never.
+	WarnAtPercent []int32 `protobuf:"varint,3,rep,packed,name=warn_at_percent,json=warnAtPercent,proto3" json:"warn_at_percent,omitempty"`
+	// When the manager of the team is told, in minutes after the breach, counted as the time
+	// is. 0: with the breach. Default: never.
+	EscalateAfterMinutes *int32 `protobuf:"varint,4,opt,name=escalate_after_minutes,json=escalateAfterMinutes,proto3,oneof" json:"escalate_after_minutes,omitempty"`
+	// When it is given to somebody else, in minutes after the breach, counted as the time
+	// is. 0: with the breach. Default: never.
+	ReassignAfterMinutes *int32 `protobuf:"varint,5,opt,name=reassign_after_minutes,json=reassignAfterMinutes,proto3,oneof" json:"reassign_after_minutes,omitempty"`
+	// How often it is given to somebody else by the clock. Default 1.
+	MaxReassignments int32 `protobuf:"varint,6,opt,name=max_reassignments,json=maxReassignments,proto3" json:"max_reassignments,omitempty"`
+	// The working hours of owners who have none of their own, nor their team. Default:
+	// Monday to Friday, 09:00 to 17:00 in the standard's time zone.
+	WorkingHours  *v1.WorkingHours `protobuf:"bytes,7,opt,name=working_hours,json=workingHours,proto3" json:"working_hours,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SlaRules) Reset() {
+	*x = SlaRules{}
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SlaRules) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SlaRules) ProtoMessage() {}
+
+func (x *SlaRules) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SlaRules.ProtoReflect.Descriptor instead.
+func (*SlaRules) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *SlaRules) GetWithinMinutes() int32 {
+	if x != nil {
+		return x.WithinMinutes
+	}
+	return 0
+}
+
+func (x *SlaRules) GetAroundTheClock() bool {
+	if x != nil {
+		return x.AroundTheClock
+	}
+	return false
+}
+
+func (x *SlaRules) GetWarnAtPercent() []int32 {
+	if x != nil {
+		return x.WarnAtPercent
+	}
+	return nil
+}
+
+func (x *SlaRules) GetEscalateAfterMinutes() int32 {
+	if x != nil && x.EscalateAfterMinutes != nil {
+		return *x.EscalateAfterMinutes
+	}
+	return 0
+}
+
+func (x *SlaRules) GetReassignAfterMinutes() int32 {
+	if x != nil && x.ReassignAfterMinutes != nil {
+		return *x.ReassignAfterMinutes
+	}
+	return 0
+}
+
+func (x *SlaRules) GetMaxReassignments() int32 {
+	if x != nil {
+		return x.MaxReassignments
+	}
+	return 0
+}
+
+func (x *SlaRules) GetWorkingHours() *v1.WorkingHours {
+	if x != nil {
+		return x.WorkingHours
 	}
 	return nil
 }
@@ -1445,14 +2324,18 @@ type ReasonHandling struct {
 	// Higher comes first, whatever the order. Default 0; sales-ready leads have 1 more.
 	Priority int32 `protobuf:"varint,4,opt,name=priority,proto3" json:"priority,omitempty"`
 	// What sales should do, in words, e.g. `Call within five minutes`.
-	Action        string `protobuf:"bytes,5,opt,name=action,proto3" json:"action,omitempty"`
+	Action string `protobuf:"bytes,5,opt,name=action,proto3" json:"action,omitempty"`
+	// The team, `teams/{team}`, in place of that of the routing. Default: as routed.
+	Team string `protobuf:"bytes,6,opt,name=team,proto3" json:"team,omitempty"`
+	// In which time they are answered. Default: that of the standard.
+	Sla           *SlaRules `protobuf:"bytes,7,opt,name=sla,proto3" json:"sla,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReasonHandling) Reset() {
 	*x = ReasonHandling{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[15]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1464,7 +2347,7 @@ func (x *ReasonHandling) String() string {
 func (*ReasonHandling) ProtoMessage() {}
 
 func (x *ReasonHandling) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[15]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1477,7 +2360,7 @@ func (x *ReasonHandling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReasonHandling.ProtoReflect.Descriptor instead.
 func (*ReasonHandling) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{15}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ReasonHandling) GetReasons() []string {
@@ -1515,11 +2398,25 @@ func (x *ReasonHandling) GetAction() string {
 	return ""
 }
 
+func (x *ReasonHandling) GetTeam() string {
+	if x != nil {
+		return x.Team
+	}
+	return ""
+}
+
+func (x *ReasonHandling) GetSla() *SlaRules {
+	if x != nil {
+		return x.Sla
+	}
+	return nil
+}
+
 var File_assay_handoff_v1_standard_proto protoreflect.FileDescriptor
 
 const file_assay_handoff_v1_standard_proto_rawDesc = "" +
 	"\n" +
-	"\x1fassay/handoff/v1/standard.proto\x12\x10assay.handoff.v1\x1a(assay/handoff/v1/standard_sign_off.proto\x1a$assay/type/v1/engagement_model.proto\x1a\x1dassay/type/v1/fit_model.proto\x1a\x18assay/type/v1/gate.proto\x1a\x18assay/type/v1/list.proto\x1a\x1cassay/type/v1/schedule.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x02\n" +
+	"\x1fassay/handoff/v1/standard.proto\x12\x10assay.handoff.v1\x1a(assay/handoff/v1/standard_sign_off.proto\x1a$assay/type/v1/engagement_model.proto\x1a\x1dassay/type/v1/fit_model.proto\x1a\x18assay/type/v1/gate.proto\x1a\x1dassay/type/v1/lifecycle.proto\x1a\x18assay/type/v1/list.proto\x1a\x1cassay/type/v1/schedule.proto\x1a!assay/type/v1/working_hours.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x02\n" +
 	"\bStandard\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12*\n" +
@@ -1545,7 +2442,7 @@ const file_assay_handoff_v1_standard_proto_rawDesc = "" +
 	"\x10STATE_SIGNED_OFF\x10\x02\x12\x13\n" +
 	"\x0fSTATE_PUBLISHED\x10\x03\x12\x14\n" +
 	"\x10STATE_SUPERSEDED\x10\x04:j\xeaAg\n" +
-	"\x19assay.dev/StandardVersion\x12'standards/{standard}/versions/{version}*\x10standardVersions2\x0fstandardVersion\"\x86\b\n" +
+	"\x19assay.dev/StandardVersion\x12'standards/{standard}/versions/{version}*\x10standardVersions2\x0fstandardVersion\"\xc6\b\n" +
 	"\fStandardSpec\x120\n" +
 	"\x02id\x18\x01 \x01(\tB \xe0A\x02\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\x02id\x12+\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\vdisplayName\x12*\n" +
@@ -1570,7 +2467,30 @@ const file_assay_handoff_v1_standard_proto_rawDesc = "" +
 	"\rchange_window\x18\x0f \x01(\v2\x1e.assay.handoff.v1.ChangeWindowR\fchangeWindow\x12=\n" +
 	"\breadings\x18\x10 \x03(\v2\x16.assay.handoff.v1.NoteB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\breadings\x12E\n" +
 	"\fplaceholders\x18\x11 \x03(\v2\x16.assay.handoff.v1.NoteB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\fplaceholders\x128\n" +
-	"\adisplay\x18\x12 \x01(\v2\x1e.assay.handoff.v1.ScoreDisplayR\adisplay\"\xbf\x01\n" +
+	"\adisplay\x18\x12 \x01(\v2\x1e.assay.handoff.v1.ScoreDisplayR\adisplay\x12>\n" +
+	"\tlifecycle\x18\x13 \x01(\v2 .assay.handoff.v1.LifecycleRulesR\tlifecycle\"\xb1\x01\n" +
+	"\x0eLifecycleRules\x12B\n" +
+	"\areasons\x18\x01 \x03(\v2\x1d.assay.handoff.v1.StageReasonB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\areasons\x12B\n" +
+	"\x14max_requalifications\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00H\x00R\x13maxRequalifications\x88\x01\x01B\x17\n" +
+	"\x15_max_requalifications\"\xb7\x02\n" +
+	"\vStageReason\x12-\n" +
+	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
+	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12P\n" +
+	"\x06stages\x18\x03 \x03(\x0e2\x1d.assay.type.v1.LifecycleStageB\x19\xbaH\x16\x92\x01\x13\b\x01\x10\x03\x18\x01\"\v\x82\x01\b\x10\x01\x18\b\x18\t\x18\n" +
+	"R\x06stages\x12G\n" +
+	"\vsub_reasons\x18\x04 \x03(\v2\x1b.assay.handoff.v1.SubReasonB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\n" +
+	"subReasons\x122\n" +
+	"\areturns\x18\x05 \x01(\v2\x18.assay.handoff.v1.ReturnR\areturns\"f\n" +
+	"\tSubReason\x12-\n" +
+	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
+	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\"m\n" +
+	"\x06Return\x12\x14\n" +
+	"\x05never\x18\x01 \x01(\bR\x05never\x12\"\n" +
+	"\areasons\x18\x02 \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\areasons\x12)\n" +
+	"\n" +
+	"after_days\x18\x03 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xc2\x1c(\x00R\tafterDays\"\xbf\x01\n" +
 	"\fScoreDisplay\x121\n" +
 	"\x03fit\x18\x01 \x01(\v2\x1f.assay.handoff.v1.DisplayLimitsR\x03fit\x12?\n" +
 	"\n" +
@@ -1616,7 +2536,7 @@ const file_assay_handoff_v1_standard_proto_rawDesc = "" +
 	"properties\"\x98\x01\n" +
 	"\fChangeWindow\x12E\n" +
 	"\x04from\x18\x01 \x01(\tB1\xbaH.r,2*^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$R\x04from\x12A\n" +
-	"\x02to\x18\x02 \x01(\tB1\xbaH.r,2*^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$R\x02to\"\xc0\x03\n" +
+	"\x02to\x18\x02 \x01(\tB1\xbaH.r,2*^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$R\x02to\"\xcf\x04\n" +
 	"\x12QualificationRules\x12@\n" +
 	"\aexclude\x18\x01 \x03(\v2\x1b.assay.handoff.v1.NamedGateB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\aexclude\x12F\n" +
 	"\n" +
@@ -1631,7 +2551,21 @@ const file_assay_handoff_v1_standard_proto_rawDesc = "" +
 	"salesReady\x12<\n" +
 	"\n" +
 	"evaluation\x18\a \x01(\v2\x1c.assay.handoff.v1.EvaluationR\n" +
-	"evaluation\"\xf5\x01\n" +
+	"evaluation\x12P\n" +
+	"\x0eself_selection\x18\b \x03(\v2\x1f.assay.handoff.v1.SelfSelectionB\b\xbaH\x05\x92\x01\x02\x102R\rselfSelection\x12;\n" +
+	"\bapproval\x18\t \x01(\v2\x1f.assay.handoff.v1.ApprovalRulesR\bapproval\"\x83\x03\n" +
+	"\rSelfSelection\x12-\n" +
+	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
+	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x123\n" +
+	"\x06budget\x18\x03 \x01(\v2\x13.assay.type.v1.GateB\x06\xbaH\x03\xc8\x01\x01R\x06budget\x129\n" +
+	"\tauthority\x18\x04 \x01(\v2\x13.assay.type.v1.GateB\x06\xbaH\x03\xc8\x01\x01R\tauthority\x12/\n" +
+	"\x04need\x18\x05 \x01(\v2\x13.assay.type.v1.GateB\x06\xbaH\x03\xc8\x01\x01R\x04need\x127\n" +
+	"\btimeline\x18\x06 \x01(\v2\x13.assay.type.v1.GateB\x06\xbaH\x03\xc8\x01\x01R\btimeline\x12=\n" +
+	"\x1aoverrides_disqualification\x18\a \x01(\bR\x19overridesDisqualification\"\x85\x01\n" +
+	"\rApprovalRules\x120\n" +
+	"\x0emax_valid_days\x18\x01 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xed\x02(\x00R\fmaxValidDays\x12B\n" +
+	"\x1dmay_override_disqualification\x18\x02 \x01(\bR\x1bmayOverrideDisqualification\"\xf5\x01\n" +
 	"\n" +
 	"Evaluation\x12=\n" +
 	"\x02at\x18\x01 \x01(\x0e2#.assay.handoff.v1.Evaluation.MomentB\b\xbaH\x05\x82\x01\x02\x10\x01R\x02at\x123\n" +
@@ -1641,29 +2575,69 @@ const file_assay_handoff_v1_standard_proto_rawDesc = "" +
 	"\x12MOMENT_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10MOMENT_EACH_FACT\x10\x01\x12\x13\n" +
 	"\x0fMOMENT_SCHEDULE\x10\x02\x12\x12\n" +
-	"\x0eMOMENT_CAPTURE\x10\x03\"\xcd\x01\n" +
+	"\x0eMOMENT_CAPTURE\x10\x03\"\x8c\x02\n" +
 	"\tNamedGate\x12-\n" +
 	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
 	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12/\n" +
 	"\x04when\x18\x03 \x01(\v2\x13.assay.type.v1.GateB\x06\xbaH\x03\xc8\x01\x01R\x04when\x12$\n" +
 	"\vshown_score\x18\x04 \x01(\x01H\x00R\n" +
-	"shownScore\x88\x01\x01B\x0e\n" +
+	"shownScore\x88\x01\x01\x12=\n" +
+	"\x1aoverrides_disqualification\x18\x05 \x01(\bR\x19overridesDisqualificationB\x0e\n" +
 	"\f_shown_score\"z\n" +
 	"\tNeedsData\x12D\n" +
 	"\n" +
 	"attributes\x18\x01 \x03(\tB$\xbaH!\x92\x01\x1e\x102\"\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\n" +
 	"attributes\x12'\n" +
-	"\x04when\x18\x02 \x01(\v2\x13.assay.type.v1.GateR\x04when\"\x8f\x01\n" +
+	"\x04when\x18\x02 \x01(\v2\x13.assay.type.v1.GateR\x04when\"\xce\x02\n" +
 	"\fHandoffRules\x126\n" +
 	"\x05queue\x18\x01 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x05queue\x12G\n" +
-	"\tby_reason\x18\x02 \x03(\v2 .assay.handoff.v1.ReasonHandlingB\b\xbaH\x05\x92\x01\x02\x10dR\bbyReason\"\xd1\x02\n" +
+	"\tby_reason\x18\x02 \x03(\v2 .assay.handoff.v1.ReasonHandlingB\b\xbaH\x05\x92\x01\x02\x10dR\bbyReason\x128\n" +
+	"\arouting\x18\x03 \x01(\v2\x1e.assay.handoff.v1.RoutingRulesR\arouting\x12,\n" +
+	"\x03sla\x18\x04 \x01(\v2\x1a.assay.handoff.v1.SlaRulesR\x03sla\x12U\n" +
+	"\fdestinations\x18\x05 \x03(\tB1\xbaH.\x92\x01+\x102\"'r%2#^destinations/[a-z][a-z0-9-]{0,62}$R\fdestinations\"\xa1\x03\n" +
+	"\fRoutingRules\x12C\n" +
+	"\raccount_owner\x18\x01 \x01(\v2\x1e.assay.handoff.v1.AccountOwnerR\faccountOwner\x12>\n" +
+	"\x05rules\x18\x02 \x03(\v2\x1d.assay.handoff.v1.RoutingRuleB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x05rules\x12:\n" +
+	"\x04team\x18\x03 \x01(\tB&\xbaH#r!2\x1f^(teams/[a-z][a-z0-9-]{0,62})?$R\x04team\x12W\n" +
+	"\fworking_time\x18\x04 \x01(\x0e2*.assay.handoff.v1.RoutingRules.WorkingTimeB\b\xbaH\x05\x82\x01\x02\x10\x01R\vworkingTime\"w\n" +
+	"\vWorkingTime\x12\x1c\n" +
+	"\x18WORKING_TIME_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13WORKING_TIME_PREFER\x10\x01\x12\x18\n" +
+	"\x14WORKING_TIME_REQUIRE\x10\x02\x12\x17\n" +
+	"\x13WORKING_TIME_IGNORE\x10\x03\"\x8d\x01\n" +
+	"\fAccountOwner\x12%\n" +
+	"\tattribute\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18dR\tattribute\x12\x1c\n" +
+	"\x04when\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x04when\x128\n" +
+	"\x12active_within_days\x18\x03 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xc2\x1c(\x00R\x10activeWithinDays\"\xbf\x02\n" +
+	"\vRoutingRule\x12-\n" +
+	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
+	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x12\x1e\n" +
+	"\x04when\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80 R\x04when\x12:\n" +
+	"\x04team\x18\x04 \x01(\tB&\xbaH#r!2\x1f^(teams/[a-z][a-z0-9-]{0,62})?$R\x04team\x12A\n" +
+	"\x05owner\x18\x05 \x01(\tB+\xbaH(r&2$^(users/[a-z0-9][a-z0-9._-]{0,62})?$R\x05owner\x126\n" +
+	"\x05queue\x18\x06 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x05queue\"\xe4\x03\n" +
+	"\bSlaRules\x122\n" +
+	"\x0ewithin_minutes\x18\x01 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8a (\x01R\rwithinMinutes\x12(\n" +
+	"\x10around_the_clock\x18\x02 \x01(\bR\x0earoundTheClock\x12:\n" +
+	"\x0fwarn_at_percent\x18\x03 \x03(\x05B\x12\xbaH\x0f\x92\x01\f\x10\n" +
+	"\x18\x01\"\x06\x1a\x04\x18c(\x01R\rwarnAtPercent\x12F\n" +
+	"\x16escalate_after_minutes\x18\x04 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8a (\x00H\x00R\x14escalateAfterMinutes\x88\x01\x01\x12F\n" +
+	"\x16reassign_after_minutes\x18\x05 \x01(\x05B\v\xbaH\b\x1a\x06\x18\xa0\x8a (\x00H\x01R\x14reassignAfterMinutes\x88\x01\x01\x126\n" +
+	"\x11max_reassignments\x18\x06 \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x14(\x00R\x10maxReassignments\x12@\n" +
+	"\rworking_hours\x18\a \x01(\v2\x1b.assay.type.v1.WorkingHoursR\fworkingHoursB\x19\n" +
+	"\x17_escalate_after_minutesB\x19\n" +
+	"\x17_reassign_after_minutes\"\xbb\x03\n" +
 	"\x0eReasonHandling\x12$\n" +
 	"\areasons\x18\x01 \x03(\tB\n" +
 	"\xbaH\a\x92\x01\x04\b\x01\x10dR\areasons\x126\n" +
 	"\x05queue\x18\x02 \x01(\tB \xbaH\x1dr\x1b2\x19^([a-z][a-z0-9-]{0,62})?$R\x05queue\x12F\n" +
 	"\x05order\x18\x03 \x01(\x0e2&.assay.handoff.v1.ReasonHandling.OrderB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05order\x12.\n" +
 	"\bpriority\x18\x04 \x01(\x05B\x12\xbaH\x0f\x1a\r\x18d(\x9c\xff\xff\xff\xff\xff\xff\xff\xff\x01R\bpriority\x12 \n" +
-	"\x06action\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06action\"G\n" +
+	"\x06action\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06action\x12:\n" +
+	"\x04team\x18\x06 \x01(\tB&\xbaH#r!2\x1f^(teams/[a-z][a-z0-9-]{0,62})?$R\x04team\x12,\n" +
+	"\x03sla\x18\a \x01(\v2\x1a.assay.handoff.v1.SlaRulesR\x03sla\"G\n" +
 	"\x05Order\x12\x15\n" +
 	"\x11ORDER_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vORDER_SCORE\x10\x01\x12\x16\n" +
@@ -1681,83 +2655,114 @@ func file_assay_handoff_v1_standard_proto_rawDescGZIP() []byte {
 	return file_assay_handoff_v1_standard_proto_rawDescData
 }
 
-var file_assay_handoff_v1_standard_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_assay_handoff_v1_standard_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_assay_handoff_v1_standard_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_assay_handoff_v1_standard_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_assay_handoff_v1_standard_proto_goTypes = []any{
 	(StandardVersion_State)(0),    // 0: assay.handoff.v1.StandardVersion.State
 	(AttributeWord_Kind)(0),       // 1: assay.handoff.v1.AttributeWord.Kind
 	(Evaluation_Moment)(0),        // 2: assay.handoff.v1.Evaluation.Moment
-	(ReasonHandling_Order)(0),     // 3: assay.handoff.v1.ReasonHandling.Order
-	(*Standard)(nil),              // 4: assay.handoff.v1.Standard
-	(*StandardVersion)(nil),       // 5: assay.handoff.v1.StandardVersion
-	(*StandardSpec)(nil),          // 6: assay.handoff.v1.StandardSpec
-	(*ScoreDisplay)(nil),          // 7: assay.handoff.v1.ScoreDisplay
-	(*DisplayLimits)(nil),         // 8: assay.handoff.v1.DisplayLimits
-	(*Note)(nil),                  // 9: assay.handoff.v1.Note
-	(*Vocabulary)(nil),            // 10: assay.handoff.v1.Vocabulary
-	(*AttributeWord)(nil),         // 11: assay.handoff.v1.AttributeWord
-	(*ActivityWord)(nil),          // 12: assay.handoff.v1.ActivityWord
-	(*ChangeWindow)(nil),          // 13: assay.handoff.v1.ChangeWindow
-	(*QualificationRules)(nil),    // 14: assay.handoff.v1.QualificationRules
-	(*Evaluation)(nil),            // 15: assay.handoff.v1.Evaluation
-	(*NamedGate)(nil),             // 16: assay.handoff.v1.NamedGate
-	(*NeedsData)(nil),             // 17: assay.handoff.v1.NeedsData
-	(*HandoffRules)(nil),          // 18: assay.handoff.v1.HandoffRules
-	(*ReasonHandling)(nil),        // 19: assay.handoff.v1.ReasonHandling
-	(*timestamppb.Timestamp)(nil), // 20: google.protobuf.Timestamp
-	(*SignOff)(nil),               // 21: assay.handoff.v1.SignOff
-	(*v1.FitModel)(nil),           // 22: assay.type.v1.FitModel
-	(*v1.EngagementModel)(nil),    // 23: assay.type.v1.EngagementModel
-	(*v1.Gate)(nil),               // 24: assay.type.v1.Gate
-	(*v1.Segment)(nil),            // 25: assay.type.v1.Segment
-	(*v1.TextList)(nil),           // 26: assay.type.v1.TextList
-	(*v1.Schedule)(nil),           // 27: assay.type.v1.Schedule
+	(RoutingRules_WorkingTime)(0), // 3: assay.handoff.v1.RoutingRules.WorkingTime
+	(ReasonHandling_Order)(0),     // 4: assay.handoff.v1.ReasonHandling.Order
+	(*Standard)(nil),              // 5: assay.handoff.v1.Standard
+	(*StandardVersion)(nil),       // 6: assay.handoff.v1.StandardVersion
+	(*StandardSpec)(nil),          // 7: assay.handoff.v1.StandardSpec
+	(*LifecycleRules)(nil),        // 8: assay.handoff.v1.LifecycleRules
+	(*StageReason)(nil),           // 9: assay.handoff.v1.StageReason
+	(*SubReason)(nil),             // 10: assay.handoff.v1.SubReason
+	(*Return)(nil),                // 11: assay.handoff.v1.Return
+	(*ScoreDisplay)(nil),          // 12: assay.handoff.v1.ScoreDisplay
+	(*DisplayLimits)(nil),         // 13: assay.handoff.v1.DisplayLimits
+	(*Note)(nil),                  // 14: assay.handoff.v1.Note
+	(*Vocabulary)(nil),            // 15: assay.handoff.v1.Vocabulary
+	(*AttributeWord)(nil),         // 16: assay.handoff.v1.AttributeWord
+	(*ActivityWord)(nil),          // 17: assay.handoff.v1.ActivityWord
+	(*ChangeWindow)(nil),          // 18: assay.handoff.v1.ChangeWindow
+	(*QualificationRules)(nil),    // 19: assay.handoff.v1.QualificationRules
+	(*SelfSelection)(nil),         // 20: assay.handoff.v1.SelfSelection
+	(*ApprovalRules)(nil),         // 21: assay.handoff.v1.ApprovalRules
+	(*Evaluation)(nil),            // 22: assay.handoff.v1.Evaluation
+	(*NamedGate)(nil),             // 23: assay.handoff.v1.NamedGate
+	(*NeedsData)(nil),             // 24: assay.handoff.v1.NeedsData
+	(*HandoffRules)(nil),          // 25: assay.handoff.v1.HandoffRules
+	(*RoutingRules)(nil),          // 26: assay.handoff.v1.RoutingRules
+	(*AccountOwner)(nil),          // 27: assay.handoff.v1.AccountOwner
+	(*RoutingRule)(nil),           // 28: assay.handoff.v1.RoutingRule
+	(*SlaRules)(nil),              // 29: assay.handoff.v1.SlaRules
+	(*ReasonHandling)(nil),        // 30: assay.handoff.v1.ReasonHandling
+	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
+	(*SignOff)(nil),               // 32: assay.handoff.v1.SignOff
+	(*v1.FitModel)(nil),           // 33: assay.type.v1.FitModel
+	(*v1.EngagementModel)(nil),    // 34: assay.type.v1.EngagementModel
+	(*v1.Gate)(nil),               // 35: assay.type.v1.Gate
+	(*v1.Segment)(nil),            // 36: assay.type.v1.Segment
+	(*v1.TextList)(nil),           // 37: assay.type.v1.TextList
+	(v1.LifecycleStage)(0),        // 38: assay.type.v1.LifecycleStage
+	(*v1.Schedule)(nil),           // 39: assay.type.v1.Schedule
+	(*v1.WorkingHours)(nil),       // 40: assay.type.v1.WorkingHours
 }
 var file_assay_handoff_v1_standard_proto_depIdxs = []int32{
-	20, // 0: assay.handoff.v1.Standard.create_time:type_name -> google.protobuf.Timestamp
-	20, // 1: assay.handoff.v1.Standard.update_time:type_name -> google.protobuf.Timestamp
-	6,  // 2: assay.handoff.v1.StandardVersion.spec:type_name -> assay.handoff.v1.StandardSpec
-	20, // 3: assay.handoff.v1.StandardVersion.create_time:type_name -> google.protobuf.Timestamp
-	20, // 4: assay.handoff.v1.StandardVersion.publish_time:type_name -> google.protobuf.Timestamp
+	31, // 0: assay.handoff.v1.Standard.create_time:type_name -> google.protobuf.Timestamp
+	31, // 1: assay.handoff.v1.Standard.update_time:type_name -> google.protobuf.Timestamp
+	7,  // 2: assay.handoff.v1.StandardVersion.spec:type_name -> assay.handoff.v1.StandardSpec
+	31, // 3: assay.handoff.v1.StandardVersion.create_time:type_name -> google.protobuf.Timestamp
+	31, // 4: assay.handoff.v1.StandardVersion.publish_time:type_name -> google.protobuf.Timestamp
 	0,  // 5: assay.handoff.v1.StandardVersion.state:type_name -> assay.handoff.v1.StandardVersion.State
-	21, // 6: assay.handoff.v1.StandardVersion.sign_offs:type_name -> assay.handoff.v1.SignOff
-	22, // 7: assay.handoff.v1.StandardSpec.fit:type_name -> assay.type.v1.FitModel
-	23, // 8: assay.handoff.v1.StandardSpec.engagement:type_name -> assay.type.v1.EngagementModel
-	14, // 9: assay.handoff.v1.StandardSpec.qualification:type_name -> assay.handoff.v1.QualificationRules
-	18, // 10: assay.handoff.v1.StandardSpec.handoff:type_name -> assay.handoff.v1.HandoffRules
-	24, // 11: assay.handoff.v1.StandardSpec.applies_while:type_name -> assay.type.v1.Gate
-	25, // 12: assay.handoff.v1.StandardSpec.segments:type_name -> assay.type.v1.Segment
-	26, // 13: assay.handoff.v1.StandardSpec.lists:type_name -> assay.type.v1.TextList
-	10, // 14: assay.handoff.v1.StandardSpec.vocabulary:type_name -> assay.handoff.v1.Vocabulary
-	13, // 15: assay.handoff.v1.StandardSpec.change_window:type_name -> assay.handoff.v1.ChangeWindow
-	9,  // 16: assay.handoff.v1.StandardSpec.readings:type_name -> assay.handoff.v1.Note
-	9,  // 17: assay.handoff.v1.StandardSpec.placeholders:type_name -> assay.handoff.v1.Note
-	7,  // 18: assay.handoff.v1.StandardSpec.display:type_name -> assay.handoff.v1.ScoreDisplay
-	8,  // 19: assay.handoff.v1.ScoreDisplay.fit:type_name -> assay.handoff.v1.DisplayLimits
-	8,  // 20: assay.handoff.v1.ScoreDisplay.engagement:type_name -> assay.handoff.v1.DisplayLimits
-	8,  // 21: assay.handoff.v1.ScoreDisplay.combined:type_name -> assay.handoff.v1.DisplayLimits
-	11, // 22: assay.handoff.v1.Vocabulary.attributes:type_name -> assay.handoff.v1.AttributeWord
-	12, // 23: assay.handoff.v1.Vocabulary.activities:type_name -> assay.handoff.v1.ActivityWord
-	1,  // 24: assay.handoff.v1.AttributeWord.kind:type_name -> assay.handoff.v1.AttributeWord.Kind
-	11, // 25: assay.handoff.v1.ActivityWord.properties:type_name -> assay.handoff.v1.AttributeWord
-	16, // 26: assay.handoff.v1.QualificationRules.exclude:type_name -> assay.handoff.v1.NamedGate
-	16, // 27: assay.handoff.v1.QualificationRules.disqualify:type_name -> assay.handoff.v1.NamedGate
-	16, // 28: assay.handoff.v1.QualificationRules.fast_track:type_name -> assay.handoff.v1.NamedGate
-	17, // 29: assay.handoff.v1.QualificationRules.needs_data:type_name -> assay.handoff.v1.NeedsData
-	24, // 30: assay.handoff.v1.QualificationRules.gates:type_name -> assay.type.v1.Gate
-	24, // 31: assay.handoff.v1.QualificationRules.sales_ready:type_name -> assay.type.v1.Gate
-	15, // 32: assay.handoff.v1.QualificationRules.evaluation:type_name -> assay.handoff.v1.Evaluation
-	2,  // 33: assay.handoff.v1.Evaluation.at:type_name -> assay.handoff.v1.Evaluation.Moment
-	27, // 34: assay.handoff.v1.Evaluation.schedule:type_name -> assay.type.v1.Schedule
-	24, // 35: assay.handoff.v1.NamedGate.when:type_name -> assay.type.v1.Gate
-	24, // 36: assay.handoff.v1.NeedsData.when:type_name -> assay.type.v1.Gate
-	19, // 37: assay.handoff.v1.HandoffRules.by_reason:type_name -> assay.handoff.v1.ReasonHandling
-	3,  // 38: assay.handoff.v1.ReasonHandling.order:type_name -> assay.handoff.v1.ReasonHandling.Order
-	39, // [39:39] is the sub-list for method output_type
-	39, // [39:39] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	32, // 6: assay.handoff.v1.StandardVersion.sign_offs:type_name -> assay.handoff.v1.SignOff
+	33, // 7: assay.handoff.v1.StandardSpec.fit:type_name -> assay.type.v1.FitModel
+	34, // 8: assay.handoff.v1.StandardSpec.engagement:type_name -> assay.type.v1.EngagementModel
+	19, // 9: assay.handoff.v1.StandardSpec.qualification:type_name -> assay.handoff.v1.QualificationRules
+	25, // 10: assay.handoff.v1.StandardSpec.handoff:type_name -> assay.handoff.v1.HandoffRules
+	35, // 11: assay.handoff.v1.StandardSpec.applies_while:type_name -> assay.type.v1.Gate
+	36, // 12: assay.handoff.v1.StandardSpec.segments:type_name -> assay.type.v1.Segment
+	37, // 13: assay.handoff.v1.StandardSpec.lists:type_name -> assay.type.v1.TextList
+	15, // 14: assay.handoff.v1.StandardSpec.vocabulary:type_name -> assay.handoff.v1.Vocabulary
+	18, // 15: assay.handoff.v1.StandardSpec.change_window:type_name -> assay.handoff.v1.ChangeWindow
+	14, // 16: assay.handoff.v1.StandardSpec.readings:type_name -> assay.handoff.v1.Note
+	14, // 17: assay.handoff.v1.StandardSpec.placeholders:type_name -> assay.handoff.v1.Note
+	12, // 18: assay.handoff.v1.StandardSpec.display:type_name -> assay.handoff.v1.ScoreDisplay
+	8,  // 19: assay.handoff.v1.StandardSpec.lifecycle:type_name -> assay.handoff.v1.LifecycleRules
+	9,  // 20: assay.handoff.v1.LifecycleRules.reasons:type_name -> assay.handoff.v1.StageReason
+	38, // 21: assay.handoff.v1.StageReason.stages:type_name -> assay.type.v1.LifecycleStage
+	10, // 22: assay.handoff.v1.StageReason.sub_reasons:type_name -> assay.handoff.v1.SubReason
+	11, // 23: assay.handoff.v1.StageReason.returns:type_name -> assay.handoff.v1.Return
+	13, // 24: assay.handoff.v1.ScoreDisplay.fit:type_name -> assay.handoff.v1.DisplayLimits
+	13, // 25: assay.handoff.v1.ScoreDisplay.engagement:type_name -> assay.handoff.v1.DisplayLimits
+	13, // 26: assay.handoff.v1.ScoreDisplay.combined:type_name -> assay.handoff.v1.DisplayLimits
+	16, // 27: assay.handoff.v1.Vocabulary.attributes:type_name -> assay.handoff.v1.AttributeWord
+	17, // 28: assay.handoff.v1.Vocabulary.activities:type_name -> assay.handoff.v1.ActivityWord
+	1,  // 29: assay.handoff.v1.AttributeWord.kind:type_name -> assay.handoff.v1.AttributeWord.Kind
+	16, // 30: assay.handoff.v1.ActivityWord.properties:type_name -> assay.handoff.v1.AttributeWord
+	23, // 31: assay.handoff.v1.QualificationRules.exclude:type_name -> assay.handoff.v1.NamedGate
+	23, // 32: assay.handoff.v1.QualificationRules.disqualify:type_name -> assay.handoff.v1.NamedGate
+	23, // 33: assay.handoff.v1.QualificationRules.fast_track:type_name -> assay.handoff.v1.NamedGate
+	24, // 34: assay.handoff.v1.QualificationRules.needs_data:type_name -> assay.handoff.v1.NeedsData
+	35, // 35: assay.handoff.v1.QualificationRules.gates:type_name -> assay.type.v1.Gate
+	35, // 36: assay.handoff.v1.QualificationRules.sales_ready:type_name -> assay.type.v1.Gate
+	22, // 37: assay.handoff.v1.QualificationRules.evaluation:type_name -> assay.handoff.v1.Evaluation
+	20, // 38: assay.handoff.v1.QualificationRules.self_selection:type_name -> assay.handoff.v1.SelfSelection
+	21, // 39: assay.handoff.v1.QualificationRules.approval:type_name -> assay.handoff.v1.ApprovalRules
+	35, // 40: assay.handoff.v1.SelfSelection.budget:type_name -> assay.type.v1.Gate
+	35, // 41: assay.handoff.v1.SelfSelection.authority:type_name -> assay.type.v1.Gate
+	35, // 42: assay.handoff.v1.SelfSelection.need:type_name -> assay.type.v1.Gate
+	35, // 43: assay.handoff.v1.SelfSelection.timeline:type_name -> assay.type.v1.Gate
+	2,  // 44: assay.handoff.v1.Evaluation.at:type_name -> assay.handoff.v1.Evaluation.Moment
+	39, // 45: assay.handoff.v1.Evaluation.schedule:type_name -> assay.type.v1.Schedule
+	35, // 46: assay.handoff.v1.NamedGate.when:type_name -> assay.type.v1.Gate
+	35, // 47: assay.handoff.v1.NeedsData.when:type_name -> assay.type.v1.Gate
+	30, // 48: assay.handoff.v1.HandoffRules.by_reason:type_name -> assay.handoff.v1.ReasonHandling
+	26, // 49: assay.handoff.v1.HandoffRules.routing:type_name -> assay.handoff.v1.RoutingRules
+	29, // 50: assay.handoff.v1.HandoffRules.sla:type_name -> assay.handoff.v1.SlaRules
+	27, // 51: assay.handoff.v1.RoutingRules.account_owner:type_name -> assay.handoff.v1.AccountOwner
+	28, // 52: assay.handoff.v1.RoutingRules.rules:type_name -> assay.handoff.v1.RoutingRule
+	3,  // 53: assay.handoff.v1.RoutingRules.working_time:type_name -> assay.handoff.v1.RoutingRules.WorkingTime
+	40, // 54: assay.handoff.v1.SlaRules.working_hours:type_name -> assay.type.v1.WorkingHours
+	4,  // 55: assay.handoff.v1.ReasonHandling.order:type_name -> assay.handoff.v1.ReasonHandling.Order
+	29, // 56: assay.handoff.v1.ReasonHandling.sla:type_name -> assay.handoff.v1.SlaRules
+	57, // [57:57] is the sub-list for method output_type
+	57, // [57:57] is the sub-list for method input_type
+	57, // [57:57] is the sub-list for extension type_name
+	57, // [57:57] is the sub-list for extension extendee
+	0,  // [0:57] is the sub-list for field type_name
 }
 
 func init() { file_assay_handoff_v1_standard_proto_init() }
@@ -1766,15 +2771,17 @@ func file_assay_handoff_v1_standard_proto_init() {
 		return
 	}
 	file_assay_handoff_v1_standard_sign_off_proto_init()
-	file_assay_handoff_v1_standard_proto_msgTypes[4].OneofWrappers = []any{}
-	file_assay_handoff_v1_standard_proto_msgTypes[12].OneofWrappers = []any{}
+	file_assay_handoff_v1_standard_proto_msgTypes[3].OneofWrappers = []any{}
+	file_assay_handoff_v1_standard_proto_msgTypes[8].OneofWrappers = []any{}
+	file_assay_handoff_v1_standard_proto_msgTypes[18].OneofWrappers = []any{}
+	file_assay_handoff_v1_standard_proto_msgTypes[24].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_handoff_v1_standard_proto_rawDesc), len(file_assay_handoff_v1_standard_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   16,
+			NumEnums:      5,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -62,6 +62,14 @@ const (
 	ErrorReason_ERROR_REASON_ID_CONFLICT ErrorReason = 15
 	// The path does not take this HTTP method. Only in REST: 405, INVALID_ARGUMENT.
 	ErrorReason_ERROR_REASON_METHOD_NOT_ALLOWED ErrorReason = 16
+	// The id, or another value that must be unique, is taken. ALREADY_EXISTS.
+	ErrorReason_ERROR_REASON_ALREADY_EXISTS ErrorReason = 17
+	// Nobody may decide on their own request. PERMISSION_DENIED.
+	ErrorReason_ERROR_REASON_OWN_REQUEST ErrorReason = 18
+	// The link has expired. NOT_FOUND (REST: 410 on its page).
+	ErrorReason_ERROR_REASON_EXPIRED ErrorReason = 19
+	// Nobody who may get it is available. FAILED_PRECONDITION.
+	ErrorReason_ERROR_REASON_NOBODY_AVAILABLE ErrorReason = 20
 )
 
 // Enum value maps for ErrorReason.
@@ -84,6 +92,10 @@ var (
 		14: "ERROR_REASON_INTERNAL",
 		15: "ERROR_REASON_ID_CONFLICT",
 		16: "ERROR_REASON_METHOD_NOT_ALLOWED",
+		17: "ERROR_REASON_ALREADY_EXISTS",
+		18: "ERROR_REASON_OWN_REQUEST",
+		19: "ERROR_REASON_EXPIRED",
+		20: "ERROR_REASON_NOBODY_AVAILABLE",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":         0,
@@ -103,6 +115,10 @@ var (
 		"ERROR_REASON_INTERNAL":            14,
 		"ERROR_REASON_ID_CONFLICT":         15,
 		"ERROR_REASON_METHOD_NOT_ALLOWED":  16,
+		"ERROR_REASON_ALREADY_EXISTS":      17,
+		"ERROR_REASON_OWN_REQUEST":         18,
+		"ERROR_REASON_EXPIRED":             19,
+		"ERROR_REASON_NOBODY_AVAILABLE":    20,
 	}
 )
 
@@ -137,7 +153,7 @@ var File_assay_type_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_assay_type_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	" assay/type/v1/error_reason.proto\x12\rassay.type.v1*\xae\x04\n" +
+	" assay/type/v1/error_reason.proto\x12\rassay.type.v1*\xaa\x05\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_INVALID_FIELD\x10\x01\x12\x1f\n" +
@@ -156,7 +172,11 @@ const file_assay_type_v1_error_reason_proto_rawDesc = "" +
 	"\x1dERROR_REASON_INVALID_STANDARD\x10\r\x12\x19\n" +
 	"\x15ERROR_REASON_INTERNAL\x10\x0e\x12\x1c\n" +
 	"\x18ERROR_REASON_ID_CONFLICT\x10\x0f\x12#\n" +
-	"\x1fERROR_REASON_METHOD_NOT_ALLOWED\x10\x10B7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
+	"\x1fERROR_REASON_METHOD_NOT_ALLOWED\x10\x10\x12\x1f\n" +
+	"\x1bERROR_REASON_ALREADY_EXISTS\x10\x11\x12\x1c\n" +
+	"\x18ERROR_REASON_OWN_REQUEST\x10\x12\x12\x18\n" +
+	"\x14ERROR_REASON_EXPIRED\x10\x13\x12!\n" +
+	"\x1dERROR_REASON_NOBODY_AVAILABLE\x10\x14B7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
 
 var (
 	file_assay_type_v1_error_reason_proto_rawDescOnce sync.Once

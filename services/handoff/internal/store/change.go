@@ -1,0 +1,72 @@
+package store
+
+import (
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
+	"github.com/assay-hq/assay/services/handoff/internal/standard"
+	"github.com/assay-hq/assay/services/internal/sqldb"
+)
+
+// change is what happens to a handoff in a transaction: it is new, or somebody did
+// something with it, or a clock did.
+type change struct {
+	// before is the handoff as it was; nil if it is new.
+	before *handoffv1.Handoff
+	// after is the handoff as it becomes. It is saved after what follows from it was done,
+	// which may fill in more.
+	after *handoffv1.Handoff
+	// cause of the change, and who made it.
+	cause lifecycle.Cause
+	actor string
+	// handling is what the standard says of it, rank its place among equals in the queue;
+	// both of a new handoff only.
+	handling standard.Handling
+	rank     int64
+}
+
+// happened is what a transaction did to handoffs and leads.
+type happened struct {
+	// moment of the transaction.
+	moment time.Time
+	// changes of handoffs, in the order in which their leads are locked.
+	changes []*change
+	// moves of leads from stage to stage.
+	moves []Move
+}
+
+// follows does what follows, in the same transaction and in this order: handoffs without
+// an owner are assigned, clocks stop and start, and who wants to hear of it is told. The
+// leads are locked by the caller; after them teams are, in the order of their names.
+func (s *Store) follows(tx *sqldb.Tx, h *happened) error {
+	for _, step := range []func(*sqldb.Tx, *happened) error{} {
+		if err := step(tx, h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// insertHandoffs writes the handoffs that are new.
+func insertHandoffs(tx *sqldb.Tx, h *happened) error {
+	moment := sqldb.Micros(h.moment)
+	var rows []any
+	for _, c := range h.changes {
+		if c.before != nil {
+			continue
+		}
+		blob, err := proto.Marshal(&typev1.DecisionDigest{Reasons: c.after.GetReasons()})
+		if err != nil {
+			return err
+		}
+		rows = append(rows, HandoffID(c.after.GetName()), LeadID(c.after.GetLead()), c.after.GetTrack(), c.after.GetCycle(),
+			int64(c.after.GetState()), 1, c.after.GetQueue(), c.after.GetOwner(), blob, DecisionID(c.after.GetDecision()), "",
+			moment, moment, c.after.GetPriority(), c.rank, c.after.GetAction())
+	}
+	return insert(tx, `INSERT INTO handoffs (handoff_id, lead_id, track, cycle, state, revision, queue, owner, reasons, decision_id,
+		outcome_reason, create_time, update_time, priority, queue_rank, action) VALUES `, 16, ``, rows)
+}
