@@ -1,0 +1,76 @@
+package routing
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/assay-hq/assay/services/internal/schedule"
+)
+
+// Person is somebody who may get leads.
+type Person struct {
+	// ID of the user.
+	ID string
+	// Inactive: left, or may not call any more.
+	Inactive bool
+	// Hours are the working hours, holidays among them. Nil: never at work.
+	Hours *schedule.Calendar
+	// Absences are the times away, in any order.
+	Absences []schedule.Absence
+	// Open is how many open handoffs the person has.
+	Open int
+	// Capacity is the most of them at once. Nil: without limit.
+	Capacity *int
+	// LastActive is when the person last did something; zero: never.
+	LastActive time.Time
+}
+
+// absence returns the end of the absence that an instant falls in; zero: there is none.
+func (p *Person) absence(now time.Time) time.Time {
+	end := now
+	for again := true; again; { // one may begin where another ends
+		again = false
+		for _, a := range p.Absences {
+			if !a.Start.After(end) && a.End.After(end) {
+				end, again = a.End, true
+			}
+		}
+	}
+	if end.Equal(now) {
+		return time.Time{}
+	}
+	return end
+}
+
+// away says in words why the person may get no lead at all; empty: they may.
+func (p *Person) away(now time.Time) string {
+	switch {
+	case p.Inactive:
+		return "inactive"
+	case !p.absence(now).IsZero():
+		return "absent"
+	default:
+		return ""
+	}
+}
+
+// full says whether the person has as many handoffs as they may have.
+func (p *Person) full() bool { return p.Capacity != nil && p.Open >= *p.Capacity }
+
+// room says in words how many handoffs the person has of how many.
+func (p *Person) room() string { return strconv.Itoa(p.Open) + " of " + strconv.Itoa(*p.Capacity) }
+
+// back is when time alone may have made the person available who is not: an absence ends,
+// or, where hours are required, work begins. Zero: never.
+func (p *Person) back(now time.Time, hours Hours) time.Time {
+	if p.Inactive {
+		return time.Time{}
+	}
+	if end := p.absence(now); !end.IsZero() {
+		return end
+	}
+	if hours == Require && !p.Hours.Open(now) {
+		return p.Hours.Opens(now)
+	}
+	return time.Time{}
+}
