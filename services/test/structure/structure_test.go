@@ -22,6 +22,7 @@ var core = map[string][]string{
 	"behavior/internal/engagement": {"internal/condition", "internal/points", "internal/schedule", "internal/traits"},
 	"handoff/internal/decision":    {"internal/condition", "internal/points", "internal/traits"},
 	"handoff/internal/lifecycle":   {},
+	"handoff/internal/routing":     {"internal/condition", "internal/schedule"},
 	"handoff/internal/sla":         {"internal/schedule"},
 }
 

@@ -83,7 +83,9 @@ type assigning struct {
 	done  Assignment
 }
 
-func (a *assigning) say(format string, args ...any) { a.words = append(a.words, fmt.Sprintf(format, args...)) }
+func (a *assigning) say(format string, args ...any) {
+	a.words = append(a.words, fmt.Sprintf(format, args...))
+}
 
 func (a *assigning) assign() {
 	if a.AccountOwner != "" && a.toAccountOwner() {
