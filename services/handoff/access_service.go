@@ -9,7 +9,6 @@ import (
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/access"
 	"github.com/assay-hq/assay/services/internal/apierr"
-	"github.com/assay-hq/assay/services/internal/pagetoken"
 )
 
 // accessServer answers the AccessService. The comments in its proto say what each
@@ -20,31 +19,23 @@ type accessServer struct {
 }
 
 func (s *accessServer) ListApiKeys(ctx context.Context, in *handoffv1.ListApiKeysRequest) (*handoffv1.ListApiKeysResponse, error) {
-	const query = "apiKeys"
-	var after access.Place
-	key, err := pagetoken.DecodeN(in.GetPageToken(), query, 2)
+	keys, next, err := list[access.Key]{
+		query: "apiKeys", numbers: 1, texts: 1,
+		read: func(after place, limit int) ([]access.Key, error) {
+			var from access.Place
+			if after != nil {
+				from = access.Place{CreateTime: after.time(0), ID: after.text(1)}
+			}
+			return s.keys.List(ctx, from, limit)
+		},
+		at: func(key access.Key) place { return created(key.CreateTime, key.ID) },
+	}.page(in)
 	if err != nil {
 		return nil, err
 	}
-	if key != nil {
-		if after.CreateTime, err = placeTime(key[0]); err != nil {
-			return nil, err
-		}
-		after.ID = key[1]
-	}
-	size := pageSize(in.GetPageSize())
-	keys, err := s.keys.List(ctx, after, size+1)
-	if err != nil {
-		return nil, err
-	}
-	out := &handoffv1.ListApiKeysResponse{}
-	for i, k := range keys {
-		if i == size {
-			last := keys[i-1]
-			out.NextPageToken = pagetoken.Encode(query, placeKey(last.CreateTime), last.ID)
-			break
-		}
-		out.ApiKeys = append(out.ApiKeys, keyMessage(k))
+	out := &handoffv1.ListApiKeysResponse{NextPageToken: next}
+	for _, key := range keys {
+		out.ApiKeys = append(out.ApiKeys, keyMessage(key))
 	}
 	return out, nil
 }

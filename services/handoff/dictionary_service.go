@@ -9,7 +9,6 @@ import (
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/internal/apierr"
-	"github.com/assay-hq/assay/services/internal/pagetoken"
 )
 
 // dictionaryServer answers the DictionaryService. The comments in its proto say what
@@ -36,30 +35,18 @@ func (s *dictionaryServer) GetDictionaryVersion(ctx context.Context, in *handoff
 }
 
 func (s *dictionaryServer) ListDictionaryVersions(ctx context.Context, in *handoffv1.ListDictionaryVersionsRequest) (*handoffv1.ListDictionaryVersionsResponse, error) {
-	query := "versions of " + in.GetParent()
-	var after standard.Place
-	key, err := pagetoken.DecodeN(in.GetPageToken(), query, 2)
-	if err != nil {
-		return nil, err
-	}
-	if key != nil {
-		if after.CreateTime, err = placeTime(key[0]); err != nil {
-			return nil, err
-		}
-		after.ID = key[1]
-	}
-	size := pageSize(in.GetPageSize())
-	rows, err := s.standards.ListDictionaryVersions(ctx, id(in.GetParent()), after, size+1)
+	versions, next, err := list[standard.DictionaryVersion]{
+		query: "versions of " + in.GetParent(), numbers: 1, texts: 1,
+		read: func(after place, limit int) ([]standard.DictionaryVersion, error) {
+			return s.standards.ListDictionaryVersions(ctx, id(in.GetParent()), placeAmong(after), limit)
+		},
+		at: func(v standard.DictionaryVersion) place { return created(v.CreateTime, v.ID) },
+	}.page(in)
 	if err != nil {
 		return nil, dictionaryError(in.GetParent(), err)
 	}
-	out := &handoffv1.ListDictionaryVersionsResponse{}
-	for i, v := range rows {
-		if i == size {
-			last := rows[i-1]
-			out.NextPageToken = pagetoken.Encode(query, placeKey(last.CreateTime), last.ID)
-			break
-		}
+	out := &handoffv1.ListDictionaryVersionsResponse{NextPageToken: next}
+	for _, v := range versions {
 		out.Versions = append(out.Versions, dictionaryVersion(v))
 	}
 	return out, nil
@@ -74,26 +61,18 @@ func (s *dictionaryServer) GetDictionary(ctx context.Context, in *handoffv1.GetD
 }
 
 func (s *dictionaryServer) ListDictionaries(ctx context.Context, in *handoffv1.ListDictionariesRequest) (*handoffv1.ListDictionariesResponse, error) {
-	const query = "dictionaries"
-	key, err := pagetoken.DecodeN(in.GetPageToken(), query, 1)
+	rows, next, err := list[standard.DictionaryRow]{
+		query: "dictionaries", texts: 1,
+		read: func(after place, limit int) ([]standard.DictionaryRow, error) {
+			return s.standards.ListDictionaries(ctx, after.text(0), limit)
+		},
+		at: func(row standard.DictionaryRow) place { return place{row.ID} },
+	}.page(in)
 	if err != nil {
 		return nil, err
 	}
-	after := ""
-	if key != nil {
-		after = key[0]
-	}
-	size := pageSize(in.GetPageSize())
-	rows, err := s.standards.ListDictionaries(ctx, after, size+1)
-	if err != nil {
-		return nil, err
-	}
-	out := &handoffv1.ListDictionariesResponse{}
-	for i, row := range rows {
-		if i == size {
-			out.NextPageToken = pagetoken.Encode(query, rows[i-1].ID)
-			break
-		}
+	out := &handoffv1.ListDictionariesResponse{NextPageToken: next}
+	for _, row := range rows {
 		out.Dictionaries = append(out.Dictionaries, dictionaryMessage(row))
 	}
 	return out, nil

@@ -19,7 +19,6 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
-	"github.com/assay-hq/assay/services/internal/pagetoken"
 	"github.com/assay-hq/assay/services/internal/terms"
 )
 
@@ -73,35 +72,31 @@ func (s *handoffServer) ListQualifications(ctx context.Context, in *handoffv1.Li
 	default:
 		return nil, apierr.InvalidField("orderBy", "`decide_time desc` or `engagement_score desc`")
 	}
-	query := []string{"qualifications", in.GetFilter(), strconv.FormatBool(byEngagement)}
-	place, err := place(in.GetPageToken(), query, 1, 3)
+	lines, next, err := list[store.Line]{
+		query: []string{"qualifications", in.GetFilter(), strconv.FormatBool(byEngagement)}, numbers: 1, texts: 2,
+		read: func(after place, limit int) ([]store.Line, error) {
+			return s.store.Qualifications(ctx, filter, byEngagement, after, limit)
+		},
+		at: func(line store.Line) place { return line.Place },
+	}.page(in)
 	if err != nil {
 		return nil, err
 	}
-	size := pageSize(in.GetPageSize())
-	lines, err := s.store.Qualifications(ctx, filter, byEngagement, place, size+1)
-	if err != nil {
-		return nil, err
-	}
-	out := &handoffv1.ListQualificationsResponse{}
-	for i, line := range lines {
-		if i == size {
-			out.NextPageToken = token(query, lines[i-1].Place)
-			break
-		}
+	out := &handoffv1.ListQualificationsResponse{NextPageToken: next}
+	for _, line := range lines {
 		out.Qualifications = append(out.Qualifications, line.Qualification)
 	}
 	return out, nil
 }
 
 func (s *handoffServer) ListDecisions(ctx context.Context, in *handoffv1.ListDecisionsRequest) (*handoffv1.ListDecisionsResponse, error) {
-	query := []string{"decisions", in.GetParent()}
-	place, err := place(in.GetPageToken(), query, 1, 2)
-	if err != nil {
-		return nil, err
-	}
-	size := pageSize(in.GetPageSize())
-	records, err := s.store.Decisions(ctx, id(in.GetParent()), place, size+1)
+	records, next, err := list[store.Record]{
+		query: []string{"decisions", in.GetParent()}, numbers: 1, texts: 1,
+		read: func(after place, limit int) ([]store.Record, error) {
+			return s.store.Decisions(ctx, id(in.GetParent()), after, limit)
+		},
+		at: func(record store.Record) place { return record.Place },
+	}.page(in)
 	if err != nil {
 		return nil, err
 	}
@@ -110,25 +105,21 @@ func (s *handoffServer) ListDecisions(ctx context.Context, in *handoffv1.ListDec
 			return nil, err
 		}
 	}
-	out := &handoffv1.ListDecisionsResponse{}
-	for i, record := range records {
-		if i == size {
-			out.NextPageToken = token(query, records[i-1].Place)
-			break
-		}
+	out := &handoffv1.ListDecisionsResponse{NextPageToken: next}
+	for _, record := range records {
 		out.Decisions = append(out.Decisions, record.Decision)
 	}
 	return out, nil
 }
 
 func (s *handoffServer) ListStageMoves(ctx context.Context, in *handoffv1.ListStageMovesRequest) (*handoffv1.ListStageMovesResponse, error) {
-	query := []string{"stageMoves", in.GetParent()}
-	place, err := place(in.GetPageToken(), query, 1, 2)
-	if err != nil {
-		return nil, err
-	}
-	size := pageSize(in.GetPageSize())
-	moves, err := s.store.Moves(ctx, id(in.GetParent()), place, size+1)
+	moves, next, err := list[store.Move]{
+		query: []string{"stageMoves", in.GetParent()}, numbers: 1, texts: 1,
+		read: func(after place, limit int) ([]store.Move, error) {
+			return s.store.Moves(ctx, id(in.GetParent()), after, limit)
+		},
+		at: func(move store.Move) place { return move.Place() },
+	}.page(in)
 	if err != nil {
 		return nil, err
 	}
@@ -137,13 +128,9 @@ func (s *handoffServer) ListStageMoves(ctx context.Context, in *handoffv1.ListSt
 			return nil, err
 		}
 	}
-	out := &handoffv1.ListStageMovesResponse{}
-	for i := range moves {
-		if i == size {
-			out.NextPageToken = token(query, moves[i-1].Place())
-			break
-		}
-		out.StageMoves = append(out.StageMoves, moves[i].Proto())
+	out := &handoffv1.ListStageMovesResponse{NextPageToken: next}
+	for _, move := range moves {
+		out.StageMoves = append(out.StageMoves, move.Proto())
 	}
 	return out, nil
 }
@@ -176,25 +163,22 @@ func (s *handoffServer) ListHandoffs(ctx context.Context, in *handoffv1.ListHand
 	default:
 		return nil, apierr.InvalidField("orderBy", "`create_time` or `queue`")
 	}
-	query, numbers := []string{"handoffs", in.GetFilter(), in.GetOrderBy()}, 1
+	numbers := 1
 	if byQueue {
 		numbers = 2
 	}
-	place, err := place(in.GetPageToken(), query, numbers, numbers+1)
+	handoffs, next, err := list[store.RankedHandoff]{
+		query: []string{"handoffs", in.GetFilter(), in.GetOrderBy()}, numbers: numbers, texts: 1,
+		read: func(after place, limit int) ([]store.RankedHandoff, error) {
+			return s.store.Handoffs(ctx, filter, byQueue, after, limit)
+		},
+		at: func(h store.RankedHandoff) place { return h.Place },
+	}.page(in)
 	if err != nil {
 		return nil, err
 	}
-	size := pageSize(in.GetPageSize())
-	handoffs, err := s.store.Handoffs(ctx, filter, byQueue, place, size+1)
-	if err != nil {
-		return nil, err
-	}
-	out := &handoffv1.ListHandoffsResponse{}
-	for i, h := range handoffs {
-		if i == size {
-			out.NextPageToken = token(query, handoffs[i-1].Place)
-			break
-		}
+	out := &handoffv1.ListHandoffsResponse{NextPageToken: next}
+	for _, h := range handoffs {
 		out.Handoffs = append(out.Handoffs, h.Handoff)
 	}
 	return out, nil
@@ -280,41 +264,6 @@ func handoffError(name string, err error) error {
 	default:
 		return err
 	}
-}
-
-// place is the place that a page token stands for, numbers and then texts, n in all; nil
-// for the first page.
-func place(pageToken string, query any, numbers, n int) ([]any, error) {
-	key, err := pagetoken.DecodeN(pageToken, query, n)
-	if err != nil || key == nil {
-		return nil, err
-	}
-	place := make([]any, n)
-	for i, v := range key {
-		place[i] = v
-	}
-	for i := range numbers {
-		number, err := strconv.ParseInt(key[i], 10, 64)
-		if err != nil {
-			return nil, apierr.PageTokenMismatch()
-		}
-		place[i] = number
-	}
-	return place, nil
-}
-
-// token is the page token of a place.
-func token(query any, place []any) string {
-	key := make([]string, len(place))
-	for i, v := range place {
-		switch v := v.(type) {
-		case int64:
-			key[i] = strconv.FormatInt(v, 10)
-		case string:
-			key[i] = v
-		}
-	}
-	return pagetoken.Encode(query, key...)
 }
 
 func qualificationFilter(filter string) ([]store.Term, error) {

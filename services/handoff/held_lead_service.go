@@ -17,25 +17,14 @@ type heldLeadServer struct {
 }
 
 func (s *heldLeadServer) ListHeldLeads(ctx context.Context, in *handoffv1.ListHeldLeadsRequest) (*handoffv1.ListHeldLeadsResponse, error) {
-	query := []string{"heldLeads", in.GetTrack()}
-	place, err := place(in.GetPageToken(), query, 1, 3)
-	if err != nil {
-		return nil, err
-	}
-	size := pageSize(in.GetPageSize())
-	list, err := s.store.HeldLeads(ctx, in.GetTrack(), place, size+1)
-	if err != nil {
-		return nil, err
-	}
-	out := &handoffv1.ListHeldLeadsResponse{}
-	for i, h := range list {
-		if i == size {
-			out.NextPageToken = token(query, store.HeldPlace(list[i-1]))
-			break
-		}
-		out.HeldLeads = append(out.HeldLeads, h)
-	}
-	return out, nil
+	leads, next, err := list[*handoffv1.HeldLead]{
+		query: []string{"heldLeads", in.GetTrack()}, numbers: 1, texts: 2,
+		read: func(after place, limit int) ([]*handoffv1.HeldLead, error) {
+			return s.store.HeldLeads(ctx, in.GetTrack(), after, limit)
+		},
+		at: func(h *handoffv1.HeldLead) place { return store.HeldPlace(h) },
+	}.page(in)
+	return &handoffv1.ListHeldLeadsResponse{HeldLeads: leads, NextPageToken: next}, err
 }
 
 func (s *heldLeadServer) ReleaseHeldLeads(ctx context.Context, in *handoffv1.ReleaseHeldLeadsRequest) (*handoffv1.ReleaseHeldLeadsResponse, error) {

@@ -25,25 +25,14 @@ func (s *operationServer) GetOperation(ctx context.Context, in *handoffv1.GetOpe
 }
 
 func (s *operationServer) ListOperations(ctx context.Context, in *handoffv1.ListOperationsRequest) (*handoffv1.ListOperationsResponse, error) {
-	const query = "operations"
-	place, err := place(in.GetPageToken(), query, 1, 2)
-	if err != nil {
-		return nil, err
-	}
-	size := pageSize(in.GetPageSize())
-	list, err := s.store.Operations(ctx, place, size+1)
-	if err != nil {
-		return nil, err
-	}
-	out := &handoffv1.ListOperationsResponse{}
-	for i, o := range list {
-		if i == size {
-			out.NextPageToken = token(query, store.OperationPlace(list[i-1]))
-			break
-		}
-		out.Operations = append(out.Operations, o)
-	}
-	return out, nil
+	operations, next, err := list[*handoffv1.Operation]{
+		query: "operations", numbers: 1, texts: 1,
+		read: func(after place, limit int) ([]*handoffv1.Operation, error) {
+			return s.store.Operations(ctx, after, limit)
+		},
+		at: func(o *handoffv1.Operation) place { return store.OperationPlace(o) },
+	}.page(in)
+	return &handoffv1.ListOperationsResponse{Operations: operations, NextPageToken: next}, err
 }
 
 func (s *operationServer) CancelOperation(ctx context.Context, in *handoffv1.CancelOperationRequest) (*handoffv1.Operation, error) {

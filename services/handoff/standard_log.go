@@ -8,8 +8,6 @@ import (
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
-	"github.com/assay-hq/assay/services/internal/apierr"
-	"github.com/assay-hq/assay/services/internal/pagetoken"
 )
 
 var logKinds = map[standard.Kind]handoffv1.StandardLogEntry_Kind{
@@ -21,22 +19,19 @@ var logKinds = map[standard.Kind]handoffv1.StandardLogEntry_Kind{
 }
 
 func (s *standardServer) ListStandardLog(ctx context.Context, in *handoffv1.ListStandardLogRequest) (*handoffv1.ListStandardLogResponse, error) {
-	query, standardID := "log of "+in.GetParent(), id(in.GetParent())
-	after, err := placeInLog(in.GetPageToken(), query)
-	if err != nil {
-		return nil, err
-	}
-	size := pageSize(in.GetPageSize())
-	entries, err := s.standards.ListLog(ctx, standardID, after, size+1)
+	standardID := id(in.GetParent())
+	entries, next, err := list[standard.Entry]{
+		query: "log of " + in.GetParent(), numbers: 1,
+		read: func(after place, limit int) ([]standard.Entry, error) {
+			return s.standards.ListLog(ctx, standardID, after.number(0), limit)
+		},
+		at: func(e standard.Entry) place { return place{e.Sequence} },
+	}.page(in)
 	if err != nil {
 		return nil, standardError(in.GetParent(), err)
 	}
-	out := &handoffv1.ListStandardLogResponse{}
-	for i, e := range entries {
-		if i == size {
-			out.NextPageToken = pagetoken.Encode(query, strconv.FormatInt(entries[i-1].Sequence, 10))
-			break
-		}
+	out := &handoffv1.ListStandardLogResponse{NextPageToken: next}
+	for _, e := range entries {
 		out.Entries = append(out.Entries, entryMessage(standardID, e))
 	}
 	return out, nil
@@ -54,38 +49,22 @@ func (s *standardServer) CreateStandardFeedback(ctx context.Context, in *handoff
 }
 
 func (s *standardServer) ListStandardFeedback(ctx context.Context, in *handoffv1.ListStandardFeedbackRequest) (*handoffv1.ListStandardFeedbackResponse, error) {
-	query, standardID := "feedback on "+in.GetParent(), id(in.GetParent())
-	before, err := placeInLog(in.GetPageToken(), query)
-	if err != nil {
-		return nil, err
-	}
-	size := pageSize(in.GetPageSize())
-	entries, err := s.standards.ListFeedback(ctx, standardID, before, size+1)
+	standardID := id(in.GetParent())
+	entries, next, err := list[standard.Entry]{
+		query: "feedback on " + in.GetParent(), numbers: 1,
+		read: func(before place, limit int) ([]standard.Entry, error) {
+			return s.standards.ListFeedback(ctx, standardID, before.number(0), limit)
+		},
+		at: func(e standard.Entry) place { return place{e.Sequence} },
+	}.page(in)
 	if err != nil {
 		return nil, standardError(in.GetParent(), err)
 	}
-	out := &handoffv1.ListStandardFeedbackResponse{}
-	for i, e := range entries {
-		if i == size {
-			out.NextPageToken = pagetoken.Encode(query, strconv.FormatInt(entries[i-1].Sequence, 10))
-			break
-		}
+	out := &handoffv1.ListStandardFeedbackResponse{NextPageToken: next}
+	for _, e := range entries {
 		out.Feedback = append(out.Feedback, feedbackMessage(standardID, e))
 	}
 	return out, nil
-}
-
-// placeInLog is the place in a log that a page token carries; 0 without one.
-func placeInLog(token, query string) (int64, error) {
-	key, err := pagetoken.DecodeN(token, query, 1)
-	if err != nil || key == nil {
-		return 0, err
-	}
-	place, err := strconv.ParseInt(key[0], 10, 64)
-	if err != nil {
-		return 0, apierr.PageTokenMismatch()
-	}
-	return place, nil
 }
 
 func entryMessage(standardID string, e standard.Entry) *handoffv1.StandardLogEntry {

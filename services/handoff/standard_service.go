@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
-	"github.com/assay-hq/assay/services/internal/pagetoken"
 )
 
 // standardServer answers the StandardService. The comments in its proto say what
@@ -32,26 +30,18 @@ func (s *standardServer) GetStandard(ctx context.Context, in *handoffv1.GetStand
 }
 
 func (s *standardServer) ListStandards(ctx context.Context, in *handoffv1.ListStandardsRequest) (*handoffv1.ListStandardsResponse, error) {
-	const query = "standards"
-	key, err := pagetoken.DecodeN(in.GetPageToken(), query, 1)
+	rows, next, err := list[standard.Standard]{
+		query: "standards", texts: 1,
+		read: func(after place, limit int) ([]standard.Standard, error) {
+			return s.standards.List(ctx, after.text(0), limit)
+		},
+		at: func(row standard.Standard) place { return place{row.ID} },
+	}.page(in)
 	if err != nil {
 		return nil, err
 	}
-	after := ""
-	if key != nil {
-		after = key[0]
-	}
-	size := pageSize(in.GetPageSize())
-	rows, err := s.standards.List(ctx, after, size+1)
-	if err != nil {
-		return nil, err
-	}
-	out := &handoffv1.ListStandardsResponse{}
-	for i, row := range rows {
-		if i == size {
-			out.NextPageToken = pagetoken.Encode(query, rows[i-1].ID)
-			break
-		}
+	out := &handoffv1.ListStandardsResponse{NextPageToken: next}
+	for _, row := range rows {
 		out.Standards = append(out.Standards, standardMessage(row))
 	}
 	return out, nil
@@ -66,33 +56,29 @@ func (s *standardServer) GetStandardVersion(ctx context.Context, in *handoffv1.G
 }
 
 func (s *standardServer) ListStandardVersions(ctx context.Context, in *handoffv1.ListStandardVersionsRequest) (*handoffv1.ListStandardVersionsResponse, error) {
-	query := "versions of " + in.GetParent()
-	var after standard.Place
-	key, err := pagetoken.DecodeN(in.GetPageToken(), query, 2)
-	if err != nil {
-		return nil, err
-	}
-	if key != nil {
-		if after.CreateTime, err = placeTime(key[0]); err != nil {
-			return nil, err
-		}
-		after.ID = key[1]
-	}
-	size := pageSize(in.GetPageSize())
-	rows, err := s.standards.ListVersions(ctx, id(in.GetParent()), after, size+1)
+	versions, next, err := list[standard.Version]{
+		query: "versions of " + in.GetParent(), numbers: 1, texts: 1,
+		read: func(after place, limit int) ([]standard.Version, error) {
+			return s.standards.ListVersions(ctx, id(in.GetParent()), placeAmong(after), limit)
+		},
+		at: func(v standard.Version) place { return created(v.CreateTime, v.ID) },
+	}.page(in)
 	if err != nil {
 		return nil, standardError(in.GetParent(), err)
 	}
-	out := &handoffv1.ListStandardVersionsResponse{}
-	for i, v := range rows {
-		if i == size {
-			last := rows[i-1]
-			out.NextPageToken = pagetoken.Encode(query, placeKey(last.CreateTime), last.ID)
-			break
-		}
+	out := &handoffv1.ListStandardVersionsResponse{NextPageToken: next}
+	for _, v := range versions {
 		out.Versions = append(out.Versions, versionMessage(v))
 	}
 	return out, nil
+}
+
+// placeAmong is a place in a list of versions.
+func placeAmong(p place) standard.Place {
+	if p == nil {
+		return standard.Place{}
+	}
+	return standard.Place{CreateTime: p.time(0), ID: p.text(1)}
 }
 
 func (s *standardServer) CreateStandardVersion(ctx context.Context, in *handoffv1.CreateStandardVersionRequest) (*handoffv1.StandardVersion, error) {
@@ -226,20 +212,3 @@ func actor(ctx context.Context) string {
 }
 
 // pageSize is the size of a page: 50 unless given, at most 1000.
-func pageSize(given int32) int {
-	if given <= 0 {
-		return 50
-	}
-	return int(min(given, 1000))
-}
-
-// placeKey and placeTime carry a time in a page token.
-func placeKey(t time.Time) string { return strconv.FormatInt(t.UnixMicro(), 10) }
-
-func placeTime(key string) (time.Time, error) {
-	µs, err := strconv.ParseInt(key, 10, 64)
-	if err != nil {
-		return time.Time{}, apierr.PageTokenMismatch()
-	}
-	return time.UnixMicro(µs), nil
-}
