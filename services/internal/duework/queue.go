@@ -74,7 +74,7 @@ func New(dialect sqldb.Dialect, t Table) *Queue {
 	q.quarantine = `UPDATE ` + t.Name + ` SET lease_until = 0, last_error = ` + arg(2) + `, state = 1 WHERE ` + held
 	q.retry = `UPDATE ` + t.Name + ` SET state = 0, attempts = 0, due_time = ` + arg(1) + ` WHERE ` + mine + ` AND state = 1`
 	q.schedule = `INSERT INTO ` + t.Name + ` (` + key + `, due_time) VALUES ` + sqldb.Values(1, n+1) + ` ` + q.OnConflict()
-	q.next = `SELECT min(CASE WHEN lease_until > due_time THEN lease_until ELSE due_time END) FROM ` + t.Name + ` WHERE state = 0`
+	q.next = `SELECT due_time, lease_until FROM ` + t.Name + ` WHERE state = 0 ORDER BY due_time LIMIT $1`
 	q.void = `UPDATE ` + t.Name + ` SET lease_until = 0, fence = fence + 1 WHERE lease_until > 0`
 	return q
 }
@@ -189,11 +189,42 @@ func (q *Queue) VoidLeases(tx *sqldb.Tx) error {
 	return err
 }
 
-// Next returns when there is something to claim next, the zero time if nothing waits.
-func (q *Queue) Next(ctx context.Context, db *sqldb.DB) (time.Time, error) {
-	var µs sql.NullInt64
-	err := db.Read().QueryRowContext(ctx, q.next).Scan(&µs)
-	return sqldb.Time(µs.Int64), err
+// Next returns when there is something to claim next, the zero time if nothing waits. It
+// reads one row if the first that is due is not leased, however many wait.
+func (q *Queue) Next(ctx context.Context, db *sqldb.DB) (next time.Time, err error) {
+	// What is leased stands before what is not: workers take the first. More than a
+	// thousand are hardly leased at once; then the end of a lease is the answer.
+	for _, limit := range []int{1, 1000} {
+		var leased bool
+		if next, leased, err = q.first(ctx, db, limit); err != nil || !leased {
+			break
+		}
+	}
+	return next, err
+}
+
+// first is the earliest time at which one of the first rows can be claimed, and whether
+// they all are leased until after they are due, so that a later row may come before.
+func (q *Queue) first(ctx context.Context, db *sqldb.DB, limit int) (next time.Time, leased bool, err error) {
+	rows, err := db.Read().QueryContext(ctx, q.next, limit)
+	if err != nil {
+		return time.Time{}, false, err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	for rows.Next() {
+		var due, until int64
+		if err := rows.Scan(&due, &until); err != nil {
+			return time.Time{}, false, err
+		}
+		leased = until > due
+		if at := sqldb.Time(max(due, until)); next.IsZero() || at.Before(next) {
+			next = at
+		}
+		if !leased {
+			break
+		}
+	}
+	return next, leased, rows.Err()
 }
 
 // Count is how much there is of what, for metrics.
