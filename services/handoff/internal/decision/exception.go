@@ -192,6 +192,9 @@ func (rules *Rules) begun(e *Evidence) (reasons []Reason, missing []string) {
 	return reasons, missing
 }
 
+// Asks are the attributes that a gate reads.
+func Asks(g Gate) []string { return attributes(g, nil) }
+
 // said is the answer of a gate over what a lead stated: what it has not stated yet, it
 // has not refused either.
 func said(g Gate, e *Evidence) Truth {

@@ -42,6 +42,8 @@ type Compiled struct {
 	Levels *typev1.Levels
 	// Rules give the verdict.
 	Rules decision.Rules
+	// ApprovalValid is the longest that an approval may be valid.
+	ApprovalValid time.Duration
 	// AppliesTo says whom it applies to; nil: everybody. Unknown counts as no.
 	AppliesTo *condition.Condition
 	// Parents are the groups inside other groups, with the group around them, by id.
@@ -129,6 +131,8 @@ func Compile(spec *handoffv1.StandardSpec, dictionaries Dictionaries) (*Compiled
 
 		Levels:  c.levels,
 		Parents: parents(spec),
+
+		ApprovalValid: approvalValid(spec.GetQualification().GetApproval()),
 	}
 	out.Queue = cmp.Or(spec.GetHandoff().GetQueue(), out.Track)
 	if source := spec.GetAppliesTo(); source != "" {
@@ -264,7 +268,7 @@ func (c *compiler) size(spec *handoffv1.StandardSpec) {
 	}
 	n += len(spec.GetEngagement().GetSignals())
 	q := spec.GetQualification()
-	n += len(q.GetExclude()) + len(q.GetDisqualify()) + len(q.GetFastTrack())
+	n += len(q.GetExclude()) + len(q.GetDisqualify()) + len(q.GetFastTrack()) + len(q.GetSelfSelection())
 	if n > maxRules {
 		c.add("", "at most %d criteria, rules and signals, not %d", maxRules, n)
 	}

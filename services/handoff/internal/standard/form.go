@@ -26,6 +26,8 @@ type Field struct {
 	Answers []Answer
 	// Needed: a lead is not handed off without.
 	Needed bool
+	// Selects: a lead selects itself by the answer, with those to the other such questions.
+	Selects bool
 	// Stake is how many points depend on it: between the worst answer and the best.
 	Stake float64
 	// ReadBy are the ids of the criteria, rules and gates that read it.
@@ -58,8 +60,8 @@ type Answer struct {
 const maxAnswers = 100
 
 // Form returns what a form should ask for a standard that compiles: first what a lead
-// is not handed off without, in the standard's order, then by the points that depend
-// on it, then by how much reads it.
+// is not handed off without, then that by which it selects itself, both in the standard's
+// order, then by the points that depend on it, then by how much reads it.
 func Form(spec *handoffv1.StandardSpec) []Field {
 	b := formBuilder{spec: spec, by: map[string]*asked{}}
 	b.message(spec.ProtoReflect(), scoring{})
@@ -73,13 +75,10 @@ func Form(spec *handoffv1.StandardSpec) []Field {
 		fields = append(fields, a.field())
 	}
 	slices.SortStableFunc(fields, func(a, b Field) int {
-		if a.Needed != b.Needed {
-			if a.Needed {
-				return -1
-			}
-			return 1
+		if a.Needed != b.Needed || a.Selects != b.Selects {
+			return cmp.Or(first(a.Needed, b.Needed), first(a.Selects, b.Selects))
 		}
-		if a.Needed {
+		if a.Needed || a.Selects {
 			return 0
 		}
 		return cmp.Or(cmp.Compare(b.Stake, a.Stake), cmp.Compare(len(b.ReadBy), len(a.ReadBy)))
@@ -87,11 +86,25 @@ func Form(spec *handoffv1.StandardSpec) []Field {
 	return fields
 }
 
+// first orders what is so before what is not.
+func first(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	default:
+		return 1
+	}
+}
+
 // asked is what is known of an attribute so far.
 type asked struct {
 	key    string
 	word   *handoffv1.AttributeWord
 	needed bool
+	// selects: a self-selection reads it.
+	selects bool
 	// stake and readBy, each reader once.
 	stake  float64
 	readBy []string
@@ -113,6 +126,8 @@ type cut struct {
 type scoring struct {
 	id    string
 	stake float64
+	// selects: it is a self-selection.
+	selects bool
 }
 
 type formBuilder struct {
@@ -125,7 +140,7 @@ type formBuilder struct {
 // read as well.
 func (b *formBuilder) message(m protoreflect.Message, in scoring) {
 	if id := m.Descriptor().Fields().ByName("id"); id != nil && id.Kind() == protoreflect.StringKind && m.Get(id).String() != "" && m.Descriptor() != b.spec.ProtoReflect().Descriptor() {
-		in = scoring{m.Get(id).String(), stake(m)}
+		in = scoring{m.Get(id).String(), stake(m), m.Descriptor().Name() == "SelfSelection"}
 	}
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
@@ -221,6 +236,7 @@ func (b *formBuilder) attribute(path string, in scoring) *asked {
 	if in.id != "" && !slices.Contains(a.readBy, in.id) {
 		a.readBy = append(a.readBy, in.id)
 		a.stake += in.stake
+		a.selects = a.selects || in.selects
 	}
 	return a
 }
@@ -255,7 +271,7 @@ func stake(m protoreflect.Message) float64 {
 func (a *asked) field() Field {
 	f := Field{
 		Attribute: a.key, Label: cmp.Or(a.word.GetDescription(), words(a.key)),
-		Needed: a.needed, Stake: a.stake, ReadBy: a.readBy,
+		Needed: a.needed, Selects: a.selects, Stake: a.stake, ReadBy: a.readBy,
 	}
 	texts, numbers, truths := a.sorted()
 	switch kind := a.word.GetKind(); {

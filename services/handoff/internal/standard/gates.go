@@ -19,14 +19,12 @@ func (c *compiler) qualification(path string, spec *handoffv1.StandardSpec) deci
 	g := gates{compiler: c, spec: spec, names: namesOf(spec), watch: &typev1.Watch{}, levels: &typev1.Levels{}}
 	ids := ids{}
 	rules := decision.Rules{
-		Exclude:    g.named(ids, join(path, "exclude"), q.GetExclude()),
-		Disqualify: g.named(ids, join(path, "disqualify"), q.GetDisqualify()),
-		FastTrack:  g.named(ids, join(path, "fastTrack"), q.GetFastTrack()),
-	}
-	for i := range rules.FastTrack {
-		if rules.FastTrack[i].Shown != nil {
-			c.add(join(index(join(path, "fastTrack"), i), "shownScore"), "nothing: only what disqualifies shows another score")
-		}
+		Exclude:       g.refusals(ids, join(path, "exclude"), q.GetExclude()),
+		Disqualify:    g.refusals(ids, join(path, "disqualify"), q.GetDisqualify()),
+		SelfSelection: g.selfSelections(ids, join(path, "selfSelection"), q.GetSelfSelection()),
+		FastTrack:     g.fastTracks(ids, join(path, "fastTrack"), q.GetFastTrack()),
+
+		ApprovalMayOverride: q.GetApproval().GetMayOverrideDisqualification(),
 	}
 	if needs := q.GetNeedsData(); needs != nil {
 		rules.NeedsData = g.needsData(join(path, "needsData"), needs)

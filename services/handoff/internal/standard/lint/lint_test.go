@@ -327,7 +327,7 @@ func TestTraps(t *testing.T) {
 		{
 			"nobody-qualifies", "no gate at all",
 			criteria("- {id: c, when: lead.a == 1, points: 1}"),
-			[]string{"info qualification: there are no gates and no fast track: nobody ever qualifies by this standard"},
+			[]string{"info qualification: there are no gates, no fast track and no self-selection: nobody ever qualifies by this standard without an approval"},
 			criteria("- {id: c, when: lead.a == 1, points: 1}") + "qualification: {fastTrack: [{id: a, when: {when: lead.a == 1}}]}\n",
 		},
 	} {

@@ -217,6 +217,13 @@ func (l *linter) everyGate(visit func(path string, g *typev1.Gate)) {
 			visit(index("qualification."+tier.path, i)+".when", named.GetWhen())
 		}
 	}
+	for i, s := range q.GetSelfSelection() {
+		at := index("qualification.selfSelection", i)
+		visit(at+".budget", s.GetBudget())
+		visit(at+".authority", s.GetAuthority())
+		visit(at+".need", s.GetNeed())
+		visit(at+".timeline", s.GetTimeline())
+	}
 	visit("qualification.needsData.when", q.GetNeedsData().GetWhen())
 	visit("qualification.gates", q.GetGates())
 	visit("qualification.salesReady", q.GetSalesReady())

@@ -112,8 +112,8 @@ func place(list protoreflect.List, field protoreflect.FieldDescriptor, item stri
 // missing says what a standard leaves out and perhaps should not.
 func (l *linter) missing() {
 	q := l.spec.GetQualification()
-	if q.GetGates() == nil && len(q.GetFastTrack()) == 0 {
-		l.info("nobody-qualifies", "qualification", "there are no gates and no fast track: nobody ever qualifies by this standard")
+	if q.GetGates() == nil && len(q.GetFastTrack())+len(q.GetSelfSelection()) == 0 {
+		l.info("nobody-qualifies", "qualification", "there are no gates, no fast track and no self-selection: nobody ever qualifies by this standard without an approval")
 	}
 	fit := l.fitModel
 	asks := false
