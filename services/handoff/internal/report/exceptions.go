@@ -16,8 +16,8 @@ type Handoff struct {
 	Way string
 	// Accepted, Rejected, Recycled and Opportunity: it was so at some time.
 	Accepted, Rejected, Recycled, Opportunity bool
-	// Won and Lost: it ended so.
-	Won, Lost bool
+	// Won and Lost: it ended so. Closed: it ended, these ways or another.
+	Won, Lost, Closed bool
 	// Amount that was won, as a decimal number, and its currency; empty if none was told.
 	Amount, Currency string
 }
@@ -27,13 +27,13 @@ type Way struct {
 	// Code of the reason: `gates`, `approval`, `fast_track.<id>`, `self_selection.<id>`.
 	Code string
 	// Handoffs is how many there are, the rest how many of them were so.
-	Handoffs, Accepted, Rejected, Recycled, Opportunities, Won, Lost int
+	Handoffs, Accepted, Rejected, Recycled, Opportunities, Won, Lost, Closed int
 	// Amounts that were won, by currency, in hundredths.
 	Amounts map[string]*big.Int
 }
 
-// CloseRate is the share of the handoffs that were won.
-func (w *Way) CloseRate() Rate { return RateOf(w.Won, w.Handoffs) }
+// CloseRate is the share of the closed handoffs that were won.
+func (w *Way) CloseRate() Rate { return RateOf(w.Won, w.Closed) }
 
 // Exceptions counts handoffs by the way they qualified. Its zero value is empty.
 type Exceptions struct{ ways map[string]*Way }
@@ -59,6 +59,7 @@ func (x *Exceptions) Add(h Handoff) {
 		{h.Opportunity, &w.Opportunities},
 		{h.Won, &w.Won},
 		{h.Lost, &w.Lost},
+		{h.Closed, &w.Closed},
 	} {
 		if count.holds {
 			*count.of++

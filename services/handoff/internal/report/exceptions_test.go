@@ -72,6 +72,7 @@ func TestWaysEqualANaiveCount(t *testing.T) {
 				Way:      rapid.SampledFrom([]string{"gates", "approval", "fast_track.demo", "self_selection.bant"}).Draw(t, "way"),
 				Accepted: flag.Draw(t, "accepted"), Rejected: flag.Draw(t, "rejected"), Recycled: flag.Draw(t, "recycled"),
 				Opportunity: flag.Draw(t, "opportunity"), Won: flag.Draw(t, "won"), Lost: flag.Draw(t, "lost"),
+				Closed: flag.Draw(t, "closed"),
 			}
 			if flag.Draw(t, "amount known") {
 				h.Amount = rapid.SampledFrom([]string{"0", "12500", "7.5", "0.01", "999999999999999.99"}).Draw(t, "amount")
@@ -95,7 +96,7 @@ func TestWaysEqualANaiveCount(t *testing.T) {
 		var codes []string
 		for i, w := range counted.Ways() {
 			codes = append(codes, w.Code)
-			got := []int{w.Handoffs, w.Accepted, w.Rejected, w.Recycled, w.Opportunities, w.Won, w.Lost}
+			got := []int{w.Handoffs, w.Accepted, w.Rejected, w.Recycled, w.Opportunities, w.Won, w.Lost, w.Closed}
 			want := []int{
 				count(w.Code, func(report.Handoff) bool { return true }),
 				count(w.Code, func(h report.Handoff) bool { return h.Accepted }),
@@ -104,6 +105,7 @@ func TestWaysEqualANaiveCount(t *testing.T) {
 				count(w.Code, func(h report.Handoff) bool { return h.Opportunity }),
 				count(w.Code, func(h report.Handoff) bool { return h.Won }),
 				count(w.Code, func(h report.Handoff) bool { return h.Lost }),
+				count(w.Code, func(h report.Handoff) bool { return h.Closed }),
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Fatalf("%s: %s", w.Code, diff)

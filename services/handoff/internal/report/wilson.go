@@ -29,7 +29,8 @@ func RateOf(k, n int) Rate {
 	center := p + z*z/(2*m)
 	spread := z * math.Sqrt(p*(1-p)/m+z*z/(4*m*m))
 	scale := 1 + z*z/m
-	return Rate{p, Interval{Low: max(0, (center-spread)/scale), High: min(1, (center+spread)/scale)}}
+	// Rounding must not put the share outside of its own interval.
+	return Rate{p, Interval{Low: max(0, min(p, (center-spread)/scale)), High: min(1, max(p, (center+spread)/scale))}}
 }
 
 // Difference is by how much a rate is above another one.
