@@ -30,6 +30,9 @@ type Store struct {
 	operations, held, reviews *duework.Queue
 	// steps wakes the worker of operations, due that of reviews and held leads.
 	steps, due *duework.Waker
+	// crmPolls are the CRMs whose changes are read; polls wakes who reads them.
+	crmPolls *duework.Queue
+	polls    *duework.Waker
 }
 
 // New returns the store over handoff's database. now gives the times of records;
@@ -43,6 +46,8 @@ func New(db *sqldb.DB, now func() time.Time, activeIn func(tx *sqldb.Tx) (map[st
 		reviews:    duework.New(db.Dialect(), reviews),
 		steps:      duework.NewWaker(5*time.Millisecond, 500*time.Millisecond),
 		due:        duework.NewWaker(10*time.Millisecond, 500*time.Millisecond),
+		crmPolls:   duework.New(db.Dialect(), crmPolls),
+		polls:      duework.NewWaker(50*time.Millisecond, time.Second),
 	}
 }
 
