@@ -55,6 +55,7 @@ type Compiled struct {
 	Display Display
 
 	handling   []reasonHandling
+	response   *Response
 	evaluation evaluation
 	content    content
 }
@@ -139,7 +140,8 @@ func Compile(spec *handoffv1.StandardSpec, dictionaries Dictionaries) (*Compiled
 		out.AppliesTo = c.condition("appliesTo", source, leadVars)
 	}
 	out.Display = c.display("display", spec.GetDisplay())
-	out.handling = c.handlings(spec.GetHandoff(), out.Queue)
+	out.response = c.response("handoff.sla", spec.GetHandoff().GetSla(), zone)
+	out.handling = c.handlings(spec.GetHandoff(), out.Queue, out.response, zone)
 	out.Once = spec.GetQualification().GetEvaluation().GetOnce()
 	out.evaluation = c.evaluation("qualification.evaluation", spec.GetQualification().GetEvaluation())
 	if err := c.err(); err != nil {

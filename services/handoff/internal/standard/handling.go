@@ -16,12 +16,14 @@ type Handling struct {
 	ByRequest bool
 	// Action is what sales should do, in words.
 	Action string
+	// Response says in which time it is answered; nil: no clock runs.
+	Response *Response
 }
 
 // Handle is the handling for the reasons of a qualification: the first that the standard
 // gives for one of them.
 func (c *Compiled) Handle(codes []string, salesReady bool) Handling {
-	handling := Handling{Queue: c.Queue}
+	handling := Handling{Queue: c.Queue, Response: c.response}
 	for _, by := range c.handling {
 		if by.fits(codes) {
 			handling = by.Handling
@@ -52,8 +54,9 @@ func (h *reasonHandling) fits(codes []string) bool {
 	return false
 }
 
-// handlings reads what is done by reason.
-func (c *compiler) handlings(rules *handoffv1.HandoffRules, queue string) []reasonHandling {
+// handlings reads what is done by reason; queue, response and zone are those of the
+// standard.
+func (c *compiler) handlings(rules *handoffv1.HandoffRules, queue string, response *Response, zone string) []reasonHandling {
 	var out []reasonHandling
 	for i, by := range rules.GetByReason() {
 		for r, reason := range by.GetReasons() {
@@ -67,6 +70,9 @@ func (c *compiler) handlings(rules *handoffv1.HandoffRules, queue string) []reas
 		}
 		if by.GetQueue() != "" {
 			handling.Queue = by.GetQueue()
+		}
+		if handling.Response = response; by.GetSla() != nil {
+			handling.Response = c.response(join(index("handoff.byReason", i), "sla"), by.GetSla(), zone)
 		}
 		out = append(out, reasonHandling{by.GetReasons(), handling})
 	}
