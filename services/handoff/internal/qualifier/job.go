@@ -211,7 +211,7 @@ func (j *job) attributesFor(s *standard.Compiled) condition.AttributeMap {
 // frozen are the attributes that a standard's rules read, as one JSON object.
 func (j *job) frozen(s *standard.Compiled) []byte {
 	kept := map[string]json.RawMessage{}
-	for _, key := range s.Rules.Attributes() {
+	for _, key := range s.Attributes() {
 		if value, known := j.raw[key]; known {
 			kept[key] = value
 		}
@@ -275,11 +275,15 @@ func (j *job) toDecide() *store.Lead {
 			continue
 		}
 		decided := decision.Decide(&s.Rules, found)
+		handling := s.Handle(decided.Codes(), decided.SalesReady)
+		if decided.Verdict == decision.Qualified {
+			handling.Route = s.Route(handling, j.attributesFor(s), asOf)
+		}
 		show := showing(&decided)
 		fit.Fit, engagement = show.fit(fit.Fit, s.Display.Fit), show.engagement(engagement, s.Display)
 		l.Assessments = append(l.Assessments, store.Assessment{
 			Standard: s.ID, Version: s.Version, Specific: s.AppliesTo != nil, Track: s.Track, Once: s.Once,
-			Decision: decided, Handling: s.Handle(decided.Codes(), decided.SalesReady),
+			Decision: decided, Handling: handling,
 			Fit: fit.Fit, Engagement: engagement,
 			Attributes: func() []byte { return j.frozen(s) },
 			AsOf:       asOf,

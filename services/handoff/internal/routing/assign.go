@@ -1,11 +1,14 @@
 package routing
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/assay-hq/assay/services/internal/schedule"
 )
 
 // Roster is who there is, as they are at an instant. Assigning changes it: what somebody
@@ -24,6 +27,8 @@ type Roster struct {
 type Team struct {
 	// Members, each once.
 	Members []Member
+	// Hours are the working hours of members without their own; nil: those of the standard.
+	Hours *schedule.Calendar
 	// Rotation is whose turn it is.
 	Rotation Rotation
 }
@@ -67,6 +72,9 @@ func (r *Roster) person(called string) *Person {
 // whom it is taken from.
 func (r Route) Assign(roster *Roster, now time.Time, except ...string) Assignment {
 	a := assigning{Roster: roster, Route: r, now: now, except: except}
+	if r.Hours != nil {
+		a.standing, _ = schedule.NewCalendar(*r.Hours) // nil: never at work
+	}
 	a.assign()
 	a.done.Reason = strings.Join(a.words, "; ")
 	return a.done
@@ -78,6 +86,8 @@ type assigning struct {
 	Route
 	now    time.Time
 	except []string
+	// standing are the hours of those who have none of their own, nor their team.
+	standing *schedule.Calendar
 
 	words []string
 	done  Assignment
@@ -158,7 +168,7 @@ func (a *assigning) toPerson() bool {
 		return true
 	}
 	a.say("%s → %s, who is %s", a.Rule, owner.ID, away)
-	a.done.For, a.done.Again = owner.ID, owner.back(a.now, Ignore)
+	a.done.For, a.done.Again = owner.ID, owner.absence(a.now)
 	return false
 }
 
@@ -201,15 +211,16 @@ func (a *assigning) there(team *Team) (there []Share, off string) {
 		if p == nil || m.Weight <= 0 {
 			continue
 		}
-		away := p.away(a.now)
-		switch working := a.Hours == Ignore || p.Hours.Open(a.now); {
+		away, hours := p.away(a.now), cmp.Or(p.Hours, team.Hours, a.standing)
+		back := p.absence(a.now)
+		switch working := a.WorkingTime == Ignore || hours.Open(a.now); {
 		case slices.Contains(a.except, p.ID):
 			away = "passed over"
 		case away != "":
 		case p.full():
 			away = "full"
-		case !working && a.Hours == Require:
-			away = "not at work"
+		case !working && a.WorkingTime == Require:
+			away, back = "not at work", hours.Opens(a.now)
 		default:
 			s := Share{User: p.ID, Weight: int64(m.Weight)}
 			there = append(there, s)
@@ -219,7 +230,7 @@ func (a *assigning) there(team *Team) (there []Share, off string) {
 			continue
 		}
 		count.add(away)
-		if back := p.back(a.now, a.Hours); !back.IsZero() && (a.done.Again.IsZero() || back.Before(a.done.Again)) {
+		if !p.Inactive && !back.IsZero() && (a.done.Again.IsZero() || back.Before(a.done.Again)) {
 			a.done.Again = back
 		}
 	}

@@ -40,7 +40,7 @@ func gitlab() routing.Rules {
 			{ID: "key_accounts", When: when(`lead.employees >= 5000`), Target: routing.Target{Owner: "kim"}},
 			{ID: "territory_dach", When: when(`lead.country in ["DE", "AT", "CH"]`), Target: routing.Target{Team: "dach"}},
 		},
-		Team: "inbound",
+		Team: "inbound", Hours: schedule.Hours{Zone: "Europe/Berlin", Days: []schedule.DayHours{{From: "08:00", To: "09:30"}}},
 	}
 }
 
@@ -88,7 +88,7 @@ func TestWhoGetsALead(t *testing.T) {
 		name   string
 		lead   condition.AttributeMap
 		but    []func(*routing.Roster)
-		hours  routing.Hours
+		hours  routing.WorkingTime
 		except string
 		owner  string
 		reason string
@@ -154,6 +154,13 @@ func TestWhoGetsALead(t *testing.T) {
 			owner: "ann", reason: "territory_dach → team dach; round robin, weight 2",
 		},
 		{
+			name: "who is at work by the hours of their team", lead: german,
+			but: []func(*routing.Roster){func(r *routing.Roster) {
+				r.People["ann"].Hours, r.People["ben"].Hours, r.Teams["dach"].Hours = hours("13:00", "17:00"), nil, hours("08:00", "12:00")
+			}},
+			owner: "ben", reason: "territory_dach → team dach; round robin, weight 1",
+		},
+		{
 			name: "nobody until work begins", lead: german, hours: routing.Require,
 			but: []func(*routing.Roster){func(r *routing.Roster) {
 				r.People["ann"].Hours, r.People["ben"].Hours = hours("13:00", "17:00"), hours("12:00", "17:00")
@@ -173,7 +180,7 @@ func TestWhoGetsALead(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			rules, roster := gitlab(), office()
-			rules.Hours = c.hours
+			rules.WorkingTime = c.hours
 			for _, change := range c.but {
 				change(roster)
 			}
@@ -225,7 +232,7 @@ func TestATeamInPlaceOfTheRules(t *testing.T) {
 func TestOnlyWhoMayGetsALead(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rules := gitlab()
-		rules.Hours = routing.Hours(rapid.IntRange(0, 2).Draw(t, "hours"))
+		rules.WorkingTime = routing.WorkingTime(rapid.IntRange(0, 2).Draw(t, "hours"))
 		roster := office()
 		instant := now.Add(time.Duration(rapid.IntRange(0, 7*24*60).Draw(t, "minutes")) * time.Minute)
 		for _, id := range []string{"ann", "ben", "ira", "kim", "rob"} {
@@ -247,7 +254,7 @@ func TestOnlyWhoMayGetsALead(t *testing.T) {
 				}
 			}
 			full := p.Capacity != nil && p.Open >= *p.Capacity
-			late := rules.Hours == routing.Require && !p.Hours.Open(instant)
+			late := rules.WorkingTime == routing.Require && !p.Hours.Open(instant)
 			return !p.Inactive && !(turn && (full || late))
 		}
 		for range rapid.IntRange(1, 20).Draw(t, "leads") {

@@ -13,7 +13,8 @@ type Person struct {
 	ID string
 	// Inactive: left, or may not call any more.
 	Inactive bool
-	// Hours are the working hours, holidays among them. Nil: never at work.
+	// Hours are the person's own working hours, holidays among them; nil: those of the team,
+	// or else of the standard.
 	Hours *schedule.Calendar
 	// Absences are the times away, in any order.
 	Absences []schedule.Absence
@@ -59,18 +60,3 @@ func (p *Person) full() bool { return p.Capacity != nil && p.Open >= *p.Capacity
 
 // room says in words how many handoffs the person has of how many.
 func (p *Person) room() string { return strconv.Itoa(p.Open) + " of " + strconv.Itoa(*p.Capacity) }
-
-// back is when time alone may have made the person available who is not: an absence ends,
-// or, where hours are required, work begins. Zero: never.
-func (p *Person) back(now time.Time, hours Hours) time.Time {
-	if p.Inactive {
-		return time.Time{}
-	}
-	if end := p.absence(now); !end.IsZero() {
-		return end
-	}
-	if hours == Require && !p.Hours.Open(now) {
-		return p.Hours.Opens(now)
-	}
-	return time.Time{}
-}

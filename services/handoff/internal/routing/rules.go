@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/assay-hq/assay/services/internal/condition"
+	"github.com/assay-hq/assay/services/internal/schedule"
 )
 
 // Rules say to whom a standard sends its leads.
@@ -17,8 +18,10 @@ type Rules struct {
 	// Team is where a lead goes that no rule holds for, or whose rule names a person who
 	// may not get it. Empty: it waits in its queue for somebody to claim it.
 	Team string
-	// Hours say what the working hours of a team mean. Default [Prefer].
-	Hours Hours
+	// WorkingTime says what it means that somebody is not at work. Default [Prefer].
+	WorkingTime WorkingTime
+	// Hours are the working hours of those who have none of their own, nor their team.
+	Hours schedule.Hours
 }
 
 // AccountOwner says whom an account belongs to.
@@ -54,12 +57,12 @@ type Target struct {
 	Queue string `json:"queue,omitempty"`
 }
 
-// Hours say what working hours mean.
-type Hours int8
+// WorkingTime says what it means that somebody is not at work.
+type WorkingTime int8
 
 const (
 	// Prefer those who are at work now; if nobody is, whoever is there anyway.
-	Prefer Hours = iota
+	Prefer WorkingTime = iota
 	// Require that somebody is at work: until then the lead waits.
 	Require
 	// Ignore the hours.
@@ -79,8 +82,11 @@ type Route struct {
 	Target
 	// Otherwise is the team if no rule holds, or the rule's person may not get it.
 	Otherwise string `json:"otherwise,omitempty"`
-	// Hours say what working hours mean.
-	Hours Hours `json:"hours,omitempty"`
+	// WorkingTime says what it means that somebody is not at work.
+	WorkingTime WorkingTime `json:"workingTime,omitempty"`
+	// Hours are the working hours of those who have none of their own, nor their team; nil:
+	// these are never at work.
+	Hours *schedule.Hours `json:"hours,omitempty"`
 }
 
 // Route says where a lead goes, by its attributes at an instant.
@@ -93,7 +99,7 @@ func (r *Rules) Route(lead condition.Attributes, now time.Time, zone *time.Locat
 		answer, _ := c.Eval(&facts)
 		return answer == condition.True
 	}
-	route := Route{Otherwise: r.Team, Hours: r.Hours}
+	route := Route{Otherwise: r.Team, WorkingTime: r.WorkingTime, Hours: &r.Hours}
 	if a := r.AccountOwner; a != nil && holds(a.When) {
 		owner, _ := lead.Attribute(a.Attribute)
 		route.AccountOwner, _ = owner.AsText()

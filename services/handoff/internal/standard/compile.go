@@ -13,6 +13,7 @@ import (
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/decision"
+	"github.com/assay-hq/assay/services/handoff/internal/routing"
 	"github.com/assay-hq/assay/services/internal/condition"
 	"github.com/assay-hq/assay/services/internal/rpc"
 )
@@ -56,6 +57,7 @@ type Compiled struct {
 
 	handling   []reasonHandling
 	response   *Response
+	routing    routing.Rules
 	evaluation evaluation
 	content    content
 }
@@ -142,6 +144,7 @@ func Compile(spec *handoffv1.StandardSpec, dictionaries Dictionaries) (*Compiled
 	out.Display = c.display("display", spec.GetDisplay())
 	out.response = c.response("handoff.sla", spec.GetHandoff().GetSla(), zone)
 	out.handling = c.handlings(spec.GetHandoff(), out.Queue, out.response, zone)
+	out.routing = c.routes("handoff.routing", spec.GetHandoff(), zone)
 	out.Once = spec.GetQualification().GetEvaluation().GetOnce()
 	out.evaluation = c.evaluation("qualification.evaluation", spec.GetQualification().GetEvaluation())
 	if err := c.err(); err != nil {

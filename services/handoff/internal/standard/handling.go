@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/routing"
 )
 
 // Handling is what is done with a lead that qualifies.
@@ -18,6 +19,11 @@ type Handling struct {
 	Action string
 	// Response says in which time it is answered; nil: no clock runs.
 	Response *Response
+	// Team in place of that of the routing, and the code of the Reason for it; empty: as
+	// routed.
+	Team, Reason string
+	// Route is who is to get the handoff. See [Compiled.Route].
+	Route routing.Route
 }
 
 // Handle is the handling for the reasons of a qualification: the first that the standard
@@ -25,8 +31,11 @@ type Handling struct {
 func (c *Compiled) Handle(codes []string, salesReady bool) Handling {
 	handling := Handling{Queue: c.Queue, Response: c.response}
 	for _, by := range c.handling {
-		if by.fits(codes) {
+		if code, fits := by.fits(codes); fits {
 			handling = by.Handling
+			if handling.Team != "" {
+				handling.Reason = code
+			}
 			break
 		}
 	}
@@ -42,16 +51,17 @@ type reasonHandling struct {
 	Handling
 }
 
-func (h *reasonHandling) fits(codes []string) bool {
+// fits says whether the handling is for one of the reasons, and for which.
+func (h *reasonHandling) fits(codes []string) (code string, fits bool) {
 	for _, reason := range h.reasons {
 		prefix, open := strings.CutSuffix(reason, "*")
 		for _, code := range codes {
 			if code == reason || open && strings.HasPrefix(code, prefix) {
-				return true
+				return code, true
 			}
 		}
 	}
-	return false
+	return "", false
 }
 
 // handlings reads what is done by reason; queue, response and zone are those of the
@@ -65,7 +75,7 @@ func (c *compiler) handlings(rules *handoffv1.HandoffRules, queue string, respon
 			}
 		}
 		handling := Handling{
-			Queue: queue, Priority: int(by.GetPriority()), Action: by.GetAction(),
+			Queue: queue, Priority: int(by.GetPriority()), Action: by.GetAction(), Team: resourceID(by.GetTeam()),
 			ByRequest: by.GetOrder() == handoffv1.ReasonHandling_ORDER_REQUEST_TIME,
 		}
 		if by.GetQueue() != "" {
