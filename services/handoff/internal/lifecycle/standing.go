@@ -3,7 +3,11 @@ package lifecycle
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
+
+	"github.com/assay-hq/assay/services/handoff/internal/decision"
 )
 
 // Standing is where a lead stands in a track. The zero value is a lead that was
@@ -15,6 +19,36 @@ type Standing struct {
 	Cycle int
 	// Stirred: the lead did something of its own since it came to rest.
 	Stirred bool
+	// Since is when it came to rest; zero: it does not rest.
+	Since time.Time
+	// Reason and SubReason are why it was recycled, disqualified or lost; empty in any
+	// other stage.
+	Reason, SubReason string
+	// Waived is the reason of a disqualification that a leader overruled in this cycle:
+	// a verdict for that reason does not disqualify it again.
+	Waived string
+	// Qualified and Recycled are how often it was marketing qualified and recycled.
+	Qualified, Recycled int
+}
+
+// Verdict is what a standard says of the lead.
+type Verdict struct {
+	// Verdict of the standard.
+	Verdict decision.Verdict
+	// Codes of its reasons.
+	Codes []string
+}
+
+// Step is how a person moves a lead.
+type Step struct {
+	// To is the stage it leads to.
+	To Stage
+	// Cause of the move.
+	Cause Cause
+	// By is who moves it.
+	By Who
+	// Reason and SubReason, where the move needs them.
+	Reason, SubReason string
 }
 
 // ErrNoReason: the move needs a reason.
@@ -46,33 +80,64 @@ func (e *ForbiddenError) WantedNames() string {
 	return strings.Join(names, " or ")
 }
 
-// Follow is where a verdict takes the lead: wanted is the stage that the verdict
-// stands for. false: it stays; a verdict never moves a stage backwards.
-func (s Standing) Follow(wanted Stage) (Standing, bool) {
-	t := find(s.Stage, wanted, ByVerdict)
-	if t == nil || (t.NeedsStirring && !s.Stirred) {
-		return s, false
-	}
-	return s.take(t), true
+// DeniedError is a move that others may do.
+type DeniedError struct {
+	// Cause of the move that was tried, and the stage it is left From.
+	Cause Cause
+	From  Stage
+	// Wanted is who may.
+	Wanted Who
 }
 
-// Move is where a person takes the lead. The error is a *ForbiddenError, or
-// ErrNoReason.
-func (s Standing) Move(to Stage, cause Cause, reason string) (Standing, error) {
-	t := find(s.Stage, to, cause)
-	if t == nil || t.Who != Sales {
-		e := &ForbiddenError{Cause: cause, Is: s.Stage, To: to}
+// Error names who may.
+func (e *DeniedError) Error() string {
+	return fmt.Sprintf("%s from %s is for %s", e.Cause, e.From, e.Wanted)
+}
+
+// Follow is where a verdict takes the lead at an instant, by the rules of the standard
+// that gave it. false: it stays; a verdict never moves a stage backwards.
+func (s Standing) Follow(rules *Rules, v Verdict, at time.Time) (Standing, bool) {
+	t := find(s.Stage, Wanted(v.Verdict), ByVerdict)
+	switch {
+	case t == nil, t.NeedsStirring && !s.Stirred:
+		return s, false
+	case t.To == Disqualified && s.waives(v.Codes):
+		return s, false
+	case t.To == MarketingQualified && !rules.returns(s, v.Codes, at):
+		return s, false
+	}
+	reason := ""
+	if t.To == Disqualified {
+		reason = rules.strictest(v.Codes)
+	}
+	return s.take(t, reason, "", at), true
+}
+
+// Move is where a person takes the lead at an instant. The error is a *ForbiddenError, a
+// *DeniedError, ErrNoReason or a *ReasonError.
+func (s Standing) Move(rules *Rules, m Step, at time.Time) (Standing, error) {
+	t := find(s.Stage, m.To, m.Cause)
+	if t == nil || t.Cause == ByVerdict {
+		e := &ForbiddenError{Cause: m.Cause, Is: s.Stage, To: m.To}
 		for _, t := range Table {
-			if t.To == to && t.Cause == cause && t.Who == Sales {
+			if t.To == m.To && t.Cause == m.Cause && t.Cause != ByVerdict {
 				e.Wanted = append(e.Wanted, t.From)
 			}
 		}
 		return s, e
 	}
-	if t.NeedsReason && strings.TrimSpace(reason) == "" {
-		return s, ErrNoReason
+	if !t.Who.may(m.By) {
+		return s, &DeniedError{Cause: t.Cause, From: t.From, Wanted: t.Who}
 	}
-	return s.take(t), nil
+	if t.NeedsReason {
+		if strings.TrimSpace(m.Reason) == "" {
+			return s, ErrNoReason
+		}
+		if err := rules.check(m.To, m.Reason, m.SubReason); err != nil {
+			return s, err
+		}
+	}
+	return s.take(t, m.Reason, m.SubReason, at), nil
 }
 
 // Stir is the standing after the lead did something of its own.
@@ -84,14 +149,35 @@ func (s Standing) Stir() Standing {
 // Rests says whether the lead stays until it is stirred or a person moves it.
 func (s Standing) Rests() bool { return s.Stage.rests() }
 
+// waives says whether all the reasons were overruled in this cycle.
+func (s Standing) waives(codes []string) bool {
+	return s.Waived != "" && !slices.ContainsFunc(codes, func(code string) bool { return code != s.Waived })
+}
+
 // take goes along a transition.
-func (s Standing) take(t *Transition) Standing {
-	next := Standing{Stage: t.To, Cycle: max(s.Cycle, 1), Stirred: s.Stirred}
-	if t.To == Recycled || t.From == Disqualified {
+func (s Standing) take(t *Transition, reason, subReason string, at time.Time) Standing {
+	next := Standing{
+		Stage: t.To, Cycle: max(s.Cycle, 1), Stirred: s.Stirred, Waived: s.Waived,
+		Qualified: s.Qualified, Recycled: s.Recycled,
+	}
+	if t.closes() {
 		next.Cycle++
+		next.Waived = ""
+	}
+	switch t.To {
+	case MarketingQualified:
+		next.Qualified++
+	case Recycled:
+		next.Recycled++
+	}
+	if t.Cause == ByReinstate && s.Stage == Disqualified {
+		next.Waived = s.Reason
 	}
 	if t.To.rests() {
-		next.Stirred = false
+		next.Stirred, next.Since = false, at
+	}
+	if t.To.rests() || t.To == Lost {
+		next.Reason, next.SubReason = reason, subReason
 	}
 	return next
 }

@@ -1,38 +1,10 @@
 package lifecycle
 
-// Cause is what moves a lead.
-type Cause string
-
-// The causes.
-const (
-	// ByVerdict: the standard's verdict.
-	ByVerdict Cause = "verdict"
-	// ByAccept: sales takes the handoff.
-	ByAccept Cause = "accept"
-	// ByReject: sales refuses the handoff.
-	ByReject Cause = "reject"
-	// ByRecycle: sales gives the lead back.
-	ByRecycle Cause = "recycle"
-	// ByOutcome: sales reports what became of it.
-	ByOutcome Cause = "outcome"
-)
-
-// Who may move a lead.
-type Who string
-
-// Who there is.
-const (
-	// System: the qualifier.
-	System Who = "system"
-	// Sales: a person who works handoffs.
-	Sales Who = "sales"
-)
-
 // Transition is one edge of the lifecycle.
 type Transition struct {
 	// From where.
 	From Stage
-	// To where.
+	// To where. The same stage: the lead stays, for another reason.
 	To Stage
 	// Cause of the move.
 	Cause Cause
@@ -43,6 +15,13 @@ type Transition struct {
 	// Who may do it.
 	Who Who
 }
+
+const (
+	// seller is who speaks for sales, or reports what sales said.
+	seller = System | Sales | Manager | Admin
+	// leader is who decides over the heads of others.
+	leader = Manager | Admin
+)
 
 // Table is every transition there is; what is not here is forbidden.
 var Table = []Transition{
@@ -60,23 +39,45 @@ var Table = []Transition{
 	{From: Recycled, To: Disqualified, Cause: ByVerdict, NeedsStirring: true, Who: System},
 	{From: Disqualified, To: MarketingQualified, Cause: ByVerdict, NeedsStirring: true, Who: System},
 
-	{From: MarketingQualified, To: SalesAccepted, Cause: ByAccept, Who: Sales},
-	{From: MarketingQualified, To: Recycled, Cause: ByReject, NeedsReason: true, Who: Sales},
+	{From: MarketingQualified, To: SalesAccepted, Cause: ByAccept, Who: seller},
+	{From: MarketingQualified, To: Recycled, Cause: ByReject, NeedsReason: true, Who: seller},
 
-	{From: SalesAccepted, To: SalesQualified, Cause: ByOutcome, Who: Sales},
-	{From: SalesAccepted, To: Opportunity, Cause: ByOutcome, Who: Sales},
-	{From: SalesAccepted, To: Customer, Cause: ByOutcome, Who: Sales},
-	{From: SalesAccepted, To: Lost, Cause: ByOutcome, NeedsReason: true, Who: Sales},
-	{From: SalesQualified, To: Opportunity, Cause: ByOutcome, Who: Sales},
-	{From: SalesQualified, To: Customer, Cause: ByOutcome, Who: Sales},
-	{From: SalesQualified, To: Lost, Cause: ByOutcome, NeedsReason: true, Who: Sales},
-	{From: Opportunity, To: Customer, Cause: ByOutcome, Who: Sales},
-	{From: Opportunity, To: Lost, Cause: ByOutcome, NeedsReason: true, Who: Sales},
+	{From: SalesAccepted, To: SalesQualified, Cause: ByOutcome, Who: seller},
+	{From: SalesAccepted, To: Opportunity, Cause: ByOutcome, Who: seller},
+	{From: SalesAccepted, To: Customer, Cause: ByOutcome, Who: seller},
+	{From: SalesAccepted, To: Lost, Cause: ByOutcome, NeedsReason: true, Who: seller},
+	{From: SalesQualified, To: Opportunity, Cause: ByOutcome, Who: seller},
+	{From: SalesQualified, To: Customer, Cause: ByOutcome, Who: seller},
+	{From: SalesQualified, To: Lost, Cause: ByOutcome, NeedsReason: true, Who: seller},
+	{From: Opportunity, To: Customer, Cause: ByOutcome, Who: seller},
+	{From: Opportunity, To: Lost, Cause: ByOutcome, NeedsReason: true, Who: seller},
 
-	{From: SalesAccepted, To: Recycled, Cause: ByRecycle, NeedsReason: true, Who: Sales},
-	{From: SalesQualified, To: Recycled, Cause: ByRecycle, NeedsReason: true, Who: Sales},
-	{From: Opportunity, To: Recycled, Cause: ByRecycle, NeedsReason: true, Who: Sales},
-	{From: Lost, To: Recycled, Cause: ByRecycle, NeedsReason: true, Who: Sales},
+	{From: SalesAccepted, To: Recycled, Cause: ByRecycle, NeedsReason: true, Who: seller},
+	{From: SalesQualified, To: Recycled, Cause: ByRecycle, NeedsReason: true, Who: seller},
+	{From: Opportunity, To: Recycled, Cause: ByRecycle, NeedsReason: true, Who: seller},
+	{From: Lost, To: Recycled, Cause: ByRecycle, NeedsReason: true, Who: seller},
+
+	// A deal does not end because somebody leaves.
+	{From: SalesAccepted, To: Recycled, Cause: ByLeave, NeedsReason: true, Who: leader},
+	{From: SalesQualified, To: Recycled, Cause: ByLeave, NeedsReason: true, Who: leader},
+
+	{From: Lead, To: Disqualified, Cause: ByDisqualify, NeedsReason: true, Who: Marketing | leader},
+	{From: Nurture, To: Disqualified, Cause: ByDisqualify, NeedsReason: true, Who: Marketing | leader},
+	{From: Recycled, To: Disqualified, Cause: ByDisqualify, NeedsReason: true, Who: Marketing | leader},
+	{From: MarketingQualified, To: Disqualified, Cause: ByDisqualify, NeedsReason: true, Who: Sales | Marketing | leader},
+	{From: SalesAccepted, To: Disqualified, Cause: ByDisqualify, NeedsReason: true, Who: Sales | leader},
+	{From: SalesQualified, To: Disqualified, Cause: ByDisqualify, NeedsReason: true, Who: Sales | leader},
+	{From: Opportunity, To: Disqualified, Cause: ByDisqualify, NeedsReason: true, Who: Sales | leader},
+	// Another reason may let it come back sooner, so that is for a leader to say.
+	{From: Disqualified, To: Disqualified, Cause: ByDisqualify, NeedsReason: true, Who: leader},
+
+	{From: Disqualified, To: Lead, Cause: ByReinstate, NeedsReason: true, Who: leader},
+	{From: Recycled, To: Lead, Cause: ByReinstate, NeedsReason: true, Who: leader},
+
+	{From: MarketingQualified, To: Lead, Cause: ByMerge, Who: System},
+	{From: SalesAccepted, To: Lead, Cause: ByMerge, Who: System},
+	{From: SalesQualified, To: Lead, Cause: ByMerge, Who: System},
+	{From: Opportunity, To: Lead, Cause: ByMerge, Who: System},
 }
 
 // find is the transition, or nil.
@@ -87,4 +88,9 @@ func find(from, to Stage, cause Cause) *Transition {
 		}
 	}
 	return nil
+}
+
+// closes says whether the move ends the cycle and opens the next.
+func (t *Transition) closes() bool {
+	return t.To == Recycled || t.Cause == ByMerge || (t.From == Disqualified && t.To != Disqualified)
 }
