@@ -192,13 +192,13 @@ func (s *handoffServer) AcceptHandoff(ctx context.Context, in *handoffv1.AcceptH
 
 func (s *handoffServer) RejectHandoff(ctx context.Context, in *handoffv1.RejectHandoffRequest) (*handoffv1.Handoff, error) {
 	return s.act(ctx, in.GetName(), store.Act{
-		Cause: lifecycle.ByReject, To: lifecycle.Recycled, Reason: in.GetReason(), Etag: in.GetEtag(),
+		Cause: lifecycle.ByReject, To: lifecycle.Recycled, Reason: in.GetReason(), SubReason: in.GetSubReason(), Etag: in.GetEtag(),
 	})
 }
 
 func (s *handoffServer) RecycleHandoff(ctx context.Context, in *handoffv1.RecycleHandoffRequest) (*handoffv1.Handoff, error) {
 	return s.act(ctx, in.GetName(), store.Act{
-		Cause: lifecycle.ByRecycle, To: lifecycle.Recycled, Reason: in.GetReason(), Etag: in.GetEtag(),
+		Cause: lifecycle.ByRecycle, To: lifecycle.Recycled, Reason: in.GetReason(), SubReason: in.GetSubReason(), Etag: in.GetEtag(),
 	})
 }
 
@@ -221,7 +221,7 @@ func (s *handoffServer) RecordOutcome(ctx context.Context, in *handoffv1.RecordO
 		return nil, apierr.InvalidField("amount", "an amount in the currency, e.g. `12500.00`")
 	}
 	return s.act(ctx, in.GetName(), store.Act{
-		Cause: lifecycle.ByOutcome, To: to, Reason: in.GetReason(), Etag: in.GetEtag(),
+		Cause: lifecycle.ByOutcome, To: to, Reason: in.GetReason(), SubReason: in.GetSubReason(), Etag: in.GetEtag(),
 		Outcome: &handoffv1.Outcome{
 			Kind: in.GetOutcome(), Reason: in.GetReason(), Amount: in.GetAmount(), CurrencyCode: in.GetCurrencyCode(),
 		},
@@ -233,7 +233,9 @@ func (s *handoffServer) act(ctx context.Context, name string, a store.Act) (*han
 	if !ok {
 		return nil, apierr.Unauthenticated()
 	}
-	a.Handoff, a.Actor = id(name), who.Actor
+	if a.Handoff, a.Actor, a.By = id(name), who.Actor, movers[who.Role]; a.By == 0 {
+		return nil, apierr.PermissionDenied()
+	}
 	h, err := s.store.Act(ctx, a)
 	return h, handoffError(name, err)
 }
@@ -243,6 +245,8 @@ func handoffError(name string, err error) error {
 	var (
 		state     *store.StateError
 		forbidden *lifecycle.ForbiddenError
+		denied    *lifecycle.DeniedError
+		reason    *lifecycle.ReasonError
 	)
 	switch {
 	case err == nil:
@@ -259,6 +263,10 @@ func handoffError(name string, err error) error {
 			wanted[i] = strings.TrimPrefix(w.String(), "STATE_")
 		}
 		return apierr.WrongState(name, strings.TrimPrefix(state.Is.String(), "STATE_"), strings.Join(wanted, " or "))
+	case errors.As(err, &denied):
+		return apierr.PermissionDenied()
+	case errors.As(err, &reason):
+		return apierr.InvalidField(reason.Field, reason.Expected())
 	case errors.As(err, &forbidden):
 		return apierr.WrongState(name, forbidden.Is.String(), forbidden.WantedNames())
 	default:

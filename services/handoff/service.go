@@ -84,6 +84,7 @@ func New(d Deps) (*Service, error) {
 		behavior: behaviorv1.NewBehaviorScoringServiceClient(d.Behavior),
 	}.check
 	s.store = store.New(d.DB, d.Now, s.standards.ActiveIn)
+	s.store.Agree(s.standards)
 	s.standards.OnChange(s.beginRescore)
 	s.outbox = outbox.New(s.store, s.ingest, d.Telemetry.Log)
 	pending := ingestv1.NewPendingServiceClient(d.Ingest)

@@ -53,11 +53,13 @@ func TestReasonsAreThoseOfTheStandard(t *testing.T) {
 		{"no reason", agreed, lead, disqualify("", ""), lifecycle.ErrNoReason.Error()},
 		{
 			"what needs no declared reason", agreed, disqualified,
-			lifecycle.Step{To: lead, Cause: lifecycle.ByReinstate, By: lifecycle.Admin, Reason: "it was a mistake"}, "",
+			lifecycle.Step{To: lead, Cause: lifecycle.ByReinstate, By: lifecycle.Admin, Reason: "it was a mistake"},
+			"",
 		},
 		{
 			"a refusal", agreed, qualified,
-			lifecycle.Step{To: recycled, Cause: lifecycle.ByReject, By: lifecycle.Sales, Reason: "no_response"}, "",
+			lifecycle.Step{To: recycled, Cause: lifecycle.ByReject, By: lifecycle.Sales, Reason: "no_response"},
+			"",
 		},
 		{
 			"a loss", agreed, lifecycle.Opportunity,

@@ -285,6 +285,7 @@ func (j *job) toDecide() *store.Lead {
 			Standard: s.ID, Version: s.Version, Specific: s.AppliesTo != nil, Track: s.Track, Once: s.Once,
 			Decision: decided, Handling: handling,
 			Fit: fit.Fit, Engagement: engagement,
+			Lifecycle:  s.Lifecycle,
 			Attributes: func() []byte { return j.frozen(s) },
 			AsOf:       asOf,
 			Review:     j.review(fit, engagement, again),

@@ -13,6 +13,7 @@ import (
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/decision"
+	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
 	"github.com/assay-hq/assay/services/handoff/internal/routing"
 	"github.com/assay-hq/assay/services/internal/condition"
 	"github.com/assay-hq/assay/services/internal/rpc"
@@ -54,6 +55,8 @@ type Compiled struct {
 	Once bool
 	// Display are the limits between which scores are shown.
 	Display Display
+	// Lifecycle are the reasons with which people move leads; nil: any text.
+	Lifecycle *lifecycle.Rules
 
 	handling   []reasonHandling
 	response   *Response
@@ -142,6 +145,7 @@ func Compile(spec *handoffv1.StandardSpec, dictionaries Dictionaries) (*Compiled
 		out.AppliesTo = c.condition("appliesTo", source, leadVars)
 	}
 	out.Display = c.display("display", spec.GetDisplay())
+	out.Lifecycle = c.lifecycle("lifecycle", spec.GetLifecycle())
 	out.response = c.response("handoff.sla", spec.GetHandoff().GetSla(), zone)
 	out.handling = c.handlings(spec.GetHandoff(), out.Queue, out.response, zone)
 	out.routing = c.routes("handoff.routing", spec.GetHandoff(), zone)

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -21,14 +22,16 @@ import (
 type Act struct {
 	// Handoff is its id.
 	Handoff string
-	// Cause is ByAccept, ByReject, ByRecycle or ByOutcome.
+	// Cause is ByAccept, ByReject, ByRecycle, ByOutcome, ByLeave or ByMerge.
 	Cause lifecycle.Cause
 	// To is the stage it leads to.
 	To lifecycle.Stage
-	// Reason, where the lifecycle asks for one.
-	Reason string
-	// Actor who does it.
+	// Reason and SubReason, where the lifecycle and the standard ask for them.
+	Reason, SubReason string
+	// Actor who does it, and By is what they are. Default: a system that reports what
+	// sales said.
 	Actor string
+	By    lifecycle.Who
 	// Etag that must match; empty: any.
 	Etag string
 	// Outcome that is reported, with ByOutcome; its time and actor are filled in.
@@ -53,17 +56,21 @@ var wantedStates = map[lifecycle.Cause][]handoffv1.Handoff_State{
 	lifecycle.ByReject:  {handoffv1.Handoff_STATE_OPEN},
 	lifecycle.ByRecycle: {handoffv1.Handoff_STATE_ACCEPTED, handoffv1.Handoff_STATE_LOST},
 	lifecycle.ByOutcome: {handoffv1.Handoff_STATE_ACCEPTED},
+	lifecycle.ByLeave:   {handoffv1.Handoff_STATE_ACCEPTED},
+	lifecycle.ByMerge:   {handoffv1.Handoff_STATE_OPEN, handoffv1.Handoff_STATE_ACCEPTED},
 }
 
-// said is what sales says by moving a lead, as an activity's type.
+// said is what sales says by moving a lead, as an activity's type; empty: nothing.
 func said(cause lifecycle.Cause, to lifecycle.Stage) string {
 	switch {
 	case cause == lifecycle.ByAccept:
 		return "sales.accepted"
 	case cause == lifecycle.ByReject:
 		return "sales.rejected"
-	case cause == lifecycle.ByRecycle:
+	case cause == lifecycle.ByRecycle, cause == lifecycle.ByLeave:
 		return "sales.recycled"
+	case cause != lifecycle.ByOutcome:
+		return ""
 	case to == lifecycle.SalesQualified:
 		return "sales.qualified"
 	case to == lifecycle.Opportunity:
@@ -80,8 +87,12 @@ func next(to lifecycle.Stage, cause lifecycle.Cause) handoffv1.Handoff_State {
 	switch {
 	case cause == lifecycle.ByReject:
 		return handoffv1.Handoff_STATE_REJECTED
-	case cause == lifecycle.ByRecycle:
+	case cause == lifecycle.ByRecycle, cause == lifecycle.ByLeave:
 		return handoffv1.Handoff_STATE_RECYCLED
+	case cause == lifecycle.ByDisqualify:
+		return handoffv1.Handoff_STATE_DISQUALIFIED
+	case cause == lifecycle.ByMerge:
+		return handoffv1.Handoff_STATE_MERGED
 	case to == lifecycle.Customer:
 		return handoffv1.Handoff_STATE_WON
 	case to == lifecycle.Lost:
@@ -93,10 +104,13 @@ func next(to lifecycle.Stage, cause lifecycle.Cause) handoffv1.Handoff_State {
 
 // Act does what sales says: it changes the handoff, moves the lead, records the
 // move and leaves word for ingest, in one transaction. It returns the handoff after
-// it. Errors: ErrNotFound, ErrEtag, *StateError, *lifecycle.ForbiddenError,
-// lifecycle.ErrNoReason.
+// it. Errors: ErrNotFound, ErrEtag, *StateError, and those of lifecycle.Standing.Move.
 func (s *Store) Act(ctx context.Context, a Act) (*handoffv1.Handoff, error) {
 	before, err := s.Handoff(ctx, a.Handoff)
+	if err != nil {
+		return nil, err
+	}
+	agreed, err := s.agreements(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -110,12 +124,11 @@ func (s *Store) Act(ctx context.Context, a Act) (*handoffv1.Handoff, error) {
 		if err != nil {
 			return err
 		}
-		t, err := scanTrack(tx.QueryRow(`SELECT lead_id, track, stage, cycle, stirred, rest_time, handoff_id, verdict
-			FROM tracks WHERE lead_id = $1 AND track = $2`, lead, h.GetTrack()))
+		t, err := scanTrack(tx.QueryRow(selectTrack+` WHERE lead_id = $1 AND track = $2`, lead, h.GetTrack()))
 		if err != nil {
 			return fmt.Errorf("track of a handoff: %w", err)
 		}
-		after, err = s.apply(tx, &a, h, t, s.now())
+		after, err = s.apply(tx, &a, h, &person{Actor: a.Actor, track: t, agreed: agreed[t.standard], moment: s.now()})
 		return err
 	})
 	if err != nil {
@@ -137,50 +150,34 @@ func lockLead(tx *sqldb.Tx, lead string) error {
 }
 
 // apply does an act to a handoff and to its lead, and what follows from it.
-func (s *Store) apply(tx *sqldb.Tx, a *Act, h *handoffv1.Handoff, t track, moment time.Time) (*handoffv1.Handoff, error) {
+func (s *Store) apply(tx *sqldb.Tx, a *Act, h *handoffv1.Handoff, p *person) (*handoffv1.Handoff, error) {
 	if a.Etag != "" && a.Etag != h.GetEtag() {
 		return nil, ErrEtag
 	}
 	if err := a.allowed(h.GetState()); err != nil {
 		return nil, err
 	}
-	standing, err := t.standing.Move(a.To, a.Cause, a.Reason)
+	before := proto.CloneOf(h)
+	move, err := p.move(tx, h, lifecycle.Step{
+		To: a.To, Cause: a.Cause, By: cmp.Or(a.By, lifecycle.System), Reason: a.Reason, SubReason: a.SubReason,
+	})
 	if err != nil {
 		return nil, err
 	}
-	move := Move{
-		ID: newID(), Lead: t.lead, Track: t.name, Cycle: standing.Cycle, From: t.standing.Stage, To: standing.Stage,
-		Cause: a.Cause, Reason: a.Reason, Actor: a.Actor, Time: moment,
-	}
-	before := proto.CloneOf(h)
-	h.State = next(a.To, a.Cause)
 	if a.Cause == lifecycle.ByAccept {
 		h.Owner = a.Actor
 	}
-	if a.Reason != "" {
-		h.OutcomeReason = a.Reason
-	}
 	if a.Outcome != nil {
 		h.Outcome = proto.CloneOf(a.Outcome)
-		h.Outcome.OccurredTime, h.Outcome.Actor = timestamppb.New(moment), a.Actor
+		h.Outcome.OccurredTime, h.Outcome.Actor = timestamppb.New(p.moment), a.Actor
 	}
-	if err := s.follows(tx, &happened{
-		moment:  moment,
-		changes: []*change{{before: before, after: h, cause: a.Cause, actor: a.Actor}},
-		moves:   []Move{move},
-	}); err != nil {
+	if err := s.saveMoved(tx, before, h, p, move); err != nil {
 		return nil, err
 	}
-	if err := saveHandoff(tx, h, moment); err != nil {
-		return nil, err
+	if word, speaks := a.word(move, h, p.moment); speaks {
+		return h, insert(tx, insertTellings, tellingColumns, ``, word.columns(p.moment))
 	}
-	if err := saveStanding(tx, t, standing, h, moment); err != nil {
-		return nil, err
-	}
-	if err := insert(tx, insertMoves, moveColumns, ``, move.columns()); err != nil {
-		return nil, err
-	}
-	return h, insert(tx, insertTellings, tellingColumns, ``, a.tellings(&move, h, moment))
+	return h, nil
 }
 
 func (a *Act) allowed(is handoffv1.Handoff_State) error {
@@ -190,23 +187,19 @@ func (a *Act) allowed(is handoffv1.Handoff_State) error {
 	return &StateError{Is: is, Wanted: wantedStates[a.Cause]}
 }
 
-// tellings are the rows of what ingest is told: what sales said, and the move.
-func (a *Act) tellings(m *Move, h *handoffv1.Handoff, moment time.Time) []any {
-	word := Telling{
+// word is what ingest is told that sales said.
+func (a *Act) word(m *Move, h *handoffv1.Handoff, moment time.Time) (Telling, bool) {
+	kind := said(a.Cause, a.To)
+	return Telling{
 		ActivityID: m.ID + ".sales", // beside the move's own
 		Lead:       m.Lead,
-		Type:       said(a.Cause, a.To),
+		Type:       kind,
 		Time:       moment,
 		Properties: properties(map[string]any{
-			"track": m.Track, "cycle": h.GetCycle(), "handoff": h.GetName(), "reason": m.Reason,
+			"track": m.Track, "cycle": h.GetCycle(), "handoff": h.GetName(), "reason": m.Reason, "sub_reason": m.SubReason,
 			"amount": a.Outcome.GetAmount(), "currency_code": a.Outcome.GetCurrencyCode(),
 		}),
-	}
-	columns := word.columns(moment)
-	if telling, ok := m.telling(); ok {
-		columns = append(columns, telling.columns(moment)...)
-	}
-	return columns
+	}, kind != ""
 }
 
 func saveHandoff(tx *sqldb.Tx, h *handoffv1.Handoff, moment time.Time) error {
@@ -215,34 +208,15 @@ func saveHandoff(tx *sqldb.Tx, h *handoffv1.Handoff, moment time.Time) error {
 		return err
 	}
 	var revision int64
-	err = tx.QueryRow(`UPDATE handoffs SET state = $1, owner = $2, outcome_reason = $3, outcome = $4, update_time = $5,
-		revision = revision + 1 WHERE handoff_id = $6 RETURNING revision`,
-		int64(h.GetState()), h.GetOwner(), h.GetOutcomeReason(), outcome, sqldb.Micros(moment), HandoffID(h.GetName())).Scan(&revision)
+	err = tx.QueryRow(`UPDATE handoffs SET state = $1, owner = $2, outcome_reason = $3, outcome_sub_reason = $4, outcome = $5, update_time = $6,
+		revision = revision + 1 WHERE handoff_id = $7 RETURNING revision`,
+		int64(h.GetState()), h.GetOwner(), h.GetOutcomeReason(), h.GetOutcomeSubReason(), outcome, sqldb.Micros(moment), HandoffID(h.GetName())).Scan(&revision)
 	h.Etag, h.UpdateTime = etag(revision), timestamppb.New(moment)
 	return err
 }
 
-func saveStanding(tx *sqldb.Tx, before track, after lifecycle.Standing, h *handoffv1.Handoff, moment time.Time) error {
-	var rest time.Time
-	if after.Rests() {
-		rest = moment
-	}
-	handoff := before.handoff
-	if after.Cycle != before.standing.Cycle {
-		handoff = ""
-	}
-	outcome, _, err := outcomeColumns(h.GetOutcome())
-	if err != nil {
-		return err
-	}
-	_, err = tx.Exec(`UPDATE tracks SET stage = $1, cycle = $2, stirred = $3, rest_time = $4, handoff_id = $5,
-		outcome = COALESCE($6, outcome) WHERE lead_id = $7 AND track = $8`,
-		int64(after.Stage), after.Cycle, boolColumn(after.Stirred), sqldb.Micros(rest), handoff, outcome, before.lead, before.name)
-	return err
-}
-
 const selectHandoff = `SELECT handoff_id, lead_id, track, cycle, state, revision, queue, owner, reasons, decision_id,
-	outcome_reason, outcome, create_time, update_time, priority, queue_rank, action FROM handoffs`
+	outcome_reason, outcome_sub_reason, outcome, create_time, update_time, priority, queue_rank, action FROM handoffs`
 
 // scanHandoff reads a row; ErrNotFound if there is none.
 func scanHandoff(row interface{ Scan(...any) error }) (*handoffv1.Handoff, error) {
@@ -262,7 +236,7 @@ func scanRanked(row interface{ Scan(...any) error }) (*handoffv1.Handoff, int64,
 		rank                   int64
 	)
 	err := row.Scan(&id, &lead, &h.Track, &h.Cycle, &state, &revision, &h.Queue, &h.Owner, &reasons, &decision,
-		&h.OutcomeReason, &outcome, &createTime, &updateTime, &h.Priority, &rank, &h.Action)
+		&h.OutcomeReason, &h.OutcomeSubReason, &outcome, &createTime, &updateTime, &h.Priority, &rank, &h.Action)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, 0, ErrNotFound

@@ -86,6 +86,8 @@ type Assessment struct {
 	Handling standard.Handling
 	// Once: the first verdict in a cycle stands.
 	Once bool
+	// Lifecycle says when a lead comes back that rests; nil: at once.
+	Lifecycle *lifecycle.Rules
 	// AsOf is the instant of its scores, if that is another than the lead's.
 	AsOf time.Time
 	// Decision by its rules.
@@ -304,7 +306,7 @@ func (b *batch) read(leads []*Lead) error {
 	b.tracks, b.known = map[key]track{}, map[string][]string{}
 	b.verdicts, b.said = map[key]verdict{}, map[string][]string{}
 	err := selectIn(b.querier,
-		`SELECT lead_id, track, stage, cycle, stirred, rest_time, handoff_id, verdict FROM tracks WHERE lead_id IN (`,
+		selectTrack+` WHERE lead_id IN (`,
 		b.ids, func(rows *sql.Rows) error {
 			t, err := scanTrack(rows)
 			b.tracks[key{t.lead, t.name}] = t
@@ -366,19 +368,6 @@ func (b *batch) readCaptures(leads []*Lead) error {
 		})
 }
 
-func scanTrack(row interface{ Scan(...any) error }) (track, error) {
-	var (
-		t              track
-		stage, stirred int64
-		rest           int64
-	)
-	err := row.Scan(&t.lead, &t.name, &stage, &t.standing.Cycle, &stirred, &rest, &t.handoff, &t.verdict)
-	t.standing.Stage = lifecycle.Stage(stage)
-	t.standing.Stirred = stirred != 0
-	t.restTime = sqldb.Time(rest)
-	return t, err
-}
-
 // decide adds the rows of one lead and returns the digest of its decision and what it
 // meant.
 func (b *batch) decide(l *Lead) (digest *typev1.DecisionDigest, changes []Change, err error) {
@@ -412,7 +401,7 @@ func (b *batch) decide(l *Lead) (digest *typev1.DecisionDigest, changes []Change
 			Track: name, VerdictBefore: typev1.Verdict(before.verdict), VerdictAfter: verdictOf(f.leading.Decision.Verdict),
 			StageBefore: stageOf(before.standing.Stage), StageAfter: stageOf(f.bound), Leading: f.leading,
 		})
-		if leading == nil || f.leading.leads(leading) < 0 {
+		if leading == nil || f.leading.opinion().Compare(leading.opinion()) < 0 {
 			leading, digest = f.leading, digestOf(l, &f)
 		}
 	}
@@ -555,8 +544,8 @@ func (b *batch) follow(l *Lead, f *followed, decision string) {
 	if f.moved {
 		b.move(Move{
 			ID: newID(), Lead: l.ID, Track: f.name, Cycle: f.standing.Cycle,
-			From: f.from, To: f.standing.Stage, Cause: lifecycle.ByVerdict,
-			Actor: Qualifier, Decision: decision, Time: b.moment,
+			From: f.from, To: f.standing.Stage, Cause: lifecycle.ByVerdict, Reason: f.standing.Reason,
+			Actor: Qualifier, Decision: decision, Version: f.leading.Version, Time: b.moment,
 		})
 	}
 	if f.handsOff {
@@ -568,9 +557,10 @@ func (b *batch) follow(l *Lead, f *followed, decision string) {
 		order = int64(math.MinInt64)
 	}
 	b.newTracks = append(b.newTracks, l.ID, f.name, int64(f.standing.Stage), f.standing.Cycle, boolColumn(f.standing.Stirred),
-		sqldb.Micros(f.restTime), f.handoff, f.leading.Standard, f.leading.Version, int64(verdictOf(f.leading.Decision.Verdict)),
+		sqldb.Micros(f.standing.Since), f.handoff, f.leading.Standard, f.leading.Version, int64(verdictOf(f.leading.Decision.Verdict)),
 		fit, f.leading.Fit.GetFitClass(), engagement, f.leading.Engagement.GetEngagementBand(), order,
-		int64(l.FactsVersion), moment)
+		int64(l.FactsVersion), moment,
+		f.standing.Reason, f.standing.SubReason, f.standing.Waived, f.standing.Qualified, f.standing.Recycled)
 }
 
 // handOff is the new handoff of a lead.
@@ -619,12 +609,15 @@ func (b *batch) write(s *Store) error {
 		},
 		{
 			`INSERT INTO tracks (lead_id, track, stage, cycle, stirred, rest_time, handoff_id, standard_id, version, verdict,
-			fit_score, fit_class, engagement_score, engagement_band, engagement_order, facts_version, decide_time) VALUES `, 17,
+			fit_score, fit_class, engagement_score, engagement_band, engagement_order, facts_version, decide_time,
+			reason, sub_reason, waived, qualified_count, recycled_count) VALUES `, 22,
 			` ON CONFLICT (lead_id, track) DO UPDATE SET stage = excluded.stage, cycle = excluded.cycle, stirred = excluded.stirred,
 				rest_time = excluded.rest_time, handoff_id = excluded.handoff_id, standard_id = excluded.standard_id,
 				version = excluded.version, verdict = excluded.verdict, fit_score = excluded.fit_score, fit_class = excluded.fit_class,
 				engagement_score = excluded.engagement_score, engagement_band = excluded.engagement_band,
-				engagement_order = excluded.engagement_order, facts_version = excluded.facts_version, decide_time = excluded.decide_time`, b.newTracks,
+				engagement_order = excluded.engagement_order, facts_version = excluded.facts_version, decide_time = excluded.decide_time,
+				reason = excluded.reason, sub_reason = excluded.sub_reason, waived = excluded.waived,
+				qualified_count = excluded.qualified_count, recycled_count = excluded.recycled_count`, b.newTracks,
 		},
 		{`INSERT INTO decisions (lead_id, decide_time, decision_id, evidence) VALUES `, 4, ``, b.newDecisions},
 		{insertMoves, moveColumns, ``, b.newMoves},

@@ -6,16 +6,33 @@ import (
 
 	"github.com/assay-hq/assay/services/handoff/internal/decision"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
+	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
 // track is where a lead stands in a track, as stored.
 type track struct {
 	lead, name string
 	standing   lifecycle.Standing
-	restTime   time.Time
 	handoff    string // of the standing's cycle
-	verdict    int64  // the leading one: assay.type.v1.Verdict
-	held       bool   // qualifies by history alone, and waits for its release
+	standard   string // the leading one, and the version that decided
+	version    string
+	verdict    int64 // the leading one: assay.type.v1.Verdict
+	held       bool  // qualifies by history alone, and waits for its release
+}
+
+const selectTrack = `SELECT lead_id, track, stage, cycle, stirred, rest_time, handoff_id, standard_id, version, verdict,
+	reason, sub_reason, waived, qualified_count, recycled_count FROM tracks`
+
+func scanTrack(row interface{ Scan(...any) error }) (track, error) {
+	var (
+		t                    track
+		stage, stirred, rest int64
+	)
+	s := &t.standing
+	err := row.Scan(&t.lead, &t.name, &stage, &s.Cycle, &stirred, &rest, &t.handoff, &t.standard, &t.version, &t.verdict,
+		&s.Reason, &s.SubReason, &s.Waived, &s.Qualified, &s.Recycled)
+	s.Stage, s.Stirred, s.Since = lifecycle.Stage(stage), stirred != 0, sqldb.Time(rest)
+	return t, err
 }
 
 // followed is what the verdicts of a claim do in one track.
@@ -37,26 +54,20 @@ type followed struct {
 // follow says what the verdicts of a claim do in one track. assessments are those
 // of the track, and at least one; moment is the time of the decision.
 func follow(before track, l *Lead, assessments []*Assessment, moment time.Time) followed {
-	slices.SortFunc(assessments, (*Assessment).leads)
+	slices.SortFunc(assessments, func(a, b *Assessment) int { return a.opinion().Compare(b.opinion()) })
 	f := followed{track: before, leading: assessments[0], from: before.standing.Stage}
 	for _, a := range assessments {
 		if a.Decision.Verdict == decision.Qualified {
 			f.qualified = append(f.qualified, a)
 		}
 	}
-	if !before.restTime.IsZero() && l.Stirred.After(before.restTime) {
+	if f.standing.Rests() && l.Stirred.After(f.standing.Since) {
 		f.standing = f.standing.Stir()
 	}
 	// A cycle that has a handoff is for sales to end: scoring again does not touch it.
 	f.held, f.bound = false, f.standing.Stage
 	if before.handoff == "" {
-		f.lead(l, before)
-	}
-	if f.moved {
-		f.restTime = time.Time{}
-		if f.standing.Rests() {
-			f.restTime = moment
-		}
+		f.lead(l, before, moment)
 	}
 	// One that qualified as history waits there for something live.
 	f.handsOff = f.standing.Stage == lifecycle.MarketingQualified && f.handoff == "" &&
@@ -66,9 +77,13 @@ func follow(before track, l *Lead, assessments []*Assessment, moment time.Time) 
 
 // lead goes where the leading verdict leads, unless the lead would become qualified
 // and is not to yet.
-func (f *followed) lead(l *Lead, before track) {
-	next, moves := f.standing.Follow(wantedStage(f.leading.Decision.Verdict))
+func (f *followed) lead(l *Lead, before track, moment time.Time) {
+	verdict := lifecycle.Verdict{Verdict: f.leading.Decision.Verdict, Codes: f.codes()}
+	next, moves := f.standing.Follow(f.leading.Lifecycle, verdict, moment)
 	f.bound = next.Stage
+	if !moves {
+		f.comeBack(moment)
+	}
 	if !moves || next.Stage != lifecycle.MarketingQualified {
 		f.standing, f.moved = next, moves
 		return
@@ -81,8 +96,33 @@ func (f *followed) lead(l *Lead, before track) {
 		f.held = true
 	}
 	if f.standing.Stage == lifecycle.None { // it has to stand somewhere
-		f.standing, f.moved = f.standing.Follow(lifecycle.Lead)
+		f.standing, f.moved = f.standing.Follow(nil, lifecycle.Verdict{Verdict: decision.NeedsAnswers}, moment)
 	}
+}
+
+// codes are those of the reasons for which the lead is where the leading verdict says.
+func (f *followed) codes() []string {
+	if len(f.qualified) == 0 {
+		return f.leading.Decision.Codes()
+	}
+	var codes []string
+	for _, a := range f.qualified {
+		codes = append(codes, a.Decision.Codes()...)
+	}
+	return codes
+}
+
+// comeBack has a lead decided again when it may come back that only has to wait.
+func (f *followed) comeBack(moment time.Time) {
+	at := f.leading.Lifecycle.ReturnTime(f.standing)
+	if f.standing.Stirred && len(f.qualified) > 0 && at.After(moment) && (f.leading.Review.IsZero() || at.Before(f.leading.Review)) {
+		f.leading.Review = at
+	}
+}
+
+// opinion is what the assessment says, as far as it matters which leads.
+func (a *Assessment) opinion() lifecycle.Opinion {
+	return lifecycle.Opinion{Verdict: a.Decision.Verdict, Specific: a.Specific, Standard: a.Standard}
 }
 
 // arrival is what becomes of a lead that a verdict would make qualified.

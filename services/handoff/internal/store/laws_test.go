@@ -34,6 +34,7 @@ func TestLaws(t *testing.T) {
 				"decide cut":   m.decideCutOff,
 				"publish":      m.publish,
 				"sales says":   m.salesSays,
+				"a person":     m.personSays,
 				"":             m.check,
 			})
 		})
@@ -147,6 +148,7 @@ func (m *machine) salesSays(t *rapid.T) {
 		{lifecycle.ByOutcome, lifecycle.Opportunity},
 		{lifecycle.ByOutcome, lifecycle.Customer},
 		{lifecycle.ByOutcome, lifecycle.Lost},
+		{lifecycle.ByMerge, lifecycle.Lead},
 	}).Draw(t, "word")
 	after, err := m.act(h, say.cause, say.to, "because")
 	var state *store.StateError
@@ -155,6 +157,27 @@ func (m *machine) salesSays(t *rapid.T) {
 	case err == nil && after.GetState() == h.GetState() && after.GetEtag() == h.GetEtag():
 		t.Fatal("nothing changed")
 	case err != nil && !errors.As(err, &state) && !errors.As(err, &forbidden):
+		t.Fatal(err)
+	}
+}
+
+// personSays: a lead is disqualified or brought back, by somebody who may or may not.
+func (m *machine) personSays(t *rapid.T) {
+	act := store.LeadAct{
+		Lead: m.lead, Track: rapid.SampledFrom([]string{"", "sales", "product"}).Draw(t, "track"),
+		Cause: rapid.SampledFrom([]lifecycle.Cause{lifecycle.ByDisqualify, lifecycle.ByReinstate}).Draw(t, "act"),
+		By:    rapid.SampledFrom([]lifecycle.Who{lifecycle.Sales, lifecycle.Marketing, lifecycle.Manager, lifecycle.Admin}).Draw(t, "who"),
+		Actor: "mia", Reason: rapid.SampledFrom([]string{"because", "mistake", ""}).Draw(t, "reason"),
+	}
+	_, err := m.ActOnLead(context.Background(), act)
+	var forbidden *lifecycle.ForbiddenError
+	var denied *lifecycle.DeniedError
+	var several *store.TrackError
+	switch {
+	case err == nil, errors.Is(err, store.ErrNotFound), errors.Is(err, lifecycle.ErrNoReason):
+	case errors.As(err, &forbidden), errors.As(err, &denied):
+	case errors.As(err, &several) && act.Track == "":
+	default:
 		t.Fatal(err)
 	}
 }
@@ -168,6 +191,7 @@ func (m *machine) check(t *rapid.T) {
 	m.moved = len(moves)
 
 	stage, cycle := map[string]lifecycle.Stage{}, map[string]int{}
+	qualified, recycled := map[string]int32{}, map[string]int32{}
 	told := 0
 	for _, move := range moves {
 		if stage[move.Track] != move.From {
@@ -182,14 +206,26 @@ func (m *machine) check(t *rapid.T) {
 			t.Fatalf("cycle %d after %d", move.Cycle, cycle[move.Track])
 		}
 		stage[move.Track], cycle[move.Track] = move.To, move.Cycle
-		if (move.Cause == lifecycle.ByVerdict) != (move.Decision != "") {
-			t.Fatalf("a move by %s with decision %q", move.Cause, move.Decision)
+		// A person may move a lead that no standard speaks of any more.
+		if (move.Decision == "") != (move.Version == "") || move.Decision == "" && move.Cause == lifecycle.ByVerdict || move.Actor == "" {
+			t.Fatalf("a move by %s of %q with decision %q, version %q", move.Cause, move.Actor, move.Decision, move.Version)
 		}
 		if move.From != lifecycle.None || (move.To != lifecycle.Lead && move.To != lifecycle.Nurture) {
 			told++
 		}
-		if move.Cause != lifecycle.ByVerdict {
+		switch move.Cause {
+		case lifecycle.ByAccept, lifecycle.ByReject, lifecycle.ByRecycle, lifecycle.ByOutcome:
 			told++
+		case lifecycle.ByDisqualify:
+			if move.From == move.To {
+				told--
+			}
+		}
+		if move.To == lifecycle.MarketingQualified {
+			qualified[move.Track]++
+		}
+		if move.To == lifecycle.Recycled {
+			recycled[move.Track]++
 		}
 	}
 	if got := len(m.told(t, m.lead)); got != told {
@@ -215,6 +251,10 @@ func (m *machine) check(t *rapid.T) {
 			ok = live && at == lifecycle.Customer
 		case handoffv1.Handoff_STATE_LOST:
 			ok = live && at == lifecycle.Lost
+		case handoffv1.Handoff_STATE_DISQUALIFIED:
+			ok = !live || at == lifecycle.Disqualified
+		default: // over
+			ok = !live
 		}
 		if !ok {
 			t.Fatalf("handoff %s of cycle %d while the lead is in %s in cycle %d", h.GetState(), h.GetCycle(), at, cycle[h.GetTrack()])
@@ -244,6 +284,10 @@ func (m *machine) check(t *rapid.T) {
 		}
 		if q.GetStage() != typev1.LifecycleStage(stage[q.GetTrack()]) || int(q.GetCycle()) != cycle[q.GetTrack()] {
 			t.Fatalf("%s: stands in %s of cycle %d, moved to %s of %d", q.GetTrack(), q.GetStage(), q.GetCycle(), stage[q.GetTrack()], cycle[q.GetTrack()])
+		}
+		if q.GetQualifiedCount() != qualified[q.GetTrack()] || q.GetRecycledCount() != recycled[q.GetTrack()] {
+			t.Fatalf("%s: qualified %d times, recycled %d, by the moves %d and %d", q.GetTrack(),
+				q.GetQualifiedCount(), q.GetRecycledCount(), qualified[q.GetTrack()], recycled[q.GetTrack()])
 		}
 		newest = max(newest, q.GetFactsVersion())
 	}

@@ -16,33 +16,36 @@ type Move struct {
 	Cycle           int
 	// From and To are the stages.
 	From, To lifecycle.Stage
-	// Cause, the Reason if one was given, and who moved the lead.
-	Cause  lifecycle.Cause
-	Reason string
-	Actor  string
-	// Decision is the id of the decision behind it; empty unless a verdict caused it.
+	// Cause, the Reason and SubReason if any were given, and who moved the lead.
+	Cause             lifecycle.Cause
+	Reason, SubReason string
+	Actor             string
+	// Decision is the id of the decision that stood: the one behind it, if a verdict
+	// caused it. Empty if no standard said anything of the lead.
 	Decision string
+	// Version is the name of the version of the standard that led the track.
+	Version string
 	// Time of the move.
 	Time time.Time
 }
 
 const (
-	insertMoves = `INSERT INTO stage_moves (lead_id, move_time, move_id, track, cycle, from_stage, to_stage, cause, reason, actor, decision_id) VALUES `
-	moveColumns = 11
+	insertMoves = `INSERT INTO stage_moves (lead_id, move_time, move_id, track, cycle, from_stage, to_stage, cause, reason, sub_reason, actor, decision_id, version) VALUES `
+	moveColumns = 13
 )
 
 func (m *Move) columns() []any {
 	return []any{
 		m.Lead, sqldb.Micros(m.Time), m.ID, m.Track, m.Cycle, int64(m.From), int64(m.To),
-		string(m.Cause), m.Reason, m.Actor, m.Decision,
+		string(m.Cause), m.Reason, m.SubReason, m.Actor, m.Decision, m.Version,
 	}
 }
 
 // telling is what ingest is told of the move. Nothing is told of a new lead that is
 // put where new leads are (LEAD, NURTURE): nothing happened to it that a rule could
-// react to, and an import would be doubled.
+// react to, and an import would be doubled. Nor of one that only rests for another reason.
 func (m *Move) telling() (Telling, bool) {
-	if m.From == lifecycle.None && (m.To == lifecycle.Lead || m.To == lifecycle.Nurture) {
+	if m.From == m.To || m.From == lifecycle.None && (m.To == lifecycle.Lead || m.To == lifecycle.Nurture) {
 		return Telling{}, false
 	}
 	return Telling{
@@ -53,6 +56,7 @@ func (m *Move) telling() (Telling, bool) {
 		Properties: properties(map[string]any{
 			"track": m.Track, "cycle": m.Cycle, "cause": m.Cause,
 			"from": strings.ToLower(m.From.String()), "reason": m.Reason,
+			"sub_reason": m.SubReason,
 		}),
 	}, true
 }

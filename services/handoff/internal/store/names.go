@@ -1,10 +1,8 @@
 package store
 
 import (
-	"cmp"
 	"hash/fnv"
 	"io"
-	"strings"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
@@ -66,48 +64,6 @@ func combinedOf(e *typev1.Engagement) *float64 {
 		return nil
 	}
 	return e.GetCombined().Score
-}
-
-// wantedStage is the stage that a verdict stands for.
-func wantedStage(v decision.Verdict) lifecycle.Stage {
-	switch v {
-	case decision.Qualified:
-		return lifecycle.MarketingQualified
-	case decision.Nurture:
-		return lifecycle.Nurture
-	case decision.Disqualified:
-		return lifecycle.Disqualified
-	default:
-		return lifecycle.Lead
-	}
-}
-
-// leads compares by which verdict leads: qualified, needs data, nurture,
-// disqualified; then a standard made for some leads before one for all; then by name.
-func (a *Assessment) leads(b *Assessment) int {
-	rank := func(v decision.Verdict) int {
-		switch v {
-		case decision.Qualified:
-			return 0
-		case decision.NeedsAnswers:
-			return 1
-		case decision.Nurture:
-			return 2
-		default:
-			return 3
-		}
-	}
-	general := func(a *Assessment) int {
-		if a.Specific {
-			return 0
-		}
-		return 1
-	}
-	return cmp.Or(
-		cmp.Compare(rank(a.Decision.Verdict), rank(b.Decision.Verdict)),
-		cmp.Compare(general(a), general(b)),
-		strings.Compare(a.Standard, b.Standard),
-	)
 }
 
 // stageOf is a stage in the API; the numbers are the same.

@@ -21,6 +21,21 @@ import (
 // Qualification is where a lead stands by a standard; empty: by the leading verdict
 // of the lead's first track by name. ErrNotFound while it was never decided.
 func (s *Store) Qualification(ctx context.Context, lead, standard string) (*handoffv1.Qualification, error) {
+	if standard != "" {
+		return s.qualification(ctx, lead, `$2`, standard)
+	}
+	return s.qualification(ctx, lead, `(SELECT standard_id FROM tracks WHERE lead_id = $1 ORDER BY track LIMIT 1)`)
+}
+
+// QualificationIn is where a lead stands in a track, by its leading verdict. ErrNotFound
+// if no standard says anything of it there.
+func (s *Store) QualificationIn(ctx context.Context, lead, track string) (*handoffv1.Qualification, error) {
+	return s.qualification(ctx, lead, `(SELECT standard_id FROM tracks WHERE lead_id = $1 AND track = $2)`, track)
+}
+
+// qualification is where a lead stands by the standard that the expression names, over
+// the lead and what is asked for.
+func (s *Store) qualification(ctx context.Context, lead, standard string, asked ...any) (*handoffv1.Qualification, error) {
 	var (
 		q                     handoffv1.Qualification
 		version, handoff      string
@@ -30,23 +45,18 @@ func (s *Store) Qualification(ctx context.Context, lead, standard string) (*hand
 		fitClass, band, track string
 		cycle                 int32
 		release               int64
+		qualified, recycled   int32
 	)
 	query := `SELECT v.evidence, v.version, v.verdict, v.fit_class, v.engagement_band,
-			t.track, t.stage, t.cycle, t.handoff_id, t.outcome, l.outcome, COALESCE(h.due_time, 0)
+			t.track, t.stage, t.cycle, t.handoff_id, t.outcome, l.outcome, COALESCE(h.due_time, 0),
+			t.qualified_count, t.recycled_count
 		FROM verdicts v
 		JOIN tracks t ON t.lead_id = v.lead_id AND t.track = v.track
 		JOIN leads l ON l.lead_id = v.lead_id
 		LEFT JOIN held_leads h ON h.lead_id = v.lead_id AND h.track = v.track
-		WHERE v.lead_id = $1 AND v.standard_id = `
-	args := []any{lead}
-	if standard != "" {
-		query += `$2`
-		args = append(args, standard)
-	} else {
-		query += `(SELECT standard_id FROM tracks WHERE lead_id = $1 ORDER BY track LIMIT 1)`
-	}
-	err := s.db.Read().QueryRowContext(ctx, query, args...).Scan(&evidence, &version, &verdict, &fitClass, &band,
-		&track, &stage, &cycle, &handoff, &reported, &imported, &release)
+		WHERE v.lead_id = $1 AND v.standard_id = ` + standard
+	err := s.db.Read().QueryRowContext(ctx, query, append([]any{lead}, asked...)...).Scan(&evidence, &version, &verdict, &fitClass, &band,
+		&track, &stage, &cycle, &handoff, &reported, &imported, &release, &qualified, &recycled)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, ErrNotFound
@@ -58,6 +68,7 @@ func (s *Store) Qualification(ctx context.Context, lead, standard string) (*hand
 	}
 	q.Name, q.Lead = LeadName(lead)+"/qualification", LeadName(lead)
 	q.Track, q.Stage, q.Cycle = track, typev1.LifecycleStage(stage), cycle
+	q.QualifiedCount, q.RecycledCount = qualified, recycled
 	q.Verdict, q.StandardVersion = typev1.Verdict(verdict), version
 	q.FitClass, q.EngagementBand = fitClass, band
 	q.FitScore, q.EngagementScore = scoreOf(q.Fit), engagementOf(q.Engagement)
@@ -162,7 +173,8 @@ func (s *Store) Qualifications(ctx context.Context, terms []Term, byEngagement b
 	w.terms(terms)
 	w.from("t."+first+", t.lead_id, t.track", "<", place)
 	query := `SELECT t.lead_id, t.track, t.stage, t.cycle, t.verdict, t.fit_score, t.fit_class, t.engagement_score, t.engagement_band,
-			t.version, t.facts_version, t.decide_time, t.handoff_id, t.outcome, l.outcome, v.evidence, t.` + first + `
+			t.version, t.facts_version, t.decide_time, t.handoff_id, t.outcome, l.outcome, v.evidence,
+			t.qualified_count, t.recycled_count, t.` + first + `
 		FROM (SELECT * FROM tracks t` + w.String() + ` ORDER BY t.` + first + ` DESC, t.lead_id DESC, t.track DESC LIMIT ` + w.arg(limit) + `) t
 		JOIN leads l ON l.lead_id = t.lead_id
 		LEFT JOIN verdicts v ON v.lead_id = t.lead_id AND v.standard_id = t.standard_id
@@ -188,7 +200,8 @@ func scanLine(rows *sql.Rows) (Line, error) {
 	)
 	var row handoffv1.Qualification
 	if err := rows.Scan(&lead, &row.Track, &stage, &row.Cycle, &verdict, &fit, &row.FitClass, &engagement, &row.EngagementBand,
-		&row.StandardVersion, &row.FactsVersion, &decided, &handoff, &reported, &imported, &evidence, &order); err != nil {
+		&row.StandardVersion, &row.FactsVersion, &decided, &handoff, &reported, &imported, &evidence,
+		&row.QualifiedCount, &row.RecycledCount, &order); err != nil {
 		return Line{}, err
 	}
 	if err := proto.Unmarshal(evidence, &q); err != nil {
@@ -197,6 +210,7 @@ func scanLine(rows *sql.Rows) (Line, error) {
 	q.Fit, q.Engagement = nil, nil
 	q.Name, q.Lead = LeadName(lead)+"/qualification", LeadName(lead)
 	q.Track, q.Stage, q.Cycle = row.Track, typev1.LifecycleStage(stage), row.Cycle
+	q.QualifiedCount, q.RecycledCount = row.QualifiedCount, row.RecycledCount
 	q.Verdict, q.StandardVersion, q.FactsVersion = typev1.Verdict(verdict), row.StandardVersion, row.FactsVersion
 	q.FitScore, q.FitClass = scoreFrom(fit), row.FitClass
 	q.EngagementScore, q.EngagementBand = scoreFrom(engagement), row.EngagementBand
@@ -250,14 +264,14 @@ func (s *Store) Decisions(ctx context.Context, lead string, place []any, limit i
 func (s *Store) Moves(ctx context.Context, lead string, place []any, limit int) ([]Move, error) {
 	w := where{conditions: []string{"lead_id = $1"}, args: []any{lead}}
 	w.from("move_time, move_id", "<", place)
-	query := `SELECT move_time, move_id, track, cycle, from_stage, to_stage, cause, reason, actor, decision_id
+	query := `SELECT move_time, move_id, track, cycle, from_stage, to_stage, cause, reason, sub_reason, actor, decision_id, version
 		FROM stage_moves` + w.String() + ` ORDER BY move_time DESC, move_id DESC LIMIT ` + w.arg(limit)
 	var moves []Move
 	rows, err := s.db.Read().QueryContext(ctx, query, w.args...)
 	err = scanAll(rows, err, func(rows *sql.Rows) error {
 		m := Move{Lead: lead}
 		var at, from, to int64
-		err := rows.Scan(&at, &m.ID, &m.Track, &m.Cycle, &from, &to, &m.Cause, &m.Reason, &m.Actor, &m.Decision)
+		err := rows.Scan(&at, &m.ID, &m.Track, &m.Cycle, &from, &to, &m.Cause, &m.Reason, &m.SubReason, &m.Actor, &m.Decision, &m.Version)
 		m.Time, m.From, m.To = sqldb.Time(at), lifecycle.Stage(from), lifecycle.Stage(to)
 		moves = append(moves, m)
 		return err
@@ -272,7 +286,7 @@ func (m *Move) Place() []any { return []any{sqldb.Micros(m.Time), m.ID} }
 func (m *Move) Proto() *handoffv1.StageMove {
 	return &handoffv1.StageMove{
 		Track: m.Track, Cycle: int32(m.Cycle), FromStage: stageOf(m.From), ToStage: stageOf(m.To),
-		Cause: string(m.Cause), Reason: m.Reason, Actor: m.Actor,
+		Cause: string(m.Cause), Reason: m.Reason, SubReason: m.SubReason, Actor: m.Actor, StandardVersion: m.Version,
 		Decision: DecisionName(m.Lead, m.Decision), MoveTime: timestamppb.New(m.Time),
 	}
 }

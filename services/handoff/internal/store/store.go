@@ -24,6 +24,7 @@ type Store struct {
 	db       *sqldb.DB
 	now      func() time.Time
 	activeIn func(tx *sqldb.Tx) (map[string]string, error)
+	agreed   Agreements
 	outbox   *duework.Queue
 	waker    *duework.Waker
 
