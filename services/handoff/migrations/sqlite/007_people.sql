@@ -1,0 +1,53 @@
+-- +goose Up
+
+-- Who works with Assay. The id is the name that records show.
+CREATE TABLE users (
+    user_id          TEXT    NOT NULL PRIMARY KEY,
+    revision         INTEGER NOT NULL,
+    role             INTEGER NOT NULL, -- assay.type.v1.Role
+    inactive         INTEGER NOT NULL, -- 1: left, or may not call any more
+    email            TEXT    NOT NULL, -- in small letters; '' for none
+    issuer           TEXT    NOT NULL, -- of the subject; '' until a token came
+    subject          TEXT    NOT NULL, -- of the user's tokens; '' for none
+    last_active_time INTEGER NOT NULL, -- to the hour; 0 for never
+    create_time      INTEGER NOT NULL,
+    update_time      INTEGER NOT NULL,
+    content          BLOB    NOT NULL -- assay.handoff.v1.User: the rest
+);
+CREATE UNIQUE INDEX users_by_email ON users (email) WHERE email <> '';
+CREATE UNIQUE INDEX users_by_subject ON users (subject) WHERE subject <> '';
+
+-- What other systems call them.
+CREATE TABLE user_remote_ids (
+    remote_id TEXT NOT NULL,
+    user_id   TEXT NOT NULL REFERENCES users (user_id),
+    system    TEXT NOT NULL,
+    PRIMARY KEY (remote_id, user_id, system)
+) WITHOUT ROWID;
+CREATE INDEX user_remote_ids_by_user ON user_remote_ids (user_id);
+
+-- Who works together.
+CREATE TABLE teams (
+    team_id     TEXT    NOT NULL PRIMARY KEY,
+    revision    INTEGER NOT NULL,
+    manager     TEXT    NOT NULL, -- the id of a user; '' for none
+    create_time INTEGER NOT NULL,
+    update_time INTEGER NOT NULL,
+    content     BLOB    NOT NULL -- assay.handoff.v1.Team: the rest
+);
+CREATE TABLE team_members (
+    team_id  TEXT    NOT NULL REFERENCES teams (team_id),
+    user_id  TEXT    NOT NULL REFERENCES users (user_id),
+    position INTEGER NOT NULL, -- as the members were given
+    weight   INTEGER NOT NULL,
+    paused   INTEGER NOT NULL,
+    PRIMARY KEY (team_id, user_id)
+) WITHOUT ROWID;
+CREATE INDEX team_members_by_user ON team_members (user_id, team_id);
+
+-- How many handoffs somebody has.
+CREATE INDEX handoffs_by_owner ON handoffs (owner, state);
+
+-- Keys that end by themselves, and when they were last used.
+ALTER TABLE api_keys ADD COLUMN expire_time INTEGER NOT NULL DEFAULT 0; -- 0: never
+ALTER TABLE api_keys ADD COLUMN last_use_time INTEGER NOT NULL DEFAULT 0; -- to the hour; 0: never
