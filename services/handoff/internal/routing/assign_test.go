@@ -205,7 +205,7 @@ func TestWhoGetsALead(t *testing.T) {
 func TestAStandardWithoutRouting(t *testing.T) {
 	var rules routing.Rules
 	route := rules.Route(lead("country", "DE"), now, time.UTC)
-	if got := route.Assign(office(), now); got.Owner != "" || got.Waits() || route.Names() {
+	if got := route.Assign(office(), now); got.Owner != "" || got.Waits() || route.Leads() {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -139,8 +139,7 @@ func (r Route) ToTeam(team, why string) Route {
 	return r
 }
 
-// Names says whether the route names anybody. If not, the lead waits to be claimed, and
-// nobody is missed.
-func (r Route) Names() bool {
-	return r.AccountOwner != "" || r.Owner != "" || r.Team != "" || r.Queue == "" && r.Otherwise != ""
+// Leads says whether the route leads anywhere: to a person, a team or a queue.
+func (r Route) Leads() bool {
+	return r.AccountOwner != "" || r.Target != Target{} || r.Otherwise != ""
 }

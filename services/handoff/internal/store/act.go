@@ -216,7 +216,8 @@ func saveHandoff(tx *sqldb.Tx, h *handoffv1.Handoff, moment time.Time) error {
 }
 
 const selectHandoff = `SELECT handoff_id, lead_id, track, cycle, state, revision, queue, owner, reasons, decision_id,
-	outcome_reason, outcome_sub_reason, outcome, create_time, update_time, priority, queue_rank, action FROM handoffs`
+	outcome_reason, outcome_sub_reason, outcome, create_time, update_time, priority, queue_rank, action,
+	team, assign_reason, assign_time, transfer_count FROM handoffs`
 
 // scanHandoff reads a row; ErrNotFound if there is none.
 func scanHandoff(row interface{ Scan(...any) error }) (*handoffv1.Handoff, error) {
@@ -233,10 +234,11 @@ func scanRanked(row interface{ Scan(...any) error }) (*handoffv1.Handoff, int64,
 		reasons, outcome       []byte
 		createTime, updateTime int64
 		digest                 typev1.DecisionDigest
-		rank                   int64
+		rank, assignTime       int64
 	)
 	err := row.Scan(&id, &lead, &h.Track, &h.Cycle, &state, &revision, &h.Queue, &h.Owner, &reasons, &decision,
-		&h.OutcomeReason, &h.OutcomeSubReason, &outcome, &createTime, &updateTime, &h.Priority, &rank, &h.Action)
+		&h.OutcomeReason, &h.OutcomeSubReason, &outcome, &createTime, &updateTime, &h.Priority, &rank, &h.Action,
+		&h.Team, &h.AssignReason, &assignTime, &h.TransferCount)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, 0, ErrNotFound
@@ -251,6 +253,9 @@ func scanRanked(row interface{ Scan(...any) error }) (*handoffv1.Handoff, int64,
 	}
 	h.Name, h.Lead, h.Decision = HandoffName(id), LeadName(lead), DecisionName(lead, decision)
 	h.State, h.Etag, h.Reasons = handoffv1.Handoff_State(state), etag(revision), digest.Reasons
+	if h.Team = TeamName(h.Team); assignTime != 0 {
+		h.AssignTime = timestamppb.New(sqldb.Time(assignTime))
+	}
 	h.CreateTime, h.UpdateTime = timestamppb.New(sqldb.Time(createTime)), timestamppb.New(sqldb.Time(updateTime))
 	return &h, rank, nil
 }

@@ -8,6 +8,7 @@ import (
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
+	"github.com/assay-hq/assay/services/handoff/internal/routing"
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
@@ -27,6 +28,24 @@ type change struct {
 	// both of a new handoff only.
 	handling standard.Handling
 	rank     int64
+	assignment
+}
+
+// assignment is how a handoff gets an owner, see [Store.assign].
+type assignment struct {
+	// route by which it is assigned, if routed; else that of its handling, or the one by
+	// which it came.
+	route  routing.Route
+	routed bool
+	// routesAgain: it has no owner, waits, and may get one now.
+	routesAgain bool
+	// stays: it stays with whom it is taken from if nobody else may get it.
+	stays bool
+	// why it changes its owner, in words.
+	why string
+	// assigned: done. waitsFor is the team or the person it waits for, by resource name.
+	assigned bool
+	waitsFor string
 }
 
 // happened is what a transaction did to handoffs and leads.
@@ -43,7 +62,7 @@ type happened struct {
 // an owner are assigned, clocks stop and start, and who wants to hear of it is told. The
 // leads are locked by the caller; after them teams are, in the order of their names.
 func (s *Store) follows(tx *sqldb.Tx, h *happened) error {
-	for _, step := range []func(*sqldb.Tx, *happened) error{} {
+	for _, step := range []func(*sqldb.Tx, *happened) error{s.assign} {
 		if err := step(tx, h); err != nil {
 			return err
 		}
@@ -63,10 +82,16 @@ func insertHandoffs(tx *sqldb.Tx, h *happened) error {
 		if err != nil {
 			return err
 		}
+		route, err := routeColumn(c.handling.Route)
+		if err != nil {
+			return err
+		}
 		rows = append(rows, HandoffID(c.after.GetName()), LeadID(c.after.GetLead()), c.after.GetTrack(), c.after.GetCycle(),
 			int64(c.after.GetState()), 1, c.after.GetQueue(), c.after.GetOwner(), blob, DecisionID(c.after.GetDecision()), "",
-			moment, moment, c.after.GetPriority(), c.rank, c.after.GetAction())
+			moment, moment, c.after.GetPriority(), c.rank, c.after.GetAction(), TeamID(c.after.GetTeam()), c.after.GetAssignReason(), assignMicros(c.after), c.after.GetTransferCount(),
+			route, c.waitsFor)
 	}
 	return insert(tx, `INSERT INTO handoffs (handoff_id, lead_id, track, cycle, state, revision, queue, owner, reasons, decision_id,
-		outcome_reason, create_time, update_time, priority, queue_rank, action) VALUES `, 16, ``, rows)
+		outcome_reason, create_time, update_time, priority, queue_rank, action,
+		team, assign_reason, assign_time, transfer_count, route, waits_for) VALUES `, 22, ``, rows)
 }

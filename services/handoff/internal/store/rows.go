@@ -57,14 +57,19 @@ func (r reader) Query(query string, args ...any) (*sql.Rows, error) {
 	return r.db.Read().QueryContext(r.ctx, query, args...)
 }
 
-// selectIn reads the rows of some ids: query ends on `IN (`.
-func selectIn(from querier, query string, ids []string, scan func(*sql.Rows) error) error {
+// selectIn reads the rows of some ids: query ends on `IN (`, and what may follow begins
+// with `)`.
+func selectIn(from querier, query string, ids []string, scan func(*sql.Rows) error, end ...string) error {
+	tail := ")"
+	if len(end) > 0 {
+		tail = end[0]
+	}
 	return chunks(len(ids), func(first, to int) error {
 		args := make([]any, 0, to-first)
 		for _, id := range ids[first:to] {
 			args = append(args, id)
 		}
-		rows, err := from.Query(query+sqldb.List(1, len(args))+")", args...)
+		rows, err := from.Query(query+sqldb.List(1, len(args))+tail, args...)
 		return scanAll(rows, err, scan)
 	})
 }

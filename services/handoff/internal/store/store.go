@@ -21,6 +21,10 @@ var (
 
 // Store keeps decisions in handoff's database. It is safe for concurrent use.
 type Store struct {
+	// Staff are who gets handoffs. Nil: nobody is known, and nothing is assigned. Set it
+	// before the first use.
+	Staff Staff
+
 	db       *sqldb.DB
 	now      func() time.Time
 	activeIn func(tx *sqldb.Tx) (map[string]string, error)
@@ -28,9 +32,10 @@ type Store struct {
 	outbox   *duework.Queue
 	waker    *duework.Waker
 
-	operations, held, reviews *duework.Queue
-	// steps wakes the worker of operations, due that of reviews and held leads.
-	steps, due *duework.Waker
+	operations, held, reviews, awaited *duework.Queue
+	// steps wakes the worker of operations, due that of reviews and held leads, somebody
+	// that of waiting handoffs.
+	steps, due, somebody *duework.Waker
 	// crmPolls are the CRMs whose changes are read; polls wakes who reads them.
 	crmPolls *duework.Queue
 	polls    *duework.Waker
@@ -45,8 +50,10 @@ func New(db *sqldb.DB, now func() time.Time, activeIn func(tx *sqldb.Tx) (map[st
 		operations: duework.New(db.Dialect(), operations),
 		held:       duework.New(db.Dialect(), heldLeads),
 		reviews:    duework.New(db.Dialect(), reviews),
+		awaited:    duework.New(db.Dialect(), awaited),
 		steps:      duework.NewWaker(5*time.Millisecond, 500*time.Millisecond),
 		due:        duework.NewWaker(10*time.Millisecond, 500*time.Millisecond),
+		somebody:   duework.NewWaker(10*time.Millisecond, 250*time.Millisecond),
 		crmPolls:   duework.New(db.Dialect(), crmPolls),
 		polls:      duework.NewWaker(50*time.Millisecond, time.Second),
 	}
@@ -82,6 +89,25 @@ func DecisionName(lead, id string) string {
 
 // DecisionID is the id in a decision's resource name; empty for no name.
 func DecisionID(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
+
+// TeamName is the resource name of a team; empty for no id.
+func TeamName(id string) string { return named("teams/", id) }
+
+// TeamID is the id in a team's resource name.
+func TeamID(name string) string { return strings.TrimPrefix(name, "teams/") }
+
+// UserName is the resource name of a user; empty for no id.
+func UserName(id string) string { return named("users/", id) }
+
+// UserID is the id in a user's resource name.
+func UserID(name string) string { return strings.TrimPrefix(name, "users/") }
+
+func named(collection, id string) string {
+	if id == "" {
+		return ""
+	}
+	return collection + id
+}
 
 // etag is the etag of a handoff's revision.
 func etag(revision int64) string { return strconv.FormatInt(revision, 10) }
