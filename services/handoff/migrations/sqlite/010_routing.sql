@@ -6,7 +6,6 @@ ALTER TABLE handoffs ADD COLUMN assign_reason TEXT NOT NULL DEFAULT '';
 ALTER TABLE handoffs ADD COLUMN assign_time INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE handoffs ADD COLUMN transfer_count INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE handoffs ADD COLUMN route TEXT NOT NULL DEFAULT ''; -- what the rules said: routing.Route as JSON
-CREATE INDEX handoffs_by_owner ON handoffs (owner, state, create_time, handoff_id);
 
 -- For whom it waits: `teams/{team}` or `users/{user}`; empty: for nobody.
 ALTER TABLE handoffs ADD COLUMN waits_for TEXT NOT NULL DEFAULT '';
