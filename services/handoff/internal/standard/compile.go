@@ -58,11 +58,13 @@ type Compiled struct {
 	// Lifecycle are the reasons with which people move leads; nil: any text.
 	Lifecycle *lifecycle.Rules
 
-	handling   []reasonHandling
-	response   *Response
-	routing    routing.Rules
-	evaluation evaluation
-	content    content
+	handling []reasonHandling
+	response *Response
+	routing  routing.Rules
+	// destinations are the ids of those that get its handoffs, with blanks between them.
+	destinations string
+	evaluation   evaluation
+	content      content
 }
 
 // Applies says whether the standard applies to a lead. Unknown counts as no.
@@ -149,6 +151,7 @@ func Compile(spec *handoffv1.StandardSpec, dictionaries Dictionaries) (*Compiled
 	out.response = c.response("handoff.sla", spec.GetHandoff().GetSla(), zone)
 	out.handling = c.handlings(spec.GetHandoff(), out.Queue, out.response, zone)
 	out.routing = c.routes("handoff.routing", spec.GetHandoff(), zone)
+	out.destinations = strings.ReplaceAll(strings.Join(spec.GetHandoff().GetDestinations(), " "), "destinations/", "")
 	out.Once = spec.GetQualification().GetEvaluation().GetOnce()
 	out.evaluation = c.evaluation("qualification.evaluation", spec.GetQualification().GetEvaluation())
 	if err := c.err(); err != nil {

@@ -24,6 +24,8 @@ type Handling struct {
 	Team, Reason string
 	// Route is who is to get the handoff. See [Compiled.Route].
 	Route routing.Route
+	// Destinations are the ids of those that get it, with blanks between them; empty: all.
+	Destinations string
 }
 
 // Handle is the handling for the reasons of a qualification: the first that the standard
@@ -42,6 +44,7 @@ func (c *Compiled) Handle(codes []string, salesReady bool) Handling {
 	if salesReady {
 		handling.Priority++
 	}
+	handling.Destinations = c.destinations
 	return handling
 }
 

@@ -39,6 +39,10 @@ type Store struct {
 	// crmPolls are the CRMs whose changes are read; polls wakes who reads them.
 	crmPolls *duework.Queue
 	polls    *duework.Waker
+
+	sendings        *duework.Queue
+	sends           *duework.Waker // wakes the sender of deliveries
+	claimDeliveries string
 }
 
 // New returns the store over handoff's database. now gives the times of records;
@@ -56,6 +60,8 @@ func New(db *sqldb.DB, now func() time.Time, activeIn func(tx *sqldb.Tx) (map[st
 		somebody:   duework.NewWaker(10*time.Millisecond, 250*time.Millisecond),
 		crmPolls:   duework.New(db.Dialect(), crmPolls),
 		polls:      duework.NewWaker(50*time.Millisecond, time.Second),
+		sendings:   duework.New(db.Dialect(), deliveries), sends: duework.NewWaker(2*time.Millisecond, 250*time.Millisecond),
+		claimDeliveries: claimDeliveries(db.Dialect()),
 	}
 }
 
