@@ -57,6 +57,8 @@ type Decision struct {
 	Missing []string
 	// Excluded: disqualified by a rule that nothing overrides.
 	Excluded bool
+	// Overrides: qualified by an exception that may override a disqualification.
+	Overrides bool
 	// SalesReady: qualified, and ready to buy by the standard's second threshold.
 	SalesReady bool
 	// Shown is what scores are shown as, by the first reason that says so; nil: as they
@@ -106,7 +108,10 @@ func (rules *Rules) verdict(evidence *Evidence) Decision {
 	}
 	switch {
 	case len(exceptions) > 0:
-		return Decision{Verdict: Qualified, Reasons: reasonsOf(exceptions, disqualified)}
+		return Decision{
+			Verdict: Qualified, Reasons: reasonsOf(exceptions, disqualified),
+			Overrides: slices.ContainsFunc(exceptions, func(x exception) bool { return x.overrides }),
+		}
 	case len(disqualified) > 0:
 		return Decision{Verdict: Disqualified, Reasons: disqualified, Shown: shown(rules.Disqualify, disqualified)}
 	}

@@ -39,6 +39,19 @@ const (
 	FastTrackPrefix     = "fast_track."
 )
 
+// IsException says whether a reason's code is that of an exception.
+func IsException(code string) bool {
+	return code == ApprovalCode || strings.HasPrefix(code, SelfSelectionPrefix) || strings.HasPrefix(code, FastTrackPrefix)
+}
+
+// Exception is the code of the exception that qualifies; empty: none does.
+func (d *Decision) Exception() string {
+	if d.Verdict == Qualified && IsException(d.Reasons[0].Code) {
+		return d.Reasons[0].Code
+	}
+	return ""
+}
+
 // Words say who approved and why, as a salesperson reads it.
 func (a *Approval) Words() string {
 	words := "approved by " + a.ApprovedBy

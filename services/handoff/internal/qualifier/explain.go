@@ -73,7 +73,15 @@ func (q *Qualifier) Explain(ctx context.Context, question Question) (*Answer, er
 	if len(decided.Assessments) == 0 {
 		return nil, ErrDoesNotApply
 	}
-	return &Answer{Assessment: decided.Assessments[0], Activities: j.lines, FactsVersion: lead.GetToVersion()}, nil
+	answer := &Answer{Assessment: decided.Assessments[0], Activities: j.lines, FactsVersion: lead.GetToVersion()}
+	approval, err := q.Store.StandingApproval(ctx, store.LeadID(lead.GetLead()), answer.Track, question.AsOf)
+	if err != nil {
+		return nil, err
+	}
+	if approval != nil {
+		answer.Assessment = answer.Under(store.ApprovalOf(approval))
+	}
+	return answer, nil
 }
 
 // wholeLead reads a lead with its whole history, without a lease.

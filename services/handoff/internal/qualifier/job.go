@@ -274,23 +274,35 @@ func (j *job) toDecide() *store.Lead {
 		if !s.Rules.Apply(found) {
 			continue
 		}
-		decided := decision.Decide(&s.Rules, found)
-		handling := s.Handle(decided.Codes(), decided.SalesReady)
-		if decided.Verdict == decision.Qualified {
-			handling.Route = s.Route(handling, j.attributesFor(s), asOf)
+		under := func(approval *decision.Approval) store.Assessment {
+			approved := *found
+			approved.Approval = approval
+			a := j.assess(s, &approved, fit.Fit, engagement)
+			a.Review = j.review(fit, engagement, again)
+			return a
 		}
-		show := showing(&decided)
-		fit.Fit, engagement = show.fit(fit.Fit, s.Display.Fit), show.engagement(engagement, s.Display)
-		l.Assessments = append(l.Assessments, store.Assessment{
-			Standard: s.ID, Version: s.Version, Specific: s.AppliesTo != nil, Track: s.Track, Once: s.Once,
-			Decision: decided, Handling: handling,
-			Fit: fit.Fit, Engagement: engagement,
-			Lifecycle:  s.Lifecycle,
-			Attributes: func() []byte { return j.frozen(s) },
-			AsOf:       asOf,
-			Review:     j.review(fit, engagement, again),
-		})
+		a := under(nil)
+		a.Under = under
+		l.Assessments = append(l.Assessments, a)
 		l.Recent = l.Recent || recent(engagement, l.AsOf)
 	}
 	return l
+}
+
+// assess is what a standard says of the lead by the evidence.
+func (j *job) assess(s *standard.Compiled, found *decision.Evidence, fit *typev1.Fit, engagement *typev1.Engagement) store.Assessment {
+	decided := decision.Decide(&s.Rules, found)
+	handling := s.Handle(decided.Codes(), decided.SalesReady)
+	if decided.Verdict == decision.Qualified {
+		handling.Route = s.Route(handling, j.attributesFor(s), found.AsOf)
+	}
+	show := showing(&decided)
+	return store.Assessment{
+		Standard: s.ID, Version: s.Version, Specific: s.AppliesTo != nil, Track: s.Track, Once: s.Once,
+		Decision: decided, Handling: handling,
+		Fit: show.fit(fit, s.Display.Fit), Engagement: show.engagement(engagement, s.Display),
+		Lifecycle:  s.Lifecycle,
+		Attributes: func() []byte { return j.frozen(s) },
+		AsOf:       found.AsOf,
+	}
 }

@@ -128,22 +128,28 @@ func (w *Worker) review(ctx context.Context) (int, error) {
 	if err != nil || len(reviews) == 0 {
 		return 0, err
 	}
-	names := make([]string, len(reviews))
+	names, urgent := make([]string, len(reviews)), map[string]bool{}
 	for i, r := range reviews {
 		names[i] = store.LeadName(r.Lead)
+		urgent[names[i]] = r.Urgent
 	}
 	ends, err := w.decide(ctx, names, store.ByReview, nil)
 	return len(reviews), errors.Join(err, w.Store.EndReviews(ctx, reviews, func(r store.Review) (time.Time, string) {
-		return ends.of(store.LeadName(r.Lead))
+		name := store.LeadName(r.Lead)
+		if ends.pending[name] && !urgent[name] {
+			return time.Time{}, "" // what waits is decided in a moment, and that decides this too
+		}
+		return ends.of(name)
 	}))
 }
 
 // ends are how the leases on leads end: when to try again, and why it failed. One that
 // is not in it is tried again soon.
 type ends struct {
-	again  map[string]time.Time
-	failed map[string]string
-	soon   time.Time
+	again   map[string]time.Time
+	failed  map[string]string
+	pending map[string]bool // they wait to be decided anyway, or just were
+	soon    time.Time
 }
 
 func (e *ends) of(lead string) (again time.Time, failed string) {
@@ -156,7 +162,7 @@ func (e *ends) of(lead string) (again time.Time, failed string) {
 
 // decide decides leads by name.
 func (w *Worker) decide(ctx context.Context, names []string, cause store.Cause, tracks map[string][]string) (*ends, error) {
-	e := &ends{again: map[string]time.Time{}, failed: map[string]string{}, soon: w.Now().Add(soon)}
+	e := &ends{again: map[string]time.Time{}, failed: map[string]string{}, pending: map[string]bool{}, soon: w.Now().Add(soon)}
 	p, err := w.Pending.ClaimLeads(ctx, &ingestv1.ClaimLeadsRequest{Leads: names, LeaseDuration: durationpb.New(lease)})
 	if err != nil {
 		return e, err
@@ -168,11 +174,7 @@ func (w *Worker) decide(ctx context.Context, names []string, cause store.Cause, 
 		case ingestv1.LeftLead_WHY_QUARANTINED:
 			e.again[l.GetLead()], e.failed[l.GetLead()] = w.Now().Add(later), "the lead is quarantined"
 		case ingestv1.LeftLead_WHY_PENDING:
-			// What waits is decided in a moment, and that decides this too; a held lead
-			// may stay held, and is looked at again.
-			if cause == store.ByReview {
-				e.again[l.GetLead()] = time.Time{}
-			}
+			e.pending[l.GetLead()] = true
 		}
 	}
 	outcomes, err := w.Qualifier.Again(ctx, p.GetLeads(), cause, tracks)

@@ -217,7 +217,7 @@ func saveHandoff(tx *sqldb.Tx, h *handoffv1.Handoff, moment time.Time) error {
 
 const selectHandoff = `SELECT handoff_id, lead_id, track, cycle, state, revision, queue, owner, reasons, decision_id,
 	outcome_reason, outcome_sub_reason, outcome, create_time, update_time, priority, queue_rank, action,
-	team, assign_reason, assign_time, transfer_count FROM handoffs`
+	team, assign_reason, assign_time, transfer_count, approval_id FROM handoffs`
 
 // scanHandoff reads a row; ErrNotFound if there is none.
 func scanHandoff(row interface{ Scan(...any) error }) (*handoffv1.Handoff, error) {
@@ -230,6 +230,7 @@ func scanRanked(row interface{ Scan(...any) error }) (*handoffv1.Handoff, int64,
 	var (
 		h                      handoffv1.Handoff
 		id, lead, decision     string
+		approval               string
 		state, revision        int64
 		reasons, outcome       []byte
 		createTime, updateTime int64
@@ -238,7 +239,7 @@ func scanRanked(row interface{ Scan(...any) error }) (*handoffv1.Handoff, int64,
 	)
 	err := row.Scan(&id, &lead, &h.Track, &h.Cycle, &state, &revision, &h.Queue, &h.Owner, &reasons, &decision,
 		&h.OutcomeReason, &h.OutcomeSubReason, &outcome, &createTime, &updateTime, &h.Priority, &rank, &h.Action,
-		&h.Team, &h.AssignReason, &assignTime, &h.TransferCount)
+		&h.Team, &h.AssignReason, &assignTime, &h.TransferCount, &approval)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, 0, ErrNotFound
@@ -252,6 +253,7 @@ func scanRanked(row interface{ Scan(...any) error }) (*handoffv1.Handoff, int64,
 		return nil, 0, err
 	}
 	h.Name, h.Lead, h.Decision = HandoffName(id), LeadName(lead), DecisionName(lead, decision)
+	h.Exception, h.Approval = exceptionAmong(digest.Reasons), ApprovalName(approval)
 	h.State, h.Etag, h.Reasons = handoffv1.Handoff_State(state), etag(revision), digest.Reasons
 	if h.Team = TeamName(h.Team); assignTime != 0 {
 		h.AssignTime = timestamppb.New(sqldb.Time(assignTime))

@@ -91,9 +91,9 @@ func insertHandoffs(tx *sqldb.Tx, h *happened) error {
 		rows = append(rows, HandoffID(c.after.GetName()), LeadID(c.after.GetLead()), c.after.GetTrack(), c.after.GetCycle(),
 			int64(c.after.GetState()), 1, c.after.GetQueue(), c.after.GetOwner(), blob, DecisionID(c.after.GetDecision()), "",
 			moment, moment, c.after.GetPriority(), c.rank, c.after.GetAction(), TeamID(c.after.GetTeam()), c.after.GetAssignReason(), assignMicros(c.after), c.after.GetTransferCount(),
-			route, c.waitsFor)
+			route, c.waitsFor, ApprovalID(c.after.GetApproval()))
 	}
 	return insert(tx, `INSERT INTO handoffs (handoff_id, lead_id, track, cycle, state, revision, queue, owner, reasons, decision_id,
 		outcome_reason, create_time, update_time, priority, queue_rank, action,
-		team, assign_reason, assign_time, transfer_count, route, waits_for) VALUES `, 22, ``, rows)
+		team, assign_reason, assign_time, transfer_count, route, waits_for, approval_id) VALUES `, 23, ``, rows)
 }

@@ -98,9 +98,14 @@ type Assessment struct {
 	// Review is the earliest instant after that of the scores at which time alone may
 	// change what the rules read; zero if there is none.
 	Review time.Time
+	// Under gives what the standard says of the lead under an approval; nil: nothing else.
+	Under func(*decision.Approval) Assessment
 	// Attributes gives the attributes that the rules read, as one JSON object. It is
 	// called only for a decision that is recorded.
 	Attributes func() []byte
+
+	// approved: an approval stands in place of the gates.
+	approved bool
 }
 
 // Result is what became of a lead.
@@ -218,6 +223,8 @@ type batch struct {
 	held map[string][]string
 	// reviews are when time alone may change a verdict, by lead.
 	reviews map[string]time.Time
+	// approvals are those that wait, stand or were used, by lead.
+	approvals map[string][]*approval
 
 	// Columns of the rows to write.
 	newVerdicts, newTracks, newDecisions, newMoves, newTellings, newReviews []any
@@ -225,6 +232,8 @@ type batch struct {
 	happened happened
 	// Leads to hold, and those to hold no more.
 	toHold, toDrop []heldLead
+	// Approvals that ended.
+	endedApprovals []*approval
 	// Leads without a review time any more.
 	reviewed []any
 	// Verdicts of standards that say nothing of the lead any more.
@@ -322,6 +331,9 @@ func (b *batch) read(leads []*Lead) error {
 	if err := b.readReviews(); err != nil {
 		return err
 	}
+	if err := b.readApprovals(); err != nil {
+		return err
+	}
 	err = selectIn(b.querier,
 		`SELECT lead_id, standard_id, version, verdict, reasons_hash, fit_class, engagement_band, decision_id, cycle
 		FROM verdicts WHERE lead_id IN (`,
@@ -373,6 +385,7 @@ func (b *batch) readCaptures(leads []*Lead) error {
 func (b *batch) decide(l *Lead) (digest *typev1.DecisionDigest, changes []Change, err error) {
 	var leading *Assessment
 	tracks := byTrack(l.Assessments)
+	b.expireApprovals(l.ID)
 	for name, assessments := range tracks {
 		before, known := b.tracks[key{l.ID, name}]
 		if !known {
@@ -381,9 +394,13 @@ func (b *batch) decide(l *Lead) (digest *typev1.DecisionDigest, changes []Change
 		for _, a := range assessments {
 			b.keep(l, a)
 		}
+		if a := b.standing(before); a != nil {
+			before = before.approve(assessments, a)
+		}
 		f := follow(before, l, assessments, b.moment)
 		if f.handsOff {
 			f.handoff = newID()
+			b.useApprovals(&f)
 		}
 		leadingDecision := ""
 		for _, a := range assessments {
@@ -513,6 +530,7 @@ func (a *Assessment) Evidence() *handoffv1.Qualification {
 	return &handoffv1.Qualification{
 		Status:            statusOf(a),
 		Reasons:           reasonsOf(a.Decision.Reasons),
+		Exception:         a.Decision.Exception(),
 		MissingAttributes: a.Decision.Missing,
 		SalesReady:        a.Decision.SalesReady,
 		Lacking:           lackingOf(a.Decision.Lacking),
@@ -569,7 +587,7 @@ func handOff(l *Lead, f *followed, decision string) *change {
 	h := &handoffv1.Handoff{
 		Name: HandoffName(f.handoff), Lead: LeadName(l.ID), Track: f.name, Cycle: int32(f.standing.Cycle),
 		State: handoffv1.Handoff_STATE_OPEN, Queue: handling.Queue, Priority: int32(handling.Priority), Action: handling.Action,
-		Decision: DecisionName(l.ID, decision),
+		Decision: DecisionName(l.ID, decision), Exception: f.leading.Decision.Exception(), Approval: f.approval,
 	}
 	for _, a := range f.qualified {
 		h.Reasons = append(h.Reasons, reasonsOf(a.Decision.Reasons)...)
@@ -622,7 +640,7 @@ func (b *batch) write(s *Store) error {
 		{`INSERT INTO decisions (lead_id, decide_time, decision_id, evidence) VALUES `, 4, ``, b.newDecisions},
 		{insertMoves, moveColumns, ``, b.newMoves},
 		{insertTellings, tellingColumns, ``, b.newTellings},
-		{insertReviews, reviewColumns, s.reviews.OnConflict() + `, standard_id = excluded.standard_id, cause = excluded.cause`, b.newReviews},
+		{insertReviews, reviewColumns, s.reviews.OnConflict() + reviewConflict, b.newReviews},
 	} {
 		if err := insert(b.tx, rows.head, rows.columns, rows.tail, rows.values); err != nil {
 			return err
@@ -632,6 +650,9 @@ func (b *batch) write(s *Store) error {
 		return err
 	}
 	if err := b.writeReviewed(); err != nil {
+		return err
+	}
+	if err := b.writeApprovals(); err != nil {
 		return err
 	}
 	return b.writeHeld(s)

@@ -49,6 +49,8 @@ type followed struct {
 	from  lifecycle.Stage
 	// handsOff asks for a handoff in the cycle.
 	handsOff bool
+	// approval that the handoff uses: `approvals/{approval}`; empty: none.
+	approval string
 }
 
 // follow says what the verdicts of a claim do in one track. assessments are those
@@ -69,9 +71,9 @@ func follow(before track, l *Lead, assessments []*Assessment, moment time.Time) 
 	if before.handoff == "" {
 		f.lead(l, before, moment)
 	}
-	// One that qualified as history waits there for something live.
+	// One that qualified as history waits there for something live, or for an approval.
 	f.handsOff = f.standing.Stage == lifecycle.MarketingQualified && f.handoff == "" &&
-		len(f.qualified) > 0 && !l.Historical && (l.Cause == Live || f.moved)
+		len(f.qualified) > 0 && (f.leading.approved || !l.Historical && (l.Cause == Live || f.moved))
 	return f
 }
 
@@ -88,7 +90,11 @@ func (f *followed) lead(l *Lead, before track, moment time.Time) {
 		f.standing, f.moved = next, moves
 		return
 	}
-	switch l.arrival(f.name, before.held) {
+	arrives := l.arrival(f.name, before.held)
+	if f.leading.approved { // a person admits it, it floods nobody
+		arrives = admitted
+	}
+	switch arrives {
 	case admitted:
 		f.standing, f.moved = next, moves
 		return

@@ -332,7 +332,7 @@ func (s *Store) Handoffs(ctx context.Context, terms []Term, byQueue bool, place 
 // Exists says whether a lead was ever decided.
 func (s *Store) Exists(ctx context.Context, lead string) error {
 	var id string
-	err := s.db.Read().QueryRowContext(ctx, `SELECT lead_id FROM leads WHERE lead_id = $1`, lead).Scan(&id)
+	err := s.db.Read().QueryRowContext(ctx, `SELECT lead_id FROM leads WHERE lead_id = $1 AND facts_version > 0`, lead).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNotFound
 	}

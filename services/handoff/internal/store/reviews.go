@@ -9,15 +9,20 @@ import (
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
-// Time alone may change a verdict: points fade, an activity leaves its window. A lead
-// has one review, at the earliest such instant of all its standards, and whatever
-// decides the lead sets the next.
+// Time alone may change a verdict: points fade, an activity leaves its window, an
+// approval ends. A lead has one review, at the earliest such instant of all its standards,
+// and whatever decides the lead sets the next. An approval that is granted or revoked asks
+// for one at once.
 
 var reviews = duework.Table{Name: "reviews", Key: []string{"lead_id"}}
 
 const (
 	insertReviews = `INSERT INTO reviews (lead_id, standard_id, cause, due_time) VALUES `
 	reviewColumns = 4
+
+	reviewConflict = `, standard_id = excluded.standard_id, cause = excluded.cause`
+	// causes of a review.
+	byTime, byApproval = "time", "approval"
 )
 
 // readReviews reads when the leads are to be reviewed.
@@ -34,18 +39,18 @@ func (b *batch) readReviews() error {
 
 // review sets when the lead is decided again because of time alone.
 func (b *batch) review(l *Lead) {
-	var next *Assessment
+	next, standard := b.nextExpiry(l.ID), ""
 	for i := range l.Assessments {
-		if a := &l.Assessments[i]; !a.Review.IsZero() && (next == nil || a.Review.Before(next.Review)) {
-			next = a
+		if a := &l.Assessments[i]; !a.Review.IsZero() && (next.IsZero() || a.Review.Before(next)) {
+			next, standard = a.Review, a.Standard
 		}
 	}
 	due, known := b.reviews[l.ID]
 	switch {
-	case next == nil && known:
+	case next.IsZero() && known:
 		b.reviewed = append(b.reviewed, l.ID)
-	case next != nil && !next.Review.Equal(due):
-		b.newReviews = append(b.newReviews, l.ID, next.Standard, "time", sqldb.Micros(next.Review))
+	case !next.IsZero() && !next.Equal(due):
+		b.newReviews = append(b.newReviews, l.ID, standard, byTime, sqldb.Micros(next))
 	}
 }
 
@@ -60,6 +65,8 @@ func (b *batch) writeReviewed() error {
 type Review struct {
 	// Lead without `leads/`.
 	Lead string
+	// Urgent: somebody asked for it just now, so that what is on its way may not know of it.
+	Urgent bool
 
 	lease duework.Lease
 }
@@ -68,11 +75,20 @@ type Review struct {
 // first.
 func (s *Store) ClaimReviews(ctx context.Context, lease time.Duration, limit int) ([]Review, error) {
 	leases, err := s.claimDue(ctx, s.reviews, reviews.Name, lease, limit)
-	list := make([]Review, len(leases))
+	if err != nil || len(leases) == 0 {
+		return nil, err
+	}
+	list, ids, index := make([]Review, len(leases)), make([]string, len(leases)), map[string]int{}
 	for i, l := range leases {
 		list[i] = Review{Lead: l.Key[0], lease: l}
+		ids[i], index[l.Key[0]] = l.Key[0], i
 	}
-	return list, err
+	return list, selectIn(reader{ctx, s.db}, `SELECT lead_id, cause FROM reviews WHERE lead_id IN (`, ids, func(rows *sql.Rows) error {
+		var lead, cause string
+		err := rows.Scan(&lead, &cause)
+		list[index[lead]].Urgent = cause == byApproval
+		return err
+	})
 }
 
 // EndReviews ends the leases on reviews, each as end says, see [Store.EndHeld].
@@ -98,7 +114,18 @@ func (s *Store) ReviewAt(ctx context.Context, leads []string, at time.Time, caus
 		for _, lead := range leads {
 			columns = append(columns, lead, "", cause, sqldb.Micros(at))
 		}
-		return insert(tx, insertReviews, reviewColumns,
-			s.reviews.OnConflict()+`, standard_id = excluded.standard_id, cause = excluded.cause`, columns)
+		return insert(tx, insertReviews, reviewColumns, s.reviews.OnConflict()+reviewConflict, columns)
 	})
+}
+
+// reviewNow has a lead decided again at once, since somebody granted or revoked something.
+func (s *Store) reviewNow(tx *sqldb.Tx, lead string, moment time.Time) error {
+	return insert(tx, insertReviews, reviewColumns, s.reviews.OnConflict()+reviewConflict,
+		[]any{lead, "", byApproval, sqldb.Micros(moment)})
+}
+
+// reviewBy has a lead decided again at a time, unless it is before that.
+func (s *Store) reviewBy(tx *sqldb.Tx, lead string, at time.Time) error {
+	return insert(tx, insertReviews, reviewColumns,
+		s.reviews.OnConflict()+reviewConflict+` WHERE reviews.due_time > excluded.due_time`, []any{lead, "", byTime, sqldb.Micros(at)})
 }

@@ -9,10 +9,10 @@ import (
 )
 
 // stands says whether the verdict that a standard gave before stands: it decides once in
-// a cycle, and did in this one.
+// a cycle, and did in this one. An approval replaces what it was.
 func (b *batch) stands(l *Lead, a *Assessment) bool {
 	before := b.verdicts[key{l.ID, a.Standard}]
-	return a.Once && before.decision != "" && before.cycle == int64(b.tracks[key{l.ID, a.Track}].standing.Cycle)
+	return a.Once && !a.approved && before.decision != "" && before.cycle == int64(b.tracks[key{l.ID, a.Track}].standing.Cycle)
 }
 
 // keep puts the verdict that stands in place of the new one.
