@@ -34,6 +34,8 @@ type Act struct {
 	By    lifecycle.Who
 	// Etag that must match; empty: any.
 	Etag string
+	// Time it happened; zero: now. The move is of now in any case.
+	Time time.Time
 	// Outcome that is reported, with ByOutcome; its time and actor are filled in.
 	Outcome *handoffv1.Outcome
 }
@@ -106,7 +108,13 @@ func next(to lifecycle.Stage, cause lifecycle.Cause) handoffv1.Handoff_State {
 // move and leaves word for ingest, in one transaction. It returns the handoff after
 // it. Errors: ErrNotFound, ErrEtag, *StateError, and those of lifecycle.Standing.Move.
 func (s *Store) Act(ctx context.Context, a Act) (*handoffv1.Handoff, error) {
-	before, err := s.Handoff(ctx, a.Handoff)
+	return s.acts(ctx, a.Handoff, false, func(*sqldb.Tx, *handoffv1.Handoff) ([]Act, error) { return []Act{a}, nil })
+}
+
+// acts does with a handoff what plan makes of it as it is, in one transaction that holds
+// the lead; with dry it only tries.
+func (s *Store) acts(ctx context.Context, handoff string, dry bool, plan func(*sqldb.Tx, *handoffv1.Handoff) ([]Act, error)) (*handoffv1.Handoff, error) {
+	before, err := s.Handoff(ctx, handoff)
 	if err != nil {
 		return nil, err
 	}
@@ -120,23 +128,42 @@ func (s *Store) Act(ctx context.Context, a Act) (*handoffv1.Handoff, error) {
 		if err := lockLead(tx, lead); err != nil {
 			return err
 		}
-		h, err := scanHandoff(tx.QueryRow(selectHandoff+` WHERE handoff_id = $1`, a.Handoff))
+		h, err := scanHandoff(tx.QueryRow(selectHandoff+` WHERE handoff_id = $1`, handoff))
 		if err != nil {
 			return err
 		}
-		t, err := scanTrack(tx.QueryRow(selectTrack+` WHERE lead_id = $1 AND track = $2`, lead, h.GetTrack()))
+		acts, err := plan(tx, h)
 		if err != nil {
-			return fmt.Errorf("track of a handoff: %w", err)
+			return err
 		}
-		after, err = s.apply(tx, &a, h, &person{Actor: a.Actor, track: t, agreed: agreed[t.standard], moment: s.now()})
-		return err
+		after = h
+		for i := range acts {
+			t, err := scanTrack(tx.QueryRow(selectTrack+` WHERE lead_id = $1 AND track = $2`, lead, h.GetTrack()))
+			if err != nil {
+				return fmt.Errorf("track of a handoff: %w", err)
+			}
+			p := &person{Actor: acts[i].Actor, track: t, agreed: agreed[t.standard], moment: s.now()}
+			if after, err = s.apply(tx, &acts[i], h, p); err != nil {
+				return err
+			}
+		}
+		if dry {
+			return errOnlyTried
+		}
+		return nil
 	})
+	if errors.Is(err, errOnlyTried) {
+		return after, nil
+	}
 	if err != nil {
 		return nil, err
 	}
 	s.waker.Wake()
 	return after, nil
 }
+
+// errOnlyTried rolls back what was only tried.
+var errOnlyTried = errors.New("only tried")
 
 // lockLead keeps everybody else from deciding or moving the lead until the
 // transaction ends.
@@ -164,17 +191,21 @@ func (s *Store) apply(tx *sqldb.Tx, a *Act, h *handoffv1.Handoff, p *person) (*h
 	if err != nil {
 		return nil, err
 	}
-	if a.Cause == lifecycle.ByAccept {
+	if a.Cause == lifecycle.ByAccept && a.By&^lifecycle.System != 0 { // a system only reports that somebody did
 		h.Owner = a.Actor
+	}
+	happened := p.moment
+	if !a.Time.IsZero() && a.Time.Before(happened) {
+		happened = a.Time
 	}
 	if a.Outcome != nil {
 		h.Outcome = proto.CloneOf(a.Outcome)
-		h.Outcome.OccurredTime, h.Outcome.Actor = timestamppb.New(p.moment), a.Actor
+		h.Outcome.OccurredTime, h.Outcome.Actor = timestamppb.New(happened), a.Actor
 	}
 	if err := s.saveMoved(tx, before, h, p, move); err != nil {
 		return nil, err
 	}
-	if word, speaks := a.word(move, h, p.moment); speaks {
+	if word, speaks := a.word(move, h, happened); speaks {
 		return h, insert(tx, insertTellings, tellingColumns, ``, word.columns(p.moment))
 	}
 	return h, nil

@@ -119,7 +119,7 @@ func (o *office) handoffs(t tester, lead string) []*handoffv1.Handoff {
 }
 
 func (o *office) act(h *handoffv1.Handoff, cause lifecycle.Cause, to lifecycle.Stage, reason string) (*handoffv1.Handoff, error) {
-	a := store.Act{Handoff: store.HandoffID(h.GetName()), Cause: cause, To: to, Reason: reason, Actor: "jane"}
+	a := store.Act{Handoff: store.HandoffID(h.GetName()), Cause: cause, To: to, Reason: reason, Actor: "jane", By: lifecycle.Sales}
 	if cause == lifecycle.ByOutcome {
 		a.Outcome = &handoffv1.Outcome{Kind: handoffv1.Outcome_KIND_WON, Reason: reason}
 	}

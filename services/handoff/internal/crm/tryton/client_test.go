@@ -260,6 +260,16 @@ func TestWhatIsAskedOfTryton(t *testing.T) {
 	}
 }
 
+func TestAnOwnerWhomTrytonDoesNotTakeLosesNoLead(t *testing.T) {
+	client, s := start(t, map[string][]answer{create: {
+		failure(`["UserError",["The value for field \"Employee\" is not valid according to its domain.","",null]]`), result(`[7]`),
+	}})
+	remote, err := client.Upsert(t.Context(), crm.Key(handed), crm.Remote{Contact: "4"}, crm.Record{Owner: "9"})
+	if err != nil || remote.Opportunity != "7" || len(s.asked) != 2 || strings.Contains(s.asked[1], `"employee":9`) {
+		t.Errorf("%+v, %v, asked %q", remote, err, s.asked)
+	}
+}
+
 func TestAPartyIsKeptWhenTheOpportunityFails(t *testing.T) {
 	client, _ := start(t, map[string][]answer{
 		"model.party.party.search": {result(`[4,5]`)},

@@ -2,6 +2,7 @@ package tryton
 
 import (
 	"context"
+	"errors"
 	"regexp"
 	"strconv"
 	"time"
@@ -78,11 +79,22 @@ func (c *Client) Upsert(ctx context.Context, key string, known crm.Remote, r crm
 		}
 	}
 	id, err := c.create(ctx, "model.sale.opportunity.create", values)
+	if refused(err) && values["employee"] != nil {
+		// Who left the company, or was never in it: the lead matters more than its owner.
+		delete(values, "employee")
+		id, err = c.create(ctx, "model.sale.opportunity.create", values)
+	}
 	if err != nil {
 		return known, err
 	}
 	known.Opportunity = strconv.FormatInt(id, 10)
 	return known, nil
+}
+
+// refused says whether Tryton said no and did nothing.
+func refused(err error) bool {
+	var e *crm.Error
+	return errors.As(err, &e) && e.Effect == crm.Refused
 }
 
 // assign gives an open opportunity to an employee.
