@@ -39,15 +39,39 @@ func (w *Waker) Wait(ctx context.Context, found bool) error {
 		w.pause = w.shortest
 		return nil
 	}
-	timer := time.NewTimer(w.pause)
+	woken, err := w.rest(ctx, w.pause)
+	if w.pause = min(2*w.pause, w.most); woken {
+		w.pause = w.shortest
+	}
+	return err
+}
+
+// WaitUntil is like [Waker.Wait] for work that says when it is due: next is how long that
+// is from now, false if nothing is, or nobody knows. It returns then, at a wake-up, or
+// after the longest pause: what other processes set, or a clock that was put forward, is
+// seen by that.
+func (w *Waker) WaitUntil(ctx context.Context, found bool, next func() (time.Duration, bool)) error {
+	if err := ctx.Err(); err != nil || found {
+		return err
+	}
+	pause := w.most
+	if due, known := next(); known {
+		pause = max(min(pause, due), 0)
+	}
+	_, err := w.rest(ctx, pause)
+	return err
+}
+
+// rest waits for a wake-up, no longer than the pause.
+func (w *Waker) rest(ctx context.Context, pause time.Duration) (woken bool, err error) {
+	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():
-		return ctx.Err()
+		return false, ctx.Err()
 	case <-w.signal:
-		w.pause = w.shortest
+		return true, nil
 	case <-timer.C:
-		w.pause = min(2*w.pause, w.most)
+		return false, nil
 	}
-	return nil
 }

@@ -9,29 +9,33 @@ import (
 	"time"
 )
 
-// Hours are the working hours of somebody, as people write them.
+// Hours are the working hours of somebody, as people write them and as they are stored.
 type Hours struct {
 	// Zone is the IANA name of the time zone whose clock on the wall they mean.
-	Zone string
+	Zone string `json:"zone"`
 	// Days are the stretches of each week in which there is work; those that overlap or
 	// touch are one. None: there is never work.
-	Days []DayHours
+	Days []DayHours `json:"days,omitempty"`
 	// Holidays are dates, `YYYY-MM-DD`, on which there is none.
-	Holidays []string
+	Holidays []string `json:"holidays,omitempty"`
 	// Absences are times in which there is none.
-	Absences []Absence
+	Absences []Absence `json:"absences,omitempty"`
 }
 
 // DayHours are a stretch of a day, on some days of the week. One over midnight is two.
 type DayHours struct {
 	// Weekdays are 1 for Monday to 7 for Sunday; none: Monday to Friday.
-	Weekdays []int
+	Weekdays []int `json:"weekdays,omitempty"`
 	// From and To are times of day, `HH:MM`; To is later, at most `24:00`.
-	From, To string
+	From string `json:"from"`
+	To   string `json:"to"`
 }
 
 // Absence is a time away, from Start until just before End; a zero End: for good.
-type Absence struct{ Start, End time.Time }
+type Absence struct {
+	Start time.Time `json:"start"`
+	End   time.Time `json:"end"`
+}
 
 // FieldError says which field of [Hours] is wrong.
 type FieldError struct {

@@ -29,6 +29,12 @@ type change struct {
 	handling standard.Handling
 	rank     int64
 	assignment
+	// traceparent of what caused it; empty: it is in the context.
+	traceparent string
+	// requested is when the lead asked, machine what the machine took since; of a new
+	// handoff only, zero where nobody knows.
+	requested time.Time
+	machine   time.Duration
 }
 
 // assignment is how a handoff gets an owner, see [Store.assign].
@@ -46,8 +52,6 @@ type assignment struct {
 	// assigned: done. waitsFor is the team or the person it waits for, by resource name.
 	assigned bool
 	waitsFor string
-	// traceparent of what caused it; empty: it is in the context.
-	traceparent string
 }
 
 // happened is what a transaction did to handoffs and leads.
@@ -64,7 +68,7 @@ type happened struct {
 // an owner are assigned, clocks stop and start, and who wants to hear of it is told. The
 // leads are locked by the caller; after them teams are, in the order of their names.
 func (s *Store) follows(tx *sqldb.Tx, h *happened) error {
-	for _, step := range []func(*sqldb.Tx, *happened) error{s.assign, s.announce} {
+	for _, step := range []func(*sqldb.Tx, *happened) error{s.assign, s.runClocks, s.announce} {
 		if err := step(tx, h); err != nil {
 			return err
 		}

@@ -567,7 +567,9 @@ func (b *batch) follow(l *Lead, f *followed, decision string) {
 		})
 	}
 	if f.handsOff {
-		b.happened.changes = append(b.happened.changes, handOff(l, f, decision))
+		c := handOff(l, f, decision)
+		c.requested, c.machine = l.request(b.moment)
+		b.happened.changes = append(b.happened.changes, c)
 	}
 	fit, engagement := hundredths(scoreOf(f.leading.Fit)), hundredths(engagementOf(f.leading.Engagement))
 	order := engagement

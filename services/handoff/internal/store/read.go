@@ -293,7 +293,11 @@ func (m *Move) Proto() *handoffv1.StageMove {
 
 // Handoff returns a handoff, or ErrNotFound.
 func (s *Store) Handoff(ctx context.Context, id string) (*handoffv1.Handoff, error) {
-	return scanHandoff(s.db.Read().QueryRowContext(ctx, selectHandoff+` WHERE handoff_id = $1`, id))
+	h, err := scanHandoff(s.db.Read().QueryRowContext(ctx, selectHandoff+` WHERE handoff_id = $1`, id))
+	if err != nil {
+		return nil, err
+	}
+	return h, s.answer(reader{ctx, s.db}, h)
 }
 
 // RankedHandoff is a handoff with its place in a list.
@@ -326,7 +330,14 @@ func (s *Store) Handoffs(ctx context.Context, terms []Term, byQueue bool, place 
 		handoffs = append(handoffs, RankedHandoff{h, at})
 		return nil
 	})
-	return handoffs, err
+	if err != nil {
+		return nil, err
+	}
+	plain := make([]*handoffv1.Handoff, len(handoffs))
+	for i, h := range handoffs {
+		plain[i] = h.Handoff
+	}
+	return handoffs, s.answer(reader{ctx, s.db}, plain...)
 }
 
 // Exists says whether a lead was ever decided.

@@ -36,6 +36,12 @@ type Store struct {
 	// steps wakes the worker of operations, due that of reviews and held leads, somebody
 	// that of waiting handoffs.
 	steps, due, somebody *duework.Waker
+
+	// timers are the steps of clocks, ticks wakes the worker that does them.
+	timers *duework.Queue
+	ticks  *duework.Waker
+	terms  terms
+
 	// crmPolls are the CRMs whose changes are read; polls wakes who reads them.
 	crmPolls *duework.Queue
 	polls    *duework.Waker
@@ -58,6 +64,8 @@ func New(db *sqldb.DB, now func() time.Time, activeIn func(tx *sqldb.Tx) (map[st
 		steps:      duework.NewWaker(5*time.Millisecond, 500*time.Millisecond),
 		due:        duework.NewWaker(10*time.Millisecond, 500*time.Millisecond),
 		somebody:   duework.NewWaker(10*time.Millisecond, 250*time.Millisecond),
+		timers:     duework.New(db.Dialect(), timers),
+		ticks:      duework.NewWaker(5*time.Millisecond, 500*time.Millisecond),
 		crmPolls:   duework.New(db.Dialect(), crmPolls),
 		polls:      duework.NewWaker(50*time.Millisecond, time.Second),
 		sendings:   duework.New(db.Dialect(), deliveries), sends: duework.NewWaker(2*time.Millisecond, 250*time.Millisecond),

@@ -1,0 +1,105 @@
+// Package clockwork does what falls due while the clocks of handoffs run: it warns, says
+// that the time is over, tells the manager, and gives the handoff to somebody else.
+//
+//	sla_timers ── due ──▶ Claim (lease) ──▶ Fire: lead locked, lease held?
+//	    ▲                                     │ yes: what follows, and the next step,
+//	    └───────── next step's due time ◀─────┘      in one transaction
+//
+// The worker sleeps until the next step is due, or until a clock that starts wakes it.
+// What is due was claimed for it alone, and a step is done in the transaction that ends
+// the lease: so it is done once, also if the process dies in between, and never before its
+// time. A clock that is stopped takes its timer with it.
+package clockwork
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/assay-hq/assay/services/handoff/internal/store"
+	"github.com/assay-hq/assay/services/internal/caller"
+	"github.com/assay-hq/assay/services/internal/duework"
+	"github.com/assay-hq/assay/services/internal/telemetry"
+)
+
+const (
+	// batch is how many steps are done in one transaction.
+	batch = 128
+	// lease is how long they belong to the worker. Doing them takes milliseconds.
+	lease = 10 * time.Second
+	// again is when a step that failed is tried again.
+	again = 5 * time.Second
+	// longestPause bounds the pauses while the store is away.
+	longestPause = time.Second
+)
+
+// Worker does what is due. Start it once.
+type Worker struct {
+	store  *store.Store
+	log    *slog.Logger
+	now    func() time.Time
+	stop   context.CancelFunc
+	worker sync.WaitGroup
+}
+
+// New returns a worker that is not started.
+func New(s *store.Store, log *slog.Logger, now func() time.Time) *Worker {
+	return &Worker{store: s, log: log, now: now}
+}
+
+// Start begins to work. The context gives values only: Stop ends the work.
+func (w *Worker) Start(ctx context.Context) {
+	ctx = caller.With(context.WithoutCancel(ctx), caller.System("handoff"))
+	ctx, w.stop = context.WithCancel(telemetry.WithRemoteParent(ctx, ""))
+	w.worker.Go(func() {
+		duework.Loop{
+			Wait: w.store.WaitForTimers, LongestPause: longestPause,
+			Pass: func(ctx context.Context) (bool, error) {
+				n, err := w.Pass(context.WithoutCancel(ctx))
+				return n > 0, err
+			},
+			Failed: func(err error, first bool) {
+				if first {
+					w.log.WarnContext(ctx, "clocks wait", "error", err)
+				}
+			},
+		}.Run(ctx)
+	})
+}
+
+// Stop stops the work, after the batch that is on its way.
+func (w *Worker) Stop() {
+	if w.stop != nil {
+		w.stop()
+		w.worker.Wait()
+	}
+}
+
+// Pass does one batch of what is due, and returns how many steps that were. An error says
+// that the store is away, or that steps failed and are tried again later.
+func (w *Worker) Pass(ctx context.Context) (int, error) {
+	due, err := w.store.ClaimTimers(ctx, lease, batch)
+	if err != nil || len(due) == 0 {
+		return 0, err
+	}
+	err = w.store.Fire(ctx, due)
+	if err == nil || len(due) == 1 {
+		return len(due), w.later(ctx, due[0], err)
+	}
+	// One of them fails: each by itself, so that it holds up no other.
+	var failed []error
+	for _, t := range due {
+		failed = append(failed, w.later(ctx, t, w.store.Fire(ctx, []store.Timer{t})))
+	}
+	return len(due), errors.Join(failed...)
+}
+
+// later has a step that failed done later.
+func (w *Worker) later(ctx context.Context, t store.Timer, err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.Join(err, w.store.FireLater(ctx, t, "the step of a clock failed", w.now().Add(again)))
+}

@@ -1,0 +1,125 @@
+package store
+
+import (
+	"database/sql"
+	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
+	"github.com/assay-hq/assay/services/internal/sqldb"
+)
+
+// response is how quickly a handoff is answered, beside its clocks: what the machine took,
+// and what people took by the clock on the wall, each by itself.
+type response struct {
+	handoff string
+	rules   string // the id of the rules; empty: no clock runs
+	request time.Time
+	machine time.Duration
+	touch   time.Time
+	// transfers counts how often it was given to an owner, reassigned how often by a clock.
+	transfers, reassigned int
+	due                   time.Time
+}
+
+const (
+	insertResponses = `INSERT INTO responses (handoff_id, rules_id, request_time, machine_time, touch_time, transfers, reassigned, due_time) VALUES `
+	responseColumns = 8
+	onResponse      = ` ON CONFLICT (handoff_id) DO UPDATE SET touch_time = excluded.touch_time, transfers = excluded.transfers,
+		reassigned = excluded.reassigned, due_time = excluded.due_time`
+)
+
+func (r *response) columns() []any {
+	return []any{
+		r.handoff, r.rules, sqldb.Micros(r.request), r.machine.Microseconds(), sqldb.Micros(r.touch),
+		r.transfers, r.reassigned, sqldb.Micros(r.due),
+	}
+}
+
+// readResponses reads those of some handoffs.
+func readResponses(from querier, handoffs []string) (map[string]*response, error) {
+	found := make(map[string]*response, len(handoffs))
+	err := selectIn(from, `SELECT handoff_id, rules_id, request_time, machine_time, touch_time, transfers, reassigned, due_time
+		FROM responses WHERE handoff_id IN (`, handoffs, func(rows *sql.Rows) error {
+		var r response
+		var request, machine, touch, due int64
+		err := rows.Scan(&r.handoff, &r.rules, &request, &machine, &touch, &r.transfers, &r.reassigned, &due)
+		r.request, r.touch, r.due = sqldb.Time(request), sqldb.Time(touch), sqldb.Time(due)
+		r.machine = time.Duration(machine) * time.Microsecond
+		found[r.handoff] = &r
+		return err
+	})
+	return found, err
+}
+
+// fill says in the API's words what is known of the response to a handoff.
+func (r *response) fill(h *handoffv1.Handoff) {
+	h.TransferCount = int32(r.transfers)
+	h.DueTime, h.RequestTime, h.FirstTouchTime = timestamp(r.due), timestamp(r.request), timestamp(r.touch)
+	if r.machine > 0 {
+		h.MachineDuration = durationpb.New(r.machine)
+	}
+	if speed, known := r.speedToLead(); known {
+		h.SpeedToLeadDuration = durationpb.New(speed)
+	}
+}
+
+// speedToLead is how long the lead waited for a person.
+func (r *response) speedToLead() (time.Duration, bool) {
+	return max(r.touch.Sub(r.request), 0), !r.touch.IsZero() && !r.request.IsZero()
+}
+
+// timestamp is a time in the API; nil for none.
+func timestamp(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	return timestamppb.New(t)
+}
+
+// request is when the lead asked, and what the machine took from then on. Of what time or
+// a publish brought about nobody asked just now.
+func (l *Lead) request(moment time.Time) (at time.Time, machine time.Duration) {
+	if l.Cause != Live || l.Stirred.IsZero() {
+		return l.Stirred, 0
+	}
+	at = l.Stirred
+	if !l.Accepted.IsZero() && l.Accepted.Before(at) {
+		at = l.Accepted // several captures are decided together: the first of them asked
+	}
+	return at, max(moment.Sub(at), 0) + l.AcceptDuration
+}
+
+// touches says whether a change is a person's answer to the lead.
+func (c *change) touches() bool {
+	return c.before.GetState() == handoffv1.Handoff_STATE_OPEN && c.after.GetState() != handoffv1.Handoff_STATE_OPEN &&
+		c.cause != lifecycle.ByVerdict && !strings.HasPrefix(c.actor, "system:")
+}
+
+// answer fills in how quickly handoffs are answered: figures and clocks.
+func (s *Store) answer(from querier, handoffs ...*handoffv1.Handoff) error {
+	ids := make([]string, len(handoffs))
+	for i, h := range handoffs {
+		ids[i] = HandoffID(h.GetName())
+	}
+	responses, err := readResponses(from, ids)
+	if err != nil {
+		return err
+	}
+	clocks, err := s.readClocks(from, ids, false)
+	if err != nil {
+		return err
+	}
+	now := s.now()
+	for i, h := range handoffs {
+		if r := responses[ids[i]]; r != nil {
+			r.fill(h)
+		}
+		h.Clocks = clocksAt(clocks[ids[i]], now)
+	}
+	return nil
+}

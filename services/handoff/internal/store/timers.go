@@ -1,0 +1,194 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/sla"
+	"github.com/assay-hq/assay/services/internal/duework"
+	"github.com/assay-hq/assay/services/internal/sqldb"
+)
+
+var timers = duework.Table{Name: "sla_timers", Key: []string{"clock_id"}}
+
+// Timer is a step of a clock that is due, under a lease.
+type Timer struct {
+	// DueTime is when it was due.
+	DueTime time.Time
+
+	handoff, lead string
+	step          int
+	lease         duework.Lease
+}
+
+// WaitForTimers returns when it is time to claim timers: at once if the last claim found
+// some, else when the next is due or one was set, and after a while in any case. It
+// returns the error of ctx when that ends.
+func (s *Store) WaitForTimers(ctx context.Context, found bool) error {
+	return s.ticks.WaitUntil(ctx, found, func() (time.Duration, bool) {
+		next, err := s.timers.Next(ctx, s.db)
+		return next.Sub(s.now()), err == nil && !next.IsZero()
+	})
+}
+
+// ClaimTimers leases at most limit timers that are due, those due longest first.
+func (s *Store) ClaimTimers(ctx context.Context, lease time.Duration, limit int) ([]Timer, error) {
+	next, err := s.timers.Next(ctx, s.db) // a look costs no writer
+	if err != nil || next.IsZero() || next.After(s.now()) {
+		return nil, err
+	}
+	var due []Timer
+	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		leases, err := s.timers.Claim(tx, s.now(), lease, limit)
+		if err != nil {
+			return err
+		}
+		ids := make([]string, len(leases))
+		index := make(map[string]int, len(leases))
+		due = make([]Timer, len(leases))
+		for i, l := range leases {
+			ids[i], index[l.Key[0]] = l.Key[0], i
+			due[i] = Timer{DueTime: l.DueTime, lease: l}
+		}
+		return selectIn(tx, `SELECT clock_id, handoff_id, lead_id, step FROM sla_timers WHERE clock_id IN (`, ids, func(rows *sql.Rows) error {
+			var id, handoff, lead string
+			var step int
+			err := rows.Scan(&id, &handoff, &lead, &step)
+			t := &due[index[id]]
+			t.handoff, t.lead, t.step = handoff, lead, step
+			return err
+		})
+	})
+	return due, err
+}
+
+// Fire does what is due, with all that follows, in one transaction. A timer whose clock
+// was stopped meanwhile does nothing.
+func (s *Store) Fire(ctx context.Context, due []Timer) error {
+	leads := make([]string, len(due))
+	handoffs := make([]string, len(due))
+	for i := range due {
+		leads[i], handoffs[i] = due[i].lead, due[i].handoff
+	}
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		f := firing{store: s, tx: tx, moment: s.now()}
+		if err := lockLeads(tx, slices.Clone(leads)); err != nil {
+			return err
+		}
+		if err := f.read(handoffs); err != nil {
+			return err
+		}
+		for i := range due {
+			if err := f.fire(&due[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// FireLater ends the lease of a timer that failed; after some tries it waits for a person.
+func (s *Store) FireLater(ctx context.Context, t Timer, reason string, again time.Time) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := s.timers.Fail(tx, t.lease, reason, again)
+		return err
+	})
+}
+
+// firing is one transaction in which timers fire.
+type firing struct {
+	store  *Store
+	tx     *sqldb.Tx
+	moment time.Time
+
+	handoffs  map[string]*handoffv1.Handoff
+	responses map[string]*response
+	clocks    map[string][]*clock
+}
+
+func (f *firing) read(handoffs []string) (err error) {
+	f.handoffs = make(map[string]*handoffv1.Handoff, len(handoffs))
+	err = selectIn(f.tx, selectHandoff+` WHERE handoff_id IN (`, handoffs, func(rows *sql.Rows) error {
+		h, err := scanHandoff(rows)
+		f.handoffs[HandoffID(h.GetName())] = h
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if f.responses, err = readResponses(f.tx, handoffs); err != nil {
+		return err
+	}
+	f.clocks, err = f.store.readClocks(f.tx, handoffs, true)
+	return err
+}
+
+// fire does one step.
+func (f *firing) fire(t *Timer) error {
+	h, r := f.handoffs[t.handoff], f.responses[t.handoff]
+	var c *clock
+	if running := f.clocks[t.handoff]; len(running) > 0 && running[0].id() == t.lease.Key[0] {
+		c = running[0]
+	}
+	if h == nil || r == nil || c == nil { // stopped meanwhile
+		_, err := f.store.timers.Complete(f.tx, t.lease)
+		return err
+	}
+	rules, err := f.store.terms.readRules(f.tx, []string{c.rules})
+	if err != nil {
+		return err
+	}
+	steps := rules[c.rules].Rules.Steps(r.reassigned)
+	step := steps[t.step]
+	if held, err := f.end(t, c, steps); err != nil || !held {
+		return err
+	}
+	r.fill(h)
+	switch step.Kind {
+	case sla.Warning:
+		c.warned = f.moment
+	case sla.Breach:
+		c.breached = f.moment
+	case sla.Escalation:
+		c.escalated = f.moment
+	case sla.Reassignment:
+		return f.reassign(h, c)
+	}
+	_, err = f.tx.Exec(`UPDATE sla_clocks SET warn_time = $1, breach_time = $2, escalate_time = $3 WHERE handoff_id = $4 AND number = $5`,
+		sqldb.Micros(c.warned), sqldb.Micros(c.breached), sqldb.Micros(c.escalated), c.handoff, c.Number)
+	return err
+}
+
+// end ends the lease on a step and sets the timer to the next one. What was done is done
+// once: whoever holds the lease no more does nothing.
+func (f *firing) end(t *Timer, c *clock, steps []sla.Step) (held bool, err error) {
+	var next time.Time
+	if t.step+1 < len(steps) {
+		next = c.DueAt(steps[t.step+1])
+	}
+	if next.IsZero() {
+		return f.store.timers.Complete(f.tx, t.lease)
+	}
+	if held, err = f.store.timers.Postpone(f.tx, t.lease, next); err != nil || !held {
+		return held, err
+	}
+	_, err = f.tx.Exec(`UPDATE sla_timers SET step = $1 WHERE clock_id = $2`, t.step+1, t.lease.Key[0])
+	return true, err
+}
+
+// reassign takes the handoff from its owner and gives it to whom routing says now.
+func (f *firing) reassign(h *handoffv1.Handoff, c *clock) error {
+	after := proto.CloneOf(h)
+	after.Owner = ""
+	done := &happened{moment: f.moment, changes: []*change{{before: h, after: after, cause: ByClock, actor: Timekeeper}}}
+	if err := f.store.follows(f.tx, done); err != nil {
+		return err
+	}
+	f.handoffs[c.handoff] = after
+	return saveHandoff(f.tx, after, f.moment)
+}

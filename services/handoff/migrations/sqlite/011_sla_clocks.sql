@@ -1,0 +1,62 @@
+-- +goose Up
+
+-- What standards say of the time to answer, and working hours as they were when a clock
+-- began to count them; by the hash of the content, never changed.
+CREATE TABLE sla_rules (
+    rules_id TEXT NOT NULL PRIMARY KEY,
+    content  BLOB NOT NULL -- assay.handoff.v1.SlaRules as JSON
+);
+CREATE TABLE sla_calendars (
+    calendar_id TEXT NOT NULL PRIMARY KEY,
+    content     BLOB NOT NULL -- working hours as JSON
+);
+
+-- How quickly handoffs are answered, a row for each.
+CREATE TABLE responses (
+    handoff_id   TEXT    NOT NULL PRIMARY KEY,
+    rules_id     TEXT    NOT NULL, -- '': no clock runs
+    request_time INTEGER NOT NULL, -- when the lead asked; 0: nobody knows
+    machine_time INTEGER NOT NULL, -- from the capture to the handoff, in µs; 0: nobody knows
+    touch_time   INTEGER NOT NULL, -- when a person first touched it; 0: nobody has
+    transfers    INTEGER NOT NULL, -- how often it was given to an owner
+    reassigned   INTEGER NOT NULL, -- of these, by a clock
+    due_time     INTEGER NOT NULL  -- of the running clock; 0: none runs, or it is never due
+);
+CREATE INDEX responses_by_due_time ON responses (due_time, handoff_id);
+
+-- The clocks of handoffs: at most one of each runs.
+CREATE TABLE sla_clocks (
+    handoff_id    TEXT    NOT NULL,
+    number        INTEGER NOT NULL, -- of the transfer, from 1
+    track         TEXT    NOT NULL,
+    owner         TEXT    NOT NULL, -- who is credited
+    team          TEXT    NOT NULL, -- teams/{team}; '': assigned by no team
+    rules_id      TEXT    NOT NULL,
+    calendar_id   TEXT    NOT NULL,
+    start_time    INTEGER NOT NULL,
+    due_time      INTEGER NOT NULL, -- 0: never
+    stop_time     INTEGER NOT NULL, -- 0: it runs
+    stop_cause    TEXT    NOT NULL,
+    met           INTEGER NOT NULL, -- 1: stopped in time
+    working_time  INTEGER NOT NULL, -- until it was stopped, in µs
+    warn_time     INTEGER NOT NULL, -- of the latest warning; 0: none, as below
+    breach_time   INTEGER NOT NULL,
+    escalate_time INTEGER NOT NULL,
+    PRIMARY KEY (handoff_id, number)
+);
+CREATE INDEX sla_clocks_by_start_time ON sla_clocks (start_time);
+
+-- The next step of each running clock: a warning, the breach and what follows it.
+CREATE TABLE sla_timers (
+    clock_id    TEXT    NOT NULL PRIMARY KEY, -- {handoff}/{number}
+    handoff_id  TEXT    NOT NULL,
+    lead_id     TEXT    NOT NULL, -- locked before a step is done
+    step        INTEGER NOT NULL, -- its place among the clock's steps, from 0
+    due_time    INTEGER NOT NULL,
+    lease_until INTEGER NOT NULL DEFAULT 0,
+    fence       INTEGER NOT NULL DEFAULT 0,
+    attempts    INTEGER NOT NULL DEFAULT 0,
+    last_error  TEXT    NOT NULL DEFAULT '',
+    state       INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX sla_timers_by_due_time ON sla_timers (state, due_time);
