@@ -84,14 +84,15 @@ func (w *Worker) Pass(ctx context.Context) (int, error) {
 	if err != nil || len(due) == 0 {
 		return 0, err
 	}
-	err = w.store.Fire(ctx, due)
+	_, err = w.store.Fire(ctx, due)
 	if err == nil || len(due) == 1 {
 		return len(due), w.later(ctx, due[0], err)
 	}
 	// One of them fails: each by itself, so that it holds up no other.
 	var failed []error
 	for _, t := range due {
-		failed = append(failed, w.later(ctx, t, w.store.Fire(ctx, []store.Timer{t})))
+		_, err := w.store.Fire(ctx, []store.Timer{t})
+		failed = append(failed, w.later(ctx, t, err))
 	}
 	return len(due), errors.Join(failed...)
 }

@@ -11,8 +11,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
-	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
+	"github.com/assay-hq/assay/services/handoff/internal/people"
 	"github.com/assay-hq/assay/services/handoff/internal/sla"
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/internal/schedule"
@@ -53,16 +53,22 @@ func scanClock(rows *sql.Rows) (*clock, error) {
 // id names the clock among all timers.
 func (c *clock) id() string { return c.handoff + "/" + strconv.Itoa(c.Number) }
 
-// readClocks reads the clocks of some handoffs, the first first, ready to be read; of all,
-// or of those that run.
-func (s *Store) readClocks(from querier, handoffs []string, running bool) (map[string][]*clock, error) {
-	query := selectClocks + ` WHERE handoff_id IN (`
-	if running {
-		query = selectClocks + ` WHERE stop_time = 0 AND handoff_id IN (`
+// chain are the clocks of a handoff, the first first; only the last may run.
+type chain []*clock
+
+// running is the clock that runs; nil if none does.
+func (c chain) running() *clock {
+	if n := len(c); n > 0 && c[n-1].Running() {
+		return c[n-1]
 	}
-	found := map[string][]*clock{}
+	return nil
+}
+
+// readClocks reads the clocks of some handoffs, with what they count by.
+func (s *Store) readClocks(from querier, handoffs []string) (map[string]chain, error) {
+	found := map[string]chain{}
 	var all []*clock
-	err := selectIn(from, query, handoffs, func(rows *sql.Rows) error {
+	err := selectIn(from, selectClocks+` WHERE handoff_id IN (`, handoffs, func(rows *sql.Rows) error {
 		c, err := scanClock(rows)
 		found[c.handoff], all = append(found[c.handoff], c), append(all, c)
 		return err
@@ -85,8 +91,8 @@ func (s *Store) readClocks(from querier, handoffs []string, running bool) (map[s
 	for _, c := range all {
 		c.Allowed, c.Calendar = rulesOf[c.rules].Rules.Within, calendarOf[c.calendar]
 	}
-	for _, chain := range found {
-		slices.SortFunc(chain, func(a, b *clock) int { return a.Number - b.Number })
+	for _, clocks := range found {
+		slices.SortFunc(clocks, func(a, b *clock) int { return a.Number - b.Number })
 	}
 	return found, nil
 }
@@ -114,7 +120,7 @@ func (s *Store) runClocks(tx *sqldb.Tx, h *happened) error {
 	if err != nil {
 		return err
 	}
-	running, err := s.readClocks(tx, known, true)
+	chains, err := s.readClocks(tx, known)
 	if err != nil {
 		return err
 	}
@@ -127,11 +133,7 @@ func (s *Store) runClocks(tx *sqldb.Tx, h *happened) error {
 				r.rules, k.rules[rules.ID] = rules.ID, rules.Content
 			}
 		}
-		var runs *clock
-		if clocks := running[id]; len(clocks) > 0 {
-			runs = clocks[0]
-		}
-		k.follow(c, r, runs)
+		k.follow(c, r, chains[id])
 	}
 	return k.write()
 }
@@ -156,16 +158,13 @@ type start struct {
 }
 
 // follow does what follows from one change.
-func (k *keeper) follow(c *change, r *response, runs *clock) {
+func (k *keeper) follow(c *change, r *response, clocks chain) {
 	k.responses = append(k.responses, r)
-	owner := c.after.GetOwner()
-	if owner != "" && owner != c.before.GetOwner() {
-		r.transfers++
-	}
 	if r.touch.IsZero() && c.touches() {
 		r.touch = k.moment
 	}
-	standing := sla.Standing{Waits: c.after.GetState() == handoffv1.Handoff_STATE_OPEN, Owner: owner}
+	standing := sla.Standing{Waits: c.after.GetState() == handoffv1.Handoff_STATE_OPEN, Owner: c.after.GetOwner()}
+	runs := clocks.running()
 	var ticking *sla.Clock
 	if runs != nil {
 		ticking = &runs.Clock
@@ -181,8 +180,8 @@ func (k *keeper) follow(c *change, r *response, runs *clock) {
 	if follows.Start && r.rules != "" {
 		k.started = append(k.started, start{
 			clock: &clock{
-				Clock:   sla.Clock{Number: r.transfers, Owner: owner, Start: k.moment},
-				handoff: r.handoff, track: c.after.GetTrack(), team: c.after.GetTeam(), rules: r.rules,
+				Clock:   sla.Clock{Number: len(clocks) + 1, Owner: standing.Owner, Start: k.moment},
+				handoff: r.handoff, track: c.after.GetTrack(), team: TeamID(c.after.GetTeam()), rules: r.rules,
 			},
 			change: c, response: r,
 		})
@@ -293,26 +292,40 @@ func (k *keeper) agreements() ([]*standard.Response, []schedule.Hours, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("rules of clocks: %w", err)
 	}
+	owners := make([]string, len(k.started))
+	for i, c := range k.started {
+		owners[i] = c.Owner
+	}
+	tables, err := people.TimetablesIn(k.tx, owners)
+	if err != nil {
+		return nil, nil, fmt.Errorf("working hours of owners: %w", err)
+	}
 	agreed, hours := make([]*standard.Response, len(ids)), make([]schedule.Hours, len(ids))
-	for i, id := range ids {
-		var own, team *typev1.WorkingHours
-		agreed[i] = rules[id]
-		hours[i] = agreed[i].Hours(own, team)
+	for i, c := range k.started {
+		agreed[i] = rules[c.rules]
+		table := tables[c.Owner]
+		if table == nil {
+			table = &people.Timetable{}
+		}
+		hours[i] = agreed[i].Hours(table.Own, table.Team(c.team))
+		if !agreed[i].AroundTheClock() {
+			hours[i].Absences = table.Absences
+		}
 	}
 	return agreed, hours, nil
 }
 
 // clocksAt are the clocks of a handoff in the API, the first first, as they stand at an instant.
-func clocksAt(chain []*clock, at time.Time) []*handoffv1.SlaClock {
-	out := make([]*handoffv1.SlaClock, len(chain))
-	for i, c := range chain {
+func clocksAt(clocks chain, at time.Time) []*handoffv1.SlaClock {
+	out := make([]*handoffv1.SlaClock, len(clocks))
+	for i, c := range clocks {
 		shows := c.Read(at)
 		out[i] = &handoffv1.SlaClock{
 			Number: int32(c.Number), Owner: c.Owner, State: c.state(shows), StartTime: timestamppb.New(c.Start),
 			DueTime: timestamp(c.due), StopTime: timestamp(c.Stop), StopCause: c.Cause,
 			WorkingDuration: durationpb.New(shows.Working), ElapsedDuration: durationpb.New(shows.Elapsed),
 			AllowedDuration: durationpb.New(c.Allowed),
-			WarnTime:        timestamp(c.warned), EscalateTime: timestamp(c.escalated), Team: c.team,
+			WarnTime:        timestamp(c.warned), EscalateTime: timestamp(c.escalated), Team: TeamName(c.team),
 		}
 	}
 	return out

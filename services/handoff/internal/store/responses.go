@@ -21,33 +21,34 @@ type response struct {
 	request time.Time
 	machine time.Duration
 	touch   time.Time
-	// transfers counts how often it was given to an owner, reassigned how often by a clock.
-	transfers, reassigned int
-	due                   time.Time
+	// reassigned counts how often a clock gave it to somebody else.
+	reassigned int
+	// due is when the running clock is; zero: none runs, or it never is.
+	due time.Time
 }
 
 const (
-	insertResponses = `INSERT INTO responses (handoff_id, rules_id, request_time, machine_time, touch_time, transfers, reassigned, due_time) VALUES `
-	responseColumns = 8
-	onResponse      = ` ON CONFLICT (handoff_id) DO UPDATE SET touch_time = excluded.touch_time, transfers = excluded.transfers,
+	insertResponses = `INSERT INTO responses (handoff_id, rules_id, request_time, machine_time, touch_time, reassigned, due_time) VALUES `
+	responseColumns = 7
+	onResponse      = ` ON CONFLICT (handoff_id) DO UPDATE SET touch_time = excluded.touch_time,
 		reassigned = excluded.reassigned, due_time = excluded.due_time`
 )
 
 func (r *response) columns() []any {
 	return []any{
 		r.handoff, r.rules, sqldb.Micros(r.request), r.machine.Microseconds(), sqldb.Micros(r.touch),
-		r.transfers, r.reassigned, sqldb.Micros(r.due),
+		r.reassigned, sqldb.Micros(r.due),
 	}
 }
 
 // readResponses reads those of some handoffs.
 func readResponses(from querier, handoffs []string) (map[string]*response, error) {
 	found := make(map[string]*response, len(handoffs))
-	err := selectIn(from, `SELECT handoff_id, rules_id, request_time, machine_time, touch_time, transfers, reassigned, due_time
+	err := selectIn(from, `SELECT handoff_id, rules_id, request_time, machine_time, touch_time, reassigned, due_time
 		FROM responses WHERE handoff_id IN (`, handoffs, func(rows *sql.Rows) error {
 		var r response
 		var request, machine, touch, due int64
-		err := rows.Scan(&r.handoff, &r.rules, &request, &machine, &touch, &r.transfers, &r.reassigned, &due)
+		err := rows.Scan(&r.handoff, &r.rules, &request, &machine, &touch, &r.reassigned, &due)
 		r.request, r.touch, r.due = sqldb.Time(request), sqldb.Time(touch), sqldb.Time(due)
 		r.machine = time.Duration(machine) * time.Microsecond
 		found[r.handoff] = &r
@@ -58,7 +59,6 @@ func readResponses(from querier, handoffs []string) (map[string]*response, error
 
 // fill says in the API's words what is known of the response to a handoff.
 func (r *response) fill(h *handoffv1.Handoff) {
-	h.TransferCount = int32(r.transfers)
 	h.DueTime, h.RequestTime, h.FirstTouchTime = timestamp(r.due), timestamp(r.request), timestamp(r.touch)
 	if r.machine > 0 {
 		h.MachineDuration = durationpb.New(r.machine)
@@ -110,7 +110,7 @@ func (s *Store) answer(from querier, handoffs ...*handoffv1.Handoff) error {
 	if err != nil {
 		return err
 	}
-	clocks, err := s.readClocks(from, ids, false)
+	chains, err := s.readClocks(from, ids)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (s *Store) answer(from querier, handoffs ...*handoffv1.Handoff) error {
 		if r := responses[ids[i]]; r != nil {
 			r.fill(h)
 		}
-		h.Clocks = clocksAt(clocks[ids[i]], now)
+		h.Clocks = clocksAt(chains[ids[i]], now)
 	}
 	return nil
 }

@@ -67,16 +67,25 @@ func (s *Store) ClaimTimers(ctx context.Context, lease time.Duration, limit int)
 	return due, err
 }
 
-// Fire does what is due, with all that follows, in one transaction. A timer whose clock
-// was stopped meanwhile does nothing.
-func (s *Store) Fire(ctx context.Context, due []Timer) error {
+// Fired is a step that was done.
+type Fired struct {
+	// Kind of the step.
+	Kind sla.Kind
+	// DueTime is when it was due, Time when it was done.
+	DueTime, Time time.Time
+}
+
+// Fire does what is due, with all that follows, in one transaction, and returns what was
+// done. A timer whose clock was stopped meanwhile does nothing.
+func (s *Store) Fire(ctx context.Context, due []Timer) ([]Fired, error) {
+	var f firing
 	leads := make([]string, len(due))
 	handoffs := make([]string, len(due))
 	for i := range due {
 		leads[i], handoffs[i] = due[i].lead, due[i].handoff
 	}
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		f := firing{store: s, tx: tx, moment: s.now()}
+	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		f = firing{store: s, tx: tx, moment: s.now()}
 		if err := lockLeads(tx, slices.Clone(leads)); err != nil {
 			return err
 		}
@@ -90,6 +99,10 @@ func (s *Store) Fire(ctx context.Context, due []Timer) error {
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	return f.fired, nil
 }
 
 // FireLater ends the lease of a timer that failed; after some tries it waits for a person.
@@ -108,7 +121,8 @@ type firing struct {
 
 	handoffs  map[string]*handoffv1.Handoff
 	responses map[string]*response
-	clocks    map[string][]*clock
+	chains    map[string]chain
+	fired     []Fired
 }
 
 func (f *firing) read(handoffs []string) (err error) {
@@ -124,18 +138,15 @@ func (f *firing) read(handoffs []string) (err error) {
 	if f.responses, err = readResponses(f.tx, handoffs); err != nil {
 		return err
 	}
-	f.clocks, err = f.store.readClocks(f.tx, handoffs, true)
+	f.chains, err = f.store.readClocks(f.tx, handoffs)
 	return err
 }
 
 // fire does one step.
 func (f *firing) fire(t *Timer) error {
 	h, r := f.handoffs[t.handoff], f.responses[t.handoff]
-	var c *clock
-	if running := f.clocks[t.handoff]; len(running) > 0 && running[0].id() == t.lease.Key[0] {
-		c = running[0]
-	}
-	if h == nil || r == nil || c == nil { // stopped meanwhile
+	c := f.chains[t.handoff].running()
+	if h == nil || r == nil || c == nil || c.id() != t.lease.Key[0] { // stopped meanwhile
 		_, err := f.store.timers.Complete(f.tx, t.lease)
 		return err
 	}
@@ -148,6 +159,7 @@ func (f *firing) fire(t *Timer) error {
 	if held, err := f.end(t, c, steps); err != nil || !held {
 		return err
 	}
+	f.fired = append(f.fired, Fired{Kind: step.Kind, DueTime: t.DueTime, Time: f.moment})
 	r.fill(h)
 	switch step.Kind {
 	case sla.Warning:

@@ -18,8 +18,7 @@ CREATE TABLE responses (
     request_time BIGINT  NOT NULL, -- when the lead asked; 0: nobody knows
     machine_time BIGINT  NOT NULL, -- from the capture to the handoff, in µs; 0: nobody knows
     touch_time   BIGINT  NOT NULL, -- when a person first touched it; 0: nobody has
-    transfers    BIGINT  NOT NULL, -- how often it was given to an owner
-    reassigned   BIGINT  NOT NULL, -- of these, by a clock
+    reassigned   BIGINT  NOT NULL, -- how often a clock gave it to somebody else
     due_time     BIGINT  NOT NULL  -- of the running clock; 0: none runs, or it is never due
 );
 CREATE INDEX responses_by_due_time ON responses (due_time, handoff_id);
@@ -30,7 +29,7 @@ CREATE TABLE sla_clocks (
     number        BIGINT  NOT NULL, -- of the transfer, from 1
     track         TEXT    NOT NULL,
     owner         TEXT    NOT NULL, -- who is credited
-    team          TEXT    NOT NULL, -- teams/{team}; '': assigned by no team
+    team          TEXT    NOT NULL, -- it was assigned in; '': in none
     rules_id      TEXT    NOT NULL,
     calendar_id   TEXT    NOT NULL,
     start_time    BIGINT  NOT NULL,
