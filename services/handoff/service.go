@@ -15,6 +15,8 @@
 //	  - internal/qualifier: the loop from a changed lead to its decision.
 //	  - internal/rescore: all leads again, after a publish or to preview one.
 //	  - internal/review: leads whose time has come, to review or to release.
+//	  - internal/sla: the time in which sales answers (pure).
+//	  - internal/clockwork: what falls due while that time runs.
 //	  - internal/store: what was decided, in one transaction with what follows.
 //	  - internal/outbox: tells ingest of moves and of what sales said.
 //	  - internal/access: API keys.
@@ -34,6 +36,7 @@ import (
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	profilefitv1 "github.com/assay-hq/assay/gen/go/assay/profilefit/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/access"
+	"github.com/assay-hq/assay/services/handoff/internal/clockwork"
 	"github.com/assay-hq/assay/services/handoff/internal/outbox"
 	"github.com/assay-hq/assay/services/handoff/internal/qualifier"
 	"github.com/assay-hq/assay/services/handoff/internal/rescore"
@@ -71,6 +74,7 @@ type Service struct {
 	now       func() time.Time
 	rescore   *rescore.Worker
 	review    *review.Worker
+	clocks    *clockwork.Worker
 	outbox    *outbox.Sender
 	gauges    metric.Registration
 }
@@ -103,6 +107,7 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("handoff: %w", err)
 	}
+	s.clocks = clockwork.New(s.store, d.Telemetry.Log, d.Now)
 	s.review = review.New(review.Deps{Store: s.store, Pending: pending, Qualifier: s.qualifier, Log: d.Telemetry.Log, Now: d.Now})
 	s.rescore, err = rescore.New(rescore.Deps{
 		Store: s.store, Pending: pending, Qualifier: s.qualifier, Standards: s.standards,
@@ -161,6 +166,7 @@ func (s *Service) Start(ctx context.Context) error {
 	s.outbox.Start(ctx)
 	s.qualifier.Start(ctx)
 	s.review.Start(ctx)
+	s.clocks.Start(ctx)
 	s.rescore.Start(ctx)
 	return nil
 }
@@ -168,6 +174,7 @@ func (s *Service) Start(ctx context.Context) error {
 // Stop ends the work: passes that run are finished, no new ones begin.
 func (s *Service) Stop() {
 	s.rescore.Stop()
+	s.clocks.Stop()
 	s.review.Stop()
 	s.qualifier.Stop()
 	s.outbox.Stop()
