@@ -143,6 +143,8 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 	handoffv1.RegisterDictionaryServiceServer(r, &dictionaryServer{standards: s.standards})
 	handoffv1.RegisterOperationServiceServer(r, &operationServer{store: s.store, standards: s.standards})
 	handoffv1.RegisterHeldLeadServiceServer(r, &heldLeadServer{store: s.store})
+	handoffv1.RegisterApprovalServiceServer(r, &approvalServer{store: s.store, standards: s.standards, ingest: s.ingest, now: s.now})
+	handoffv1.RegisterReportServiceServer(r, &reportServer{store: s.store})
 	handoffv1.RegisterAccessServiceServer(r, &accessServer{keys: s.keys})
 }
 

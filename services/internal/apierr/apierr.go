@@ -23,6 +23,7 @@
 //	WrongState          FAILED_PRECONDITION  PreconditionFailure
 //	Unauthenticated     UNAUTHENTICATED      -
 //	PermissionDenied    PERMISSION_DENIED    -
+//	OwnRequest          PERMISSION_DENIED    -
 //	Overloaded          RESOURCE_EXHAUSTED   RetryInfo
 //	Unavailable         UNAVAILABLE          RetryInfo
 //	Internal            INTERNAL             RequestInfo
@@ -142,6 +143,12 @@ func Unauthenticated() error {
 func PermissionDenied() error {
 	return build(codes.PermissionDenied, typev1.ErrorReason_ERROR_REASON_PERMISSION_DENIED,
 		"the role of this key may not do this", nil)
+}
+
+// OwnRequest says that somebody else has to decide on what the caller asked for.
+func OwnRequest() error {
+	return build(codes.PermissionDenied, typev1.ErrorReason_ERROR_REASON_OWN_REQUEST,
+		"nobody decides on their own request: ask another manager", nil)
 }
 
 // Unavailable says that what, a service or the store, is away; the call is safe to

@@ -39,6 +39,7 @@ func TestErrors(t *testing.T) {
 		{apierr.WrongState("handoffs/1", "REJECTED", "OPEN"), codes.FailedPrecondition, "WRONG_STATE", "handoffs/1 is REJECTED; expected OPEN", &errdetails.PreconditionFailure{}},
 		{apierr.Unauthenticated(), codes.Unauthenticated, "UNAUTHENTICATED", "expected a valid API key: `Authorization: Bearer <key>`", nil},
 		{apierr.PermissionDenied(), codes.PermissionDenied, "PERMISSION_DENIED", "the role of this key may not do this", nil},
+		{apierr.OwnRequest(), codes.PermissionDenied, "OWN_REQUEST", "nobody decides on their own request: ask another manager", nil},
 		{apierr.Unavailable("ingest"), codes.Unavailable, "UNAVAILABLE", "ingest is not available: try again", &errdetails.RetryInfo{}},
 		{apierr.Overloaded("too many captures", time.Minute), codes.ResourceExhausted, "OVERLOADED", "too many captures: try again later", &errdetails.RetryInfo{}},
 		{apierr.Internal(errors.New("secret")), codes.Internal, "INTERNAL", "an error of ours", &errdetails.RequestInfo{}},

@@ -89,7 +89,7 @@ func ofClock(more map[string]any) map[string]any {
 func ofApproval(state string, more map[string]any) map[string]any {
 	sample := map[string]any{
 		"approval": "approvals/0198f0a1-7e4f-7b6a-8d5c-6b7a89900112", "lead": sampleLead, "track": "sales",
-		"state": state, "requester": "jane",
+		"state": state, "requester": "jane", "expireTime": "2026-04-01T14:20:00Z",
 	}
 	maps.Copy(sample, more)
 	return sample
@@ -134,8 +134,8 @@ var Catalogue = []Type{
 	{SLAEscalated, "The time is over and the manager of the team is told.", ofClock(map[string]any{"manager": "maria"})},
 	{SLAReassigned, "The time is over and the handoff goes to somebody else.", ofClock(map[string]any{"previousOwner": "jane", "owner": "bob"})},
 	{ApprovalRequested, "Somebody asks a manager to let a lead qualify.", ofApproval("REQUESTED", map[string]any{"actor": "jane"})},
-	{ApprovalApproved, "A manager approved it.", ofApproval("APPROVED", map[string]any{"actor": "maria", "expireTime": "2026-04-01T14:20:00Z"})},
-	{ApprovalDeclined, "A manager declined it.", ofApproval("DECLINED", map[string]any{"actor": "maria", "reason": "no_need"})},
+	{ApprovalApproved, "A manager approved it.", ofApproval("APPROVED", map[string]any{"actor": "maria"})},
+	{ApprovalDeclined, "A manager declined it.", ofApproval("DECLINED", map[string]any{"actor": "maria"})},
 	{ApprovalRevoked, "An approval was taken back.", ofApproval("REVOKED", map[string]any{"actor": "maria"})},
 	{
 		DestinationDisabled, "A destination answered that it is gone, or took nothing for the whole time of retries: nothing is sent to it any more.",

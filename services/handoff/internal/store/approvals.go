@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/event"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -235,7 +236,10 @@ func (s *Store) open(tx *sqldb.Tx, a *approval, moment time.Time) error {
 	if err != nil {
 		return err
 	}
-	return s.reviewBy(tx, lead, a.GetExpireTime().AsTime())
+	if err := s.reviewBy(tx, lead, a.GetExpireTime().AsTime()); err != nil {
+		return err
+	}
+	return s.Emit(tx, moment, a.event(event.ApprovalRequested, a.GetRequester()))
 }
 
 // openCycle is the cycle of a lead in a track, 1 before the first; *HandedOffError if it
@@ -291,7 +295,10 @@ func (s *Store) Approve(ctx context.Context, w Word) (*handoffv1.Approval, error
 		if _, err := openCycle(tx, LeadID(a.GetLead()), a.GetTrack()); err != nil {
 			return err
 		}
-		return s.reviewNow(tx, LeadID(a.GetLead()), moment)
+		if err := s.reviewNow(tx, LeadID(a.GetLead()), moment); err != nil {
+			return err
+		}
+		return s.Emit(tx, moment, a.event(event.ApprovalApproved, w.Actor))
 	})
 	if err == nil {
 		s.due.Wake()
@@ -301,8 +308,11 @@ func (s *Store) Approve(ctx context.Context, w Word) (*handoffv1.Approval, error
 
 // Decline refuses an approval. Errors: as of [Store.Approve].
 func (s *Store) Decline(ctx context.Context, w Word) (*handoffv1.Approval, error) {
-	return s.say(ctx, w, func(_ *sqldb.Tx, a *approval, moment time.Time) error {
-		return a.decided(w, handoffv1.Approval_STATE_DECLINED, moment)
+	return s.say(ctx, w, func(tx *sqldb.Tx, a *approval, moment time.Time) error {
+		if err := a.decided(w, handoffv1.Approval_STATE_DECLINED, moment); err != nil {
+			return err
+		}
+		return s.Emit(tx, moment, a.event(event.ApprovalDeclined, w.Actor))
 	})
 }
 
@@ -335,7 +345,10 @@ func (s *Store) Revoke(ctx context.Context, w Word) (*handoffv1.Approval, error)
 			return ErrNotTheirs
 		}
 		a.State, a.Revoker, a.RevokeComment, a.EndTime = handoffv1.Approval_STATE_REVOKED, w.Actor, w.Comment, timestamppb.New(moment)
-		return s.reviewNow(tx, LeadID(a.GetLead()), moment)
+		if err := s.reviewNow(tx, LeadID(a.GetLead()), moment); err != nil {
+			return err
+		}
+		return s.Emit(tx, moment, a.event(event.ApprovalRevoked, w.Actor))
 	})
 	if err == nil {
 		s.due.Wake()
@@ -371,6 +384,18 @@ func (s *Store) say(ctx context.Context, w Word, change func(*sqldb.Tx, *approva
 		return nil, err
 	}
 	return a.Approval, nil
+}
+
+// event tells of an approval. What people wrote is not in it, since it may be personal.
+func (a *approval) event(kind, actor string) Event {
+	return Event{
+		Type: kind, Lead: a.GetLead(), Track: a.GetTrack(),
+		Data: map[string]any{
+			"approval": a.GetName(), "lead": a.GetLead(), "track": a.GetTrack(),
+			"state": strings.TrimPrefix(a.GetState().String(), "STATE_"), "requester": a.GetRequester(), "actor": actor,
+			"expireTime": a.GetExpireTime().AsTime().Format(time.RFC3339),
+		},
+	}
 }
 
 // Approval returns one, or ErrNotFound.
