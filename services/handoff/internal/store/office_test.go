@@ -120,6 +120,9 @@ func (o *office) handoffs(t tester, lead string) []*handoffv1.Handoff {
 
 func (o *office) act(h *handoffv1.Handoff, cause lifecycle.Cause, to lifecycle.Stage, reason string) (*handoffv1.Handoff, error) {
 	a := store.Act{Handoff: store.HandoffID(h.GetName()), Cause: cause, To: to, Reason: reason, Actor: "jane", By: lifecycle.Sales}
+	if cause == lifecycle.ByMerge || cause == lifecycle.ByLeave { // no person does
+		a.By = lifecycle.System
+	}
 	if cause == lifecycle.ByOutcome {
 		a.Outcome = &handoffv1.Outcome{Kind: handoffv1.Outcome_KIND_WON, Reason: reason}
 	}
