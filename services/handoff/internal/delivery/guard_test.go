@@ -138,10 +138,10 @@ func TestSchemesPortsAndAllowedNetworks(t *testing.T) {
 	}
 }
 
-// names resolves by a table.
-type names map[string][]string
+// addresses resolves by a table.
+type addresses map[string][]string
 
-func (n names) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
+func (n addresses) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, error) {
 	texts, ok := n[host]
 	if !ok {
 		return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
@@ -156,7 +156,7 @@ func (n names) LookupNetIP(_ context.Context, _, host string) ([]netip.Addr, err
 func TestURLsAreCheckedWhenTheyAreSaved(t *testing.T) {
 	networks, _ := ParseNetworks([]string{"10.20.0.0/16"})
 	guard := NewGuard(networks)
-	resolver := names{
+	resolver := addresses{
 		"hooks.example": {"93.184.216.34"},
 		"inside":        {"10.20.1.1"},
 		"mixed.example": {"93.184.216.34", "127.0.0.1"},

@@ -3,6 +3,8 @@ package delivery
 import (
 	"context"
 	"time"
+
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 )
 
 // Transport is how one kind of destination is delivered to: a webhook, a chat, a CRM.
@@ -37,6 +39,13 @@ type Delivery struct {
 	Event Event
 	// Destination is where it goes.
 	Destination *Destination
+	// Sample: somebody tries the destination out. The event is one of the catalogue, and
+	// a CRM makes nothing of it.
+	Sample bool
+	// Packet is what sales is given with the handoff, with no more of the person than the
+	// detail of the destination allows. In Render only; nil with LinkOnly, and for an
+	// event that is about no handoff.
+	Packet *handoffv1.HandoffPacket
 	// Body is what Render made; nil in Render itself.
 	Body []byte
 	// Attempt counts from 1.
@@ -58,6 +67,8 @@ type Event struct {
 	Lead, Handoff string
 	// Data is what happened, without personal data: one JSON object.
 	Data []byte
+	// Traceparent of the span of the attempt; empty if it is not traced.
+	Traceparent string
 }
 
 // Outcome is how an attempt ended.

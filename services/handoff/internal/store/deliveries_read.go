@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
@@ -229,4 +231,20 @@ func (s *Store) Follow(ctx context.Context, hash, handoff string, l FollowedLink
 			ON CONFLICT (link_hash) DO NOTHING`, hash, HandoffID(handoff), l.Action, l.Actor, sqldb.Micros(l.Time))
 		return err
 	})
+}
+
+// Evidence is what a decision saw, `leads/{lead}/decisions/{decision}`. With ErrNotFound it
+// is empty.
+func (s *Store) Evidence(ctx context.Context, decision string) (*handoffv1.Qualification, error) {
+	lead, id, _ := strings.Cut(strings.TrimPrefix(decision, "leads/"), "/decisions/")
+	var blob []byte
+	err := s.db.Read().QueryRowContext(ctx, `SELECT evidence FROM decisions WHERE lead_id = $1 AND decision_id = $2`, lead, id).Scan(&blob)
+	if errors.Is(err, sql.ErrNoRows) {
+		return &handoffv1.Qualification{}, ErrNotFound
+	}
+	var d handoffv1.Decision
+	if err = errors.Join(err, proto.Unmarshal(blob, &d)); err != nil {
+		return nil, err
+	}
+	return d.GetEvidence(), nil
 }

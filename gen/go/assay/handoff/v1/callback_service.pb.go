@@ -76,7 +76,9 @@ type FollowLinkRequest struct {
 	// The token.
 	Token string `protobuf:"bytes,1,opt,name=token,proto3" json:"token,omitempty"`
 	// The reason, where the link asks for one.
-	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Who follows it, e.g. `jane`, where the link was made for nobody in particular.
+	Actor         string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -125,6 +127,13 @@ func (x *FollowLinkRequest) GetReason() string {
 	return ""
 }
 
+func (x *FollowLinkRequest) GetActor() string {
+	if x != nil {
+		return x.Actor
+	}
+	return ""
+}
+
 // What a link is for.
 type Link struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -132,7 +141,8 @@ type Link struct {
 	Action string `protobuf:"bytes,1,opt,name=action,proto3" json:"action,omitempty"`
 	// `handoffs/{handoff}`.
 	Handoff string `protobuf:"bytes,2,opt,name=handoff,proto3" json:"handoff,omitempty"`
-	// For whom it was made: the actor of what it does.
+	// For whom it was made: the actor of what it does. Empty: for whoever follows it and says
+	// who they are.
 	Actor string `protobuf:"bytes,3,opt,name=actor,proto3" json:"actor,omitempty"`
 	// When it expires.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
@@ -323,11 +333,12 @@ const file_assay_handoff_v1_callback_service_proto_rawDesc = "" +
 	"'assay/handoff/v1/callback_service.proto\x12\x10assay.handoff.v1\x1a&assay/handoff/v1/handoff_service.proto\x1a\x1aassay/type/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"3\n" +
 	"\x0fShowLinkRequest\x12 \n" +
 	"\x05token\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x05token\"W\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x05token\"\x94\x01\n" +
 	"\x11FollowLinkRequest\x12 \n" +
 	"\x05token\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x05token\x12 \n" +
-	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason\"\x9d\x02\n" +
+	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason\x12;\n" +
+	"\x05actor\x18\x03 \x01(\tB%\xbaH\"r 2\x1e^([a-z0-9][a-z0-9._-]{0,62})?$R\x05actor\"\x9d\x02\n" +
 	"\x04Link\x12\x16\n" +
 	"\x06action\x18\x01 \x01(\tR\x06action\x12\x18\n" +
 	"\ahandoff\x18\x02 \x01(\tR\ahandoff\x12\x14\n" +

@@ -1199,7 +1199,7 @@ const file_assay_ingest_v1_ingest_service_proto_rawDesc = "" +
 	"\n" +
 	"activities\x18\x01 \x03(\v2\x19.assay.ingest.v1.ActivityR\n" +
 	"activities\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xc6\b\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xc7\b\n" +
 	"\rIngestService\x12i\n" +
 	"\aGetLead\x12\x1f.assay.ingest.v1.GetLeadRequest\x1a\x15.assay.ingest.v1.Lead\"&\xea\xe0\x18\b\n" +
 	"\x06\x02\x03\x04\x05\x06\a\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/{name=leads/*}\x12q\n" +
@@ -1216,9 +1216,9 @@ const file_assay_ingest_v1_ingest_service_proto_rawDesc = "" +
 	"LookupLead\x12\".assay.ingest.v1.LookupLeadRequest\x1a#.assay.ingest.v1.LookupLeadResponse\"&\xea\xe0\x18\a\n" +
 	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/leads:lookup\x12\xa9\x01\n" +
 	"\x15BatchRecordActivities\x12-.assay.ingest.v1.BatchRecordActivitiesRequest\x1a..assay.ingest.v1.BatchRecordActivitiesResponse\"1\xea\xe0\x18\b\n" +
-	"\x06\x01\x02\x03\x04\x05\a\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/activities:batchRecord\x12\x95\x01\n" +
-	"\x0eListActivities\x12&.assay.ingest.v1.ListActivitiesRequest\x1a'.assay.ingest.v1.ListActivitiesResponse\"2\xea\xe0\x18\a\n" +
-	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02!\x12\x1f/v1/{parent=leads/*}/activitiesB;Z9github.com/assay-hq/assay/gen/go/assay/ingest/v1;ingestv1b\x06proto3"
+	"\x06\x01\x02\x03\x04\x05\a\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/activities:batchRecord\x12\x96\x01\n" +
+	"\x0eListActivities\x12&.assay.ingest.v1.ListActivitiesRequest\x1a'.assay.ingest.v1.ListActivitiesResponse\"3\xea\xe0\x18\b\n" +
+	"\x06\x02\x03\x04\x05\x06\a\x82\xd3\xe4\x93\x02!\x12\x1f/v1/{parent=leads/*}/activitiesB;Z9github.com/assay-hq/assay/gen/go/assay/ingest/v1;ingestv1b\x06proto3"
 
 var (
 	file_assay_ingest_v1_ingest_service_proto_rawDescOnce sync.Once
