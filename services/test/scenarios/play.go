@@ -32,7 +32,10 @@ type Player struct {
 // Answer is what the standard said at a step.
 type Answer struct {
 	Qualification *handoffv1.Qualification
-	Err           error
+	// Handoff and Move are the latest of the lead; nil if there is none.
+	Handoff *handoffv1.Handoff
+	Move    *handoffv1.StageMove
+	Err     error
 
 	scenario, step int
 }
@@ -58,7 +61,7 @@ func (p *Player) Play(ctx context.Context, file *File) ([]Answer, error) {
 	for _, t := range takes {
 		p.SetClock(t.at)
 		answer := Answer{scenario: t.scenario, step: t.step}
-		answer.Qualification, answer.Err = p.play(ctx, t)
+		p.play(ctx, t, &answer)
 		if errors.Is(answer.Err, errNoDecision) {
 			return nil, fmt.Errorf("%s, step %d: %w", file.Scenarios[t.scenario].Name, t.step, answer.Err) // nor will others be decided
 		}
@@ -79,14 +82,34 @@ type take struct {
 	account        *ingestv1.CaptureAccountRequest // nil: nothing becomes known of it
 	capture        *ingestv1.CaptureLeadRequest
 	lifecycle      []*ingestv1.Activity
+	people         []Word
 }
 
 // play says what happens to the services and asks what they say then.
-func (p *Player) play(ctx context.Context, t take) (*handoffv1.Qualification, error) {
+func (p *Player) play(ctx context.Context, t take, answer *Answer) {
 	marketer := caller.With(ctx, caller.Caller{Actor: "marketer", Role: typev1.Role_ROLE_MARKETING})
+	lead, err := p.happens(marketer, t)
+	if err == nil {
+		err = p.says(ctx, lead, t.people)
+	}
+	if err == nil {
+		answer.Qualification, err = p.Decisions.GetQualification(marketer, &handoffv1.GetQualificationRequest{Name: lead + "/qualification"})
+	}
+	if err == nil {
+		answer.Handoff, err = p.handoff(marketer, lead)
+	}
+	if err == nil {
+		answer.Move, err = p.move(marketer, lead)
+	}
+	answer.Err = err
+}
+
+// happens says what becomes known and what the lead did, and waits until it is decided. It
+// returns the lead.
+func (p *Player) happens(marketer context.Context, t take) (string, error) {
 	if t.account != nil {
 		if _, err := p.Accounts.CaptureAccount(marketer, t.account); err != nil {
-			return nil, err
+			return "", err
 		}
 	}
 	if len(t.lifecycle) > 0 {
@@ -99,25 +122,25 @@ func (p *Player) play(ctx context.Context, t take) (*handoffv1.Qualification, er
 		}
 		lead, err := p.Leads.CaptureLead(marketer, first)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
-		if err := p.tell(ctx, lead.GetLead(), t.lifecycle); err != nil {
-			return nil, err
+		if err := p.tell(marketer, lead.GetLead(), t.lifecycle); err != nil {
+			return "", err
 		}
 	}
 	captured, err := p.Leads.CaptureLead(marketer, t.capture)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	for _, r := range captured.GetActivityResults() {
 		if r.GetState() != ingestv1.ActivityResult_STATE_STORED || r.GetTimeClamped() {
-			return nil, fmt.Errorf("activity %s: %s %s %s, clamped %v", r.GetId(), r.GetState(), r.GetErrorField(), r.GetErrorMessage(), r.GetTimeClamped())
+			return "", fmt.Errorf("activity %s: %s %s %s, clamped %v", r.GetId(), r.GetState(), r.GetErrorField(), r.GetErrorMessage(), r.GetTimeClamped())
 		}
 	}
 	if captured.GetDecisionPending() {
-		return nil, errNoDecision
+		return "", errNoDecision
 	}
-	return p.Decisions.GetQualification(marketer, &handoffv1.GetQualificationRequest{Name: captured.GetLead() + "/qualification"})
+	return captured.GetLead(), nil
 }
 
 // tell tells of stage moves as handoff does.
@@ -166,7 +189,7 @@ func (c Calendar) takes(number int, s *Scenario) ([]take, error) {
 				}
 			}
 		}
-		t := take{scenario: number, step: i, at: at}
+		t := take{scenario: number, step: i, at: at, people: step.People}
 		if t.capture, err = capture(who, attributes, known, i); err != nil {
 			return nil, err
 		}

@@ -36,6 +36,17 @@
 // moves of a lead (`lifecycle.recycled`) are activities like any other: they come from
 // the source `assay:handoff`, and what handoff itself would tell is held back, so that
 // the scenario alone says where a lead stood.
+//
+// # What people do
+//
+//   - day: 1
+//     people:
+//   - {does: accept, who: jane}
+//   - {does: disqualify, reason: competitor, role: marketing, refused: PERMISSION_DENIED}
+//     expect: {stage: SALES_ACCEPTED, cycle: 1, qualifiedCount: 1, handoff: ACCEPTED, move: {cause: accept}}
+//
+// People come after what arrives in their step was decided; what is expected is compared
+// after them.
 package scenarios
 
 import (
@@ -105,7 +116,9 @@ type Step struct {
 	Account map[string]any `yaml:"account"`
 	// Activities that arrive.
 	Activities []Activity `yaml:"activities"`
-	// Expect is what the standard must say.
+	// People do something with the lead, after that was decided.
+	People []Word `yaml:"people"`
+	// Expect is what the standard must say, and where the lead stands after all that.
 	Expect Expectation `yaml:"expect"`
 }
 
@@ -144,6 +157,18 @@ type Expectation struct {
 	Unknown []string `yaml:"unknown"`
 	// Flags are those of both parts that are raised.
 	Flags []string `yaml:"flags"`
+	// Stage without its prefix, e.g. `SALES_ACCEPTED`.
+	Stage string `yaml:"stage"`
+	// Cycle is the passage through the track.
+	Cycle *int32 `yaml:"cycle"`
+	// QualifiedCount and RecycledCount are how often it was marketing qualified and
+	// recycled.
+	QualifiedCount *int32 `yaml:"qualifiedCount"`
+	RecycledCount  *int32 `yaml:"recycledCount"`
+	// Handoff is the state of the latest one without its prefix, e.g. `OPEN`; `none`.
+	Handoff string `yaml:"handoff"`
+	// Move is the latest stage move.
+	Move *LastMove `yaml:"move"`
 }
 
 // Score is a score with its class or band; None: there is none. A score without a

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -78,7 +79,8 @@ func run(t *testing.T, url string, file *File) {
 				if answer.Err != nil {
 					t.Fatalf("step %d: %v", step, answer.Err)
 				}
-				for _, wrong := range scenario.Steps[step].Expect.Compare(answer.Qualification) {
+				expect := &scenario.Steps[step].Expect
+				for _, wrong := range slices.Concat(expect.Compare(answer.Qualification), expect.CompareStanding(&answer)) {
 					t.Errorf("step %d: %s", step, wrong)
 				}
 			}

@@ -346,13 +346,13 @@ func (r *reader) scalar(n *yaml.Node, path string, f protoreflect.FieldDescripto
 // choices are the words of an enum in YAML, without prefix and in small letters:
 // `day` is PER_DAY. The name as in JSON is understood as well.
 func choices(e protoreflect.EnumDescriptor) (words []string, values []protoreflect.EnumNumber) {
+	prefix := strings.TrimSuffix(string(e.Values().ByNumber(0).Name()), "UNSPECIFIED")
 	for i := range e.Values().Len() {
 		v := e.Values().Get(i)
 		if v.Number() == 0 {
 			continue
 		}
-		_, word, _ := strings.Cut(string(v.Name()), "_")
-		words = append(words, strings.ToLower(word))
+		words = append(words, strings.ToLower(strings.TrimPrefix(string(v.Name()), prefix)))
 		values = append(values, v.Number())
 	}
 	return words, values

@@ -26,6 +26,7 @@ func TestPublished(t *testing.T) {
 		},
 		"gitlab-2022":     {{"gap-in-bands", "engagement.groups[0].groups[4].rules[4]"}}, // exactly 4 minutes
 		"gitlab-fy25":     {{"cap-binds", "fit.groups[0].maxPoints"}},                    // 70 of 100
+		"gitlab-lifecycle": {{"placeholder", "engagement.groups"}},
 		"eloqua-example":  {{"more-gives-less", "engagement.groups[0].criteria[1]"}, {"more-gives-less", "engagement.groups[0].criteria[3]"}},
 		"codenvy":         {{"nobody-qualifies", "qualification"}, {"reading", "engagement.groups[0].criteria[4]"}}, // hours of six minutes
 		"posthog":         {{"reading", "fit.groups[0].criteria[0].bands"}, {"reading", "fit.groups[0].criteria[1].bands"}},

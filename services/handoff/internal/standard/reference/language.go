@@ -94,10 +94,10 @@ func rulesOf(f protoreflect.FieldDescriptor) *validate.FieldRules {
 
 // words are those of an enum as a file has them: `day` for PER_DAY.
 func words(e protoreflect.EnumDescriptor) (words, comments []string) {
+	prefix := strings.TrimSuffix(string(e.Values().ByNumber(0).Name()), "UNSPECIFIED")
 	for i := range e.Values().Len() {
 		if v := e.Values().Get(i); v.Number() != 0 {
-			_, word, _ := strings.Cut(string(v.Name()), "_")
-			words = append(words, strings.ToLower(word))
+			words = append(words, strings.ToLower(strings.TrimPrefix(string(v.Name()), prefix)))
 			comments = append(comments, commentOf(v))
 		}
 	}
