@@ -93,8 +93,9 @@ type HandoffServiceClient interface {
 	// A person says that the lead is no potential buyer, with a reason: stage DISQUALIFIED,
 	// and an open handoff is closed. FAILED_PRECONDITION where the lifecycle forbids it.
 	DisqualifyLead(ctx context.Context, in *DisqualifyLeadRequest, opts ...grpc.CallOption) (*Qualification, error)
-	// A manager brings a disqualified lead back, with a reason: stage LEAD and a new cycle.
-	// FAILED_PRECONDITION unless DISQUALIFIED.
+	// A manager brings a lead back, with a reason: stage LEAD, and a new cycle for one that
+	// was disqualified. In that cycle the reason that was overruled does not disqualify it
+	// again. FAILED_PRECONDITION unless DISQUALIFIED or RECYCLED.
 	ReinstateLead(ctx context.Context, in *ReinstateLeadRequest, opts ...grpc.CallOption) (*Qualification, error)
 	// Records many outcomes, e.g. of a file, each by itself: the answer says what became of
 	// each. The same outcome again changes nothing.
@@ -346,8 +347,9 @@ type HandoffServiceServer interface {
 	// A person says that the lead is no potential buyer, with a reason: stage DISQUALIFIED,
 	// and an open handoff is closed. FAILED_PRECONDITION where the lifecycle forbids it.
 	DisqualifyLead(context.Context, *DisqualifyLeadRequest) (*Qualification, error)
-	// A manager brings a disqualified lead back, with a reason: stage LEAD and a new cycle.
-	// FAILED_PRECONDITION unless DISQUALIFIED.
+	// A manager brings a lead back, with a reason: stage LEAD, and a new cycle for one that
+	// was disqualified. In that cycle the reason that was overruled does not disqualify it
+	// again. FAILED_PRECONDITION unless DISQUALIFIED or RECYCLED.
 	ReinstateLead(context.Context, *ReinstateLeadRequest) (*Qualification, error)
 	// Records many outcomes, e.g. of a file, each by itself: the answer says what became of
 	// each. The same outcome again changes nothing.

@@ -1489,11 +1489,13 @@ type StageMove struct {
 	// What caused it: `verdict`, `accept`, `reject`, `recycle`, `outcome`, `disqualify`,
 	// `reinstate`, `leave`, `merge`.
 	Cause string `protobuf:"bytes,5,opt,name=cause,proto3" json:"cause,omitempty"`
-	// The reason given, if one is required.
+	// The reason given, if one is required; of a verdict that disqualified the lead the code
+	// of its reason.
 	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Who moved it; `system:qualifier` for a verdict.
 	Actor string `protobuf:"bytes,7,opt,name=actor,proto3" json:"actor,omitempty"`
-	// The decision behind it, if a verdict caused it.
+	// The decision behind it, if a verdict caused it; otherwise the one that stood then.
+	// Empty if no standard said anything of the lead any more.
 	Decision string `protobuf:"bytes,8,opt,name=decision,proto3" json:"decision,omitempty"`
 	// When.
 	MoveTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=move_time,json=moveTime,proto3" json:"move_time,omitempty"`
