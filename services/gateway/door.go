@@ -20,10 +20,10 @@ import (
 	"github.com/assay-hq/assay/services/internal/rpc"
 )
 
-// keys asks handoff's AccessService who holds an API key.
+// keys asks handoff's AccessService who holds an API key, or a token.
 type keys struct{ access handoffv1.AccessServiceClient }
 
-// Keys returns a verifier of API keys whose answers are at most five seconds old, for
+// Keys returns a verifier of API keys and tokens whose answers are at most five seconds old, for
 // the two doors of a process: REST and public gRPC.
 func Keys(handoff grpc.ClientConnInterface, now func() time.Time) rpc.KeyVerifier {
 	return rpc.CacheKeys(keys{handoffv1.NewAccessServiceClient(handoff)}, now)
@@ -33,18 +33,24 @@ func Keys(handoff grpc.ClientConnInterface, now func() time.Time) rpc.KeyVerifie
 // not make every caller hang.
 const verifyTimeout = 3 * time.Second
 
-// Verify returns who holds the secret, or rpc.ErrUnknownKey.
-func (k keys) Verify(ctx context.Context, secret string) (caller.Caller, error) {
+// Verify returns who holds the secret and until when, see [rpc.KeyVerifier].
+func (k keys) Verify(ctx context.Context, secret string) (caller.Caller, time.Time, error) {
 	ctx, cancel := context.WithTimeout(caller.With(ctx, caller.System("gateway")), verifyTimeout)
 	defer cancel()
 	got, err := k.access.VerifyApiKey(ctx, &handoffv1.VerifyApiKeyRequest{Secret: secret})
+	var until time.Time
+	if got.GetExpireTime() != nil {
+		until = got.GetExpireTime().AsTime()
+	}
 	switch status.Code(err) {
 	case codes.OK:
-		return caller.Caller{Actor: got.GetActor(), Role: got.GetRole()}, nil
-	case codes.Unauthenticated, codes.InvalidArgument, codes.NotFound:
-		return caller.Caller{}, rpc.ErrUnknownKey
+		return caller.Caller{Actor: got.GetActor(), Role: got.GetRole()}, until, nil
+	case codes.Unauthenticated, codes.PermissionDenied:
+		return caller.Caller{}, until, err // it says why
+	case codes.InvalidArgument, codes.NotFound:
+		return caller.Caller{}, until, rpc.ErrUnknownKey
 	}
-	return caller.Caller{}, apierr.Unavailable("the check of API keys")
+	return caller.Caller{}, until, apierr.Unavailable("the check of API keys")
 }
 
 type authErrorKey struct{}

@@ -24,6 +24,7 @@
 //	Unauthenticated     UNAUTHENTICATED      -
 //	PermissionDenied    PERMISSION_DENIED    -
 //	OwnRequest          PERMISSION_DENIED    -
+//	AlreadyExists       ALREADY_EXISTS       -
 //	Overloaded          RESOURCE_EXHAUSTED   RetryInfo
 //	Unavailable         UNAVAILABLE          RetryInfo
 //	Internal            INTERNAL             RequestInfo
@@ -135,14 +136,27 @@ func WrongState(name, is, want string) error {
 // Unauthenticated says that the call has no key, or one that is not valid. It does
 // not say which.
 func Unauthenticated() error {
-	return build(codes.Unauthenticated, typev1.ErrorReason_ERROR_REASON_UNAUTHENTICATED,
-		"expected a valid API key: `Authorization: Bearer <key>`", nil)
+	return UnauthenticatedFor("expected a valid API key: `Authorization: Bearer <key>`")
+}
+
+// UnauthenticatedFor is [Unauthenticated] with the reason, for who proved to hold
+// something: a token that has expired, or is of another issuer.
+func UnauthenticatedFor(reason string) error {
+	return build(codes.Unauthenticated, typev1.ErrorReason_ERROR_REASON_UNAUTHENTICATED, reason, nil)
 }
 
 // PermissionDenied says that the role of the caller may not call the method.
-func PermissionDenied() error {
-	return build(codes.PermissionDenied, typev1.ErrorReason_ERROR_REASON_PERMISSION_DENIED,
-		"the role of this key may not do this", nil)
+func PermissionDenied() error { return PermissionDeniedFor("the role of this key may not do this") }
+
+// PermissionDeniedFor is [PermissionDenied] for another reason: it is somebody else's, or
+// the caller is known and may do nothing at all.
+func PermissionDeniedFor(reason string) error {
+	return build(codes.PermissionDenied, typev1.ErrorReason_ERROR_REASON_PERMISSION_DENIED, reason, nil)
+}
+
+// AlreadyExists says that something unique is taken; field is its path, `userId`.
+func AlreadyExists(field string) error {
+	return build(codes.AlreadyExists, typev1.ErrorReason_ERROR_REASON_ALREADY_EXISTS, field+" is taken", map[string]string{"field": field})
 }
 
 // OwnRequest says that somebody else has to decide on what the caller asked for.

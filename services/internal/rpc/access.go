@@ -12,21 +12,31 @@ import (
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-// KeyVerifier knows the API keys.
+// KeyVerifier knows who holds a secret: that of an API key, or a token of the identity
+// provider.
 type KeyVerifier interface {
-	// Verify returns who holds the key, or [ErrUnknownKey]. Other errors mean that
-	// it could not be found out.
-	Verify(ctx context.Context, secret string) (caller.Caller, error)
+	// Verify returns who holds the secret and until when, zero for ever. Nobody is
+	// [ErrUnknownKey], or an error of the API that says why: UNAUTHENTICATED or
+	// PERMISSION_DENIED. Other errors mean that it could not be found out.
+	Verify(ctx context.Context, secret string) (who caller.Caller, until time.Time, err error)
 }
 
-// ErrUnknownKey says that a key does not exist, or no longer.
+// ErrUnknownKey says that a secret is nobody's, or no longer.
 var ErrUnknownKey = errors.New("rpc: unknown API key")
+
+// isRefusal reports whether an error of a verifier is an answer: it is nobody's secret.
+func isRefusal(err error) bool {
+	code := status.Code(err)
+	return errors.Is(err, ErrUnknownKey) || code == codes.Unauthenticated || code == codes.PermissionDenied
+}
 
 // isOpen reports whether a method is for everyone: what probes and tools ask, and
 // nothing of a lead.
@@ -90,15 +100,15 @@ func (g guard) authenticate(ctx context.Context) (caller.Caller, error) {
 	return Authenticate(ctx, g.keys, headers[0])
 }
 
-// Authenticate returns who holds the key in an Authorization header, `Bearer <key>`,
-// or an error for the caller. It is the door of REST too.
+// Authenticate returns who holds the secret in an Authorization header, `Bearer
+// <secret>`, or an error for the caller. It is the door of REST too.
 func Authenticate(ctx context.Context, keys KeyVerifier, header string) (caller.Caller, error) {
 	scheme, secret, _ := strings.Cut(header, " ")
 	secret = strings.TrimSpace(secret)
-	if !strings.EqualFold(scheme, "bearer") || secret == "" || len(secret) > maxKey {
+	if !strings.EqualFold(scheme, "bearer") || secret == "" || len(secret) > MaxSecret {
 		return caller.Caller{}, apierr.Unauthenticated()
 	}
-	who, err := keys.Verify(ctx, secret)
+	who, _, err := keys.Verify(ctx, secret)
 	switch {
 	case errors.Is(err, ErrUnknownKey):
 		return caller.Caller{}, apierr.Unauthenticated()
@@ -111,8 +121,8 @@ func Authenticate(ctx context.Context, keys KeyVerifier, header string) (caller.
 	return who, nil
 }
 
-// maxKey is more than the length of any key.
-const maxKey = 512
+// MaxSecret is the most bytes of a secret: tokens are longer than keys.
+const MaxSecret = 8 << 10
 
 var rolesOf sync.Map // full method → []typev1.Role
 

@@ -13,6 +13,7 @@ import (
 	_ "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	_ "github.com/assay-hq/assay/gen/go/assay/profilefit/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/rpc"
 	_ "google.golang.org/grpc/health/grpc_health_v1" // methods without the option
@@ -61,12 +62,13 @@ func TestAccessIsWhatTheOptionSays(t *testing.T) {
 // counting counts the questions and answers as told.
 type counting struct {
 	asked int
+	until time.Time
 	err   error
 }
 
-func (c *counting) Verify(context.Context, string) (caller.Caller, error) {
+func (c *counting) Verify(context.Context, string) (caller.Caller, time.Time, error) {
 	c.asked++
-	return ana, c.err
+	return ana, c.until, c.err
 }
 
 func TestKeysAreCachedForFiveSeconds(t *testing.T) {
@@ -75,7 +77,7 @@ func TestKeysAreCachedForFiveSeconds(t *testing.T) {
 	cache := rpc.CacheKeys(store, func() time.Time { return now })
 	verify := func(secret string, wantAsked int, wantErr error) {
 		t.Helper()
-		who, err := cache.Verify(t.Context(), secret)
+		who, _, err := cache.Verify(t.Context(), secret)
 		if !errors.Is(err, wantErr) || store.asked != wantAsked || (err == nil && who != ana) {
 			t.Errorf("%v %v after %d questions, want %v after %d", who, err, store.asked, wantErr, wantAsked)
 		}
@@ -96,21 +98,35 @@ func TestKeysAreCachedForFiveSeconds(t *testing.T) {
 	store.err = nil
 	now = now.Add(rpc.KeyCacheLife)
 	verify("a", 6, nil) // granted again
+
+	// What ends sooner is kept no longer.
+	store.until = now.Add(2 * time.Second)
+	verify("token", 7, nil)
+	now = now.Add(2*time.Second - time.Nanosecond)
+	verify("token", 7, nil)
+	now = now.Add(time.Nanosecond)
+	verify("token", 8, nil)
+
+	// Why it is refused is kept too.
+	left := apierr.PermissionDeniedFor("the user is not active")
+	store.err = left
+	verify("left", 9, left)
+	verify("left", 9, left)
 }
 
 func TestCacheOfKeysIsBounded(t *testing.T) {
 	store := &counting{}
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	cache := rpc.CacheKeys(store, func() time.Time { return now })
-	if _, err := cache.Verify(t.Context(), "mine"); err != nil {
+	if _, _, err := cache.Verify(t.Context(), "mine"); err != nil {
 		t.Fatal(err)
 	}
 	store.err = rpc.ErrUnknownKey
 	for i := range 25_000 { // guessing
-		_, _ = cache.Verify(t.Context(), fmt.Sprint(i))
+		_, _, _ = cache.Verify(t.Context(), fmt.Sprint(i))
 	}
 	asked := store.asked
-	if _, err := cache.Verify(t.Context(), "mine"); err != nil || store.asked != asked {
+	if _, _, err := cache.Verify(t.Context(), "mine"); err != nil || store.asked != asked {
 		t.Errorf("guessing pushed out a key that works: %v", err)
 	}
 }

@@ -3,15 +3,14 @@ package rpc
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"sync"
 	"time"
 
 	"github.com/assay-hq/assay/services/internal/caller"
 )
 
-// KeyCacheLife is how long an answer about a key is kept: a key that is revoked
-// works no longer than that.
+// KeyCacheLife is how long an answer about a secret is kept: a key that is revoked
+// works no longer than that. One that ends sooner is kept until then.
 const KeyCacheLife = 5 * time.Second
 
 // Bounds of the cache. Unknown keys are kept apart, so that guessing pushes out no
@@ -34,8 +33,10 @@ func CacheKeys(keys KeyVerifier, now func() time.Time) KeyVerifier {
 type keyHash [sha256.Size]byte
 
 type answer struct {
-	caller caller.Caller
-	until  time.Time
+	caller  caller.Caller
+	ends    time.Time // when the secret ends; zero: never
+	refusal error
+	until   time.Time
 }
 
 type keyCache struct {
@@ -45,34 +46,38 @@ type keyCache struct {
 	known, unknown *generations
 }
 
-func (c *keyCache) Verify(ctx context.Context, secret string) (caller.Caller, error) {
+func (c *keyCache) Verify(ctx context.Context, secret string) (caller.Caller, time.Time, error) {
 	hash := keyHash(sha256.Sum256([]byte(secret)))
 	now := c.now()
 	c.mu.Lock()
 	known, isKnown := c.known.get(hash, now)
-	_, isUnknown := c.unknown.get(hash, now)
+	unknown, isUnknown := c.unknown.get(hash, now)
 	c.mu.Unlock()
 	if isKnown {
-		return known.caller, nil
+		return known.caller, known.ends, nil
 	}
 	if isUnknown {
-		return caller.Caller{}, ErrUnknownKey
+		return caller.Caller{}, time.Time{}, unknown.refusal
 	}
 	// The life counts from before the question, so that it bounds a revocation.
-	who, err := c.keys.Verify(ctx, secret)
-	if err != nil && !errors.Is(err, ErrUnknownKey) {
-		return caller.Caller{}, err
+	who, ends, err := c.keys.Verify(ctx, secret)
+	if err != nil && !isRefusal(err) {
+		return caller.Caller{}, time.Time{}, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	until := now.Add(KeyCacheLife)
 	if err != nil {
 		c.known.remove(hash)
-		c.unknown.put(hash, answer{until: now.Add(KeyCacheLife)})
-		return caller.Caller{}, err
+		c.unknown.put(hash, answer{refusal: err, until: until})
+		return caller.Caller{}, time.Time{}, err
+	}
+	if !ends.IsZero() && ends.Before(until) {
+		until = ends
 	}
 	c.unknown.remove(hash)
-	c.known.put(hash, answer{who, now.Add(KeyCacheLife)})
-	return who, nil
+	c.known.put(hash, answer{caller: who, ends: ends, until: until})
+	return who, ends, nil
 }
 
 // generations is a bounded map: when the young generation is full it becomes the old

@@ -52,14 +52,14 @@ func (s ingest) BatchRecordActivities(ctx context.Context, _ *ingestv1.BatchReco
 // keys are API keys by secret.
 type keys map[string]caller.Caller
 
-func (k keys) Verify(_ context.Context, secret string) (caller.Caller, error) {
+func (k keys) Verify(_ context.Context, secret string) (caller.Caller, time.Time, error) {
 	if secret == "broken" {
-		return caller.Caller{}, errors.New("secret of the store")
+		return caller.Caller{}, time.Time{}, errors.New("secret of the store")
 	}
 	if c, ok := k[secret]; ok {
-		return c, nil
+		return c, time.Time{}, nil
 	}
-	return caller.Caller{}, rpc.ErrUnknownKey
+	return caller.Caller{}, time.Time{}, rpc.ErrUnknownKey
 }
 
 var (

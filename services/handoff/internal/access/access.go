@@ -1,4 +1,8 @@
-// Package access keeps the API keys: who may call, and as what.
+// Package access keeps the API keys, and says who calls: who holds the secret of a key or
+// a token of the identity provider, and as what. See [Door] for the latter.
+//
+// A key whose actor is the id of a user is that user's, and works while the user is
+// active; any other is a machine's.
 //
 // A key's secret is `assay_<id>_<256 random bits>`. It is shown once; what is stored
 // is its SHA-256, which suffices for a secret that nobody can guess and keeps
@@ -51,6 +55,10 @@ type Key struct {
 	// CreateTime is when it was created, RevokeTime when it was revoked; zero while
 	// it is valid.
 	CreateTime, RevokeTime time.Time
+	// ExpireTime is when it ends by itself; zero: never.
+	ExpireTime time.Time
+	// LastUseTime is when it was last used, to the hour; zero: never.
+	LastUseTime time.Time
 }
 
 // Keys are the API keys of an installation. It is safe for concurrent use.
@@ -62,11 +70,13 @@ type Keys struct {
 // NewKeys returns the keys in handoff's database. now gives the times of records.
 func NewKeys(db *sqldb.DB, now func() time.Time) *Keys { return &Keys{db: db, now: now} }
 
-// Create makes a key and returns it with its secret, which is nowhere else.
-func (k *Keys) Create(ctx context.Context, actor string, role typev1.Role) (Key, string, error) {
+// Create makes a key and returns it with its secret, which is nowhere else. It ends at
+// the time given; zero: never.
+func (k *Keys) Create(ctx context.Context, actor string, role typev1.Role, expires time.Time) (Key, string, error) {
 	id := newID()
 	secret := newSecret(id)
 	key := k.key(id, actor, role)
+	key.ExpireTime = sqldb.Time(sqldb.Micros(expires))
 	err := k.db.Write(ctx, func(tx *sqldb.Tx) error {
 		_, err := insert(tx, key, secret)
 		return err
@@ -113,7 +123,7 @@ func (k *Keys) EnsureAdminKey(ctx context.Context, given string) (secret string,
 	return generated, true, nil
 }
 
-// Verify returns who holds a secret, or ErrUnknownSecret.
+// Verify returns the key with a secret, or ErrUnknownSecret.
 func (k *Keys) Verify(ctx context.Context, secret string) (Key, error) {
 	hash := sha256.Sum256([]byte(secret))
 	var stored []byte
@@ -125,8 +135,18 @@ func (k *Keys) Verify(ctx context.Context, secret string) (Key, error) {
 		return Key{}, err
 	case subtle.ConstantTimeCompare(stored, hash[:]) != 1 || !key.RevokeTime.IsZero():
 		return Key{}, ErrUnknownSecret
+	case !key.ExpireTime.IsZero() && !k.now().Before(key.ExpireTime):
+		return Key{}, ErrUnknownSecret
 	}
 	return key, nil
+}
+
+// used notes that a key was used.
+func (k *Keys) used(ctx context.Context, id string, hour time.Time) error {
+	return k.db.Write(ctx, func(tx *sqldb.Tx) error {
+		_, err := tx.Exec(`UPDATE api_keys SET last_use_time = $2 WHERE key_id = $1 AND last_use_time < $2`, id, sqldb.Micros(hour))
+		return err
+	})
 }
 
 // Revoke ends a key for good and returns it, or ErrNotFound. A key that was revoked
@@ -183,15 +203,16 @@ func (k *Keys) key(id, actor string, role typev1.Role) Key {
 	return Key{ID: id, Actor: actor, Role: role, CreateTime: sqldb.Time(sqldb.Micros(k.now()))}
 }
 
-const columns = `SELECT key_id, actor, role, create_time, revoke_time, secret_hash FROM api_keys`
+const columns = `SELECT key_id, actor, role, create_time, revoke_time, expire_time, last_use_time, secret_hash FROM api_keys`
 
 func scan(row interface{ Scan(into ...any) error }, hash *[]byte) (Key, error) {
 	var (
-		key              Key
-		created, revoked int64
+		key                                Key
+		created, revoked, expires, lastUse int64
 	)
-	err := row.Scan(&key.ID, &key.Actor, &key.Role, &created, &revoked, hash)
+	err := row.Scan(&key.ID, &key.Actor, &key.Role, &created, &revoked, &expires, &lastUse, hash)
 	key.CreateTime, key.RevokeTime = sqldb.Time(created), sqldb.Time(revoked)
+	key.ExpireTime, key.LastUseTime = sqldb.Time(expires), sqldb.Time(lastUse)
 	return key, err
 }
 
@@ -199,9 +220,9 @@ func scan(row interface{ Scan(into ...any) error }, hash *[]byte) (Key, error) {
 func insert(tx *sqldb.Tx, key Key, secret string) (stored bool, err error) {
 	hash := sha256.Sum256([]byte(secret))
 	n, err := tx.Affected(`
-		INSERT INTO api_keys (key_id, actor, role, secret_hash, create_time, revoke_time)
-		VALUES ($1, $2, $3, $4, $5, 0) ON CONFLICT DO NOTHING`,
-		key.ID, key.Actor, int32(key.Role), hash[:], sqldb.Micros(key.CreateTime))
+		INSERT INTO api_keys (key_id, actor, role, secret_hash, create_time, revoke_time, expire_time)
+		VALUES ($1, $2, $3, $4, $5, 0, $6) ON CONFLICT DO NOTHING`,
+		key.ID, key.Actor, int32(key.Role), hash[:], sqldb.Micros(key.CreateTime), sqldb.Micros(key.ExpireTime))
 	return n > 0, err
 }
 

@@ -33,14 +33,14 @@ func eachStore(t *testing.T, run func(t *testing.T, keys *access.Keys, db *sqldb
 func TestKeys(t *testing.T) {
 	eachStore(t, func(t *testing.T, keys *access.Keys, db *sqldb.DB) {
 		ctx := t.Context()
-		key, secret, err := keys.Create(ctx, "web-form", typev1.Role_ROLE_INGEST)
+		key, secret, err := keys.Create(ctx, "web-form", typev1.Role_ROLE_INGEST, time.Time{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !regexp.MustCompile(`^assay_[a-z2-7]{16}_[a-z2-7]{52}$`).MatchString(secret) || !strings.Contains(secret, key.ID) {
 			t.Errorf("secret %q of key %s", secret, key.ID)
 		}
-		if _, other, _ := keys.Create(ctx, "web-form", typev1.Role_ROLE_INGEST); other == secret {
+		if _, other, _ := keys.Create(ctx, "web-form", typev1.Role_ROLE_INGEST, time.Time{}); other == secret {
 			t.Error("two keys, one secret")
 		}
 		got, err := keys.Verify(ctx, secret)
@@ -112,7 +112,7 @@ func secretsIn(t *testing.T, db *sqldb.DB, secret string) string {
 func TestListLatestFirst(t *testing.T) {
 	eachStore(t, func(t *testing.T, keys *access.Keys, _ *sqldb.DB) {
 		for i := range 7 {
-			if _, _, err := keys.Create(t.Context(), fmt.Sprint("k", i), typev1.Role_ROLE_SALES); err != nil {
+			if _, _, err := keys.Create(t.Context(), fmt.Sprint("k", i), typev1.Role_ROLE_SALES, time.Time{}); err != nil {
 				t.Fatal(err)
 			}
 		}
