@@ -31,6 +31,7 @@ type needs struct {
 	now       func() time.Time
 	conns     map[string]grpc.ClientConnInterface
 	keys      rpc.KeyVerifier
+	tokens    handoff.Tokens
 }
 
 // entry is one service of the table.
@@ -73,6 +74,7 @@ var table = []entry{
 			return handoff.New(handoff.Deps{
 				DB: n.db, Telemetry: n.telemetry, Now: n.now,
 				Ingest: n.conns["ingest"], ProfileFit: n.conns["profilefit"], Behavior: n.conns["behavior"],
+				Tokens: n.tokens,
 			})
 		},
 	},

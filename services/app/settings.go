@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/assay-hq/assay/services/handoff"
 	"github.com/assay-hq/assay/services/internal/caller"
 )
 
@@ -36,6 +37,9 @@ type Settings struct {
 	// AdminKey is the secret of the first admin key. Default: one is made and shown
 	// once.
 	AdminKey string
+	// Tokens says whose tokens are taken beside API keys. Default: none are. Needed where
+	// handoff runs.
+	Tokens handoff.Tokens
 	// DrainTimeout is how long running calls may take to end when the process stops.
 	// Default 10 s.
 	DrainTimeout time.Duration
@@ -116,6 +120,9 @@ func (s Settings) Check() error {
 				add("--peer: %s calls %s, which does not run here; expected --peer %s=HOST:PORT", e.name, callee, callee)
 			}
 		}
+	}
+	if err := s.Tokens.Check(); err != nil {
+		errs = append(errs, err)
 	}
 	split := len(local) < len(Names())
 	switch {

@@ -3,6 +3,7 @@ package handoff
 import (
 	"context"
 	"errors"
+	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
@@ -16,6 +17,8 @@ import (
 type accessServer struct {
 	handoffv1.UnimplementedAccessServiceServer
 	keys *access.Keys
+	door *access.Door
+	now  func() time.Time
 }
 
 func (s *accessServer) ListApiKeys(ctx context.Context, in *handoffv1.ListApiKeysRequest) (*handoffv1.ListApiKeysResponse, error) {
@@ -41,7 +44,13 @@ func (s *accessServer) ListApiKeys(ctx context.Context, in *handoffv1.ListApiKey
 }
 
 func (s *accessServer) CreateApiKey(ctx context.Context, in *handoffv1.CreateApiKeyRequest) (*handoffv1.ApiKey, error) {
-	key, secret, err := s.keys.Create(ctx, in.GetApiKey().GetActor(), in.GetApiKey().GetRole())
+	var expires time.Time
+	if given := in.GetApiKey().GetExpireTime(); given != nil {
+		if expires = given.AsTime(); given.CheckValid() != nil || !expires.After(s.now()) {
+			return nil, apierr.InvalidField("apiKey.expireTime", "a time to come")
+		}
+	}
+	key, secret, err := s.keys.Create(ctx, in.GetApiKey().GetActor(), in.GetApiKey().GetRole(), expires)
 	if err != nil {
 		return nil, err
 	}
@@ -62,14 +71,25 @@ func (s *accessServer) RevokeApiKey(ctx context.Context, in *handoffv1.RevokeApi
 }
 
 func (s *accessServer) VerifyApiKey(ctx context.Context, in *handoffv1.VerifyApiKeyRequest) (*handoffv1.VerifyApiKeyResponse, error) {
-	key, err := s.keys.Verify(ctx, in.GetSecret())
-	if errors.Is(err, access.ErrUnknownSecret) {
+	holder, err := s.door.Verify(ctx, in.GetSecret())
+	var refused *access.RefusedError
+	switch {
+	case errors.Is(err, access.ErrUnknownSecret):
 		return nil, apierr.Unauthenticated()
-	}
-	if err != nil {
+	case errors.As(err, &refused) && refused.Known:
+		return nil, apierr.PermissionDeniedFor(refused.Reason)
+	case errors.As(err, &refused):
+		return nil, apierr.UnauthenticatedFor(refused.Reason)
+	case errors.Is(err, access.ErrAway):
+		return nil, apierr.Unavailable("the issuer of tokens")
+	case err != nil:
 		return nil, err
 	}
-	return &handoffv1.VerifyApiKeyResponse{Actor: key.Actor, Role: key.Role}, nil
+	out := &handoffv1.VerifyApiKeyResponse{Actor: holder.Actor, Role: holder.Role}
+	if !holder.Ends.IsZero() {
+		out.ExpireTime = timestamppb.New(holder.Ends)
+	}
+	return out, nil
 }
 
 func keyMessage(k access.Key) *handoffv1.ApiKey {
@@ -79,8 +99,13 @@ func keyMessage(k access.Key) *handoffv1.ApiKey {
 		Role:       k.Role,
 		CreateTime: timestamppb.New(k.CreateTime),
 	}
-	if !k.RevokeTime.IsZero() {
-		out.RevokeTime = timestamppb.New(k.RevokeTime)
+	for _, at := range []struct {
+		is time.Time
+		to **timestamppb.Timestamp
+	}{{k.RevokeTime, &out.RevokeTime}, {k.ExpireTime, &out.ExpireTime}, {k.LastUseTime, &out.LastUseTime}} {
+		if !at.is.IsZero() {
+			*at.to = timestamppb.New(at.is)
+		}
 	}
 	return out
 }

@@ -3,8 +3,11 @@ package handoff_test
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
@@ -38,6 +41,22 @@ func TestApiKeys(t *testing.T) {
 	want(t, err, codes.Unauthenticated, "UNAUTHENTICATED")
 }
 
+func TestApiKeysThatEnd(t *testing.T) {
+	_, conn := serve(t)
+	api := handoffv1.NewAccessServiceClient(conn)
+	ends := timestamppb.New(time.Now().Add(time.Hour).Truncate(time.Microsecond))
+	created, err := api.CreateApiKey(as(t, "root", typev1.Role_ROLE_ADMIN), &handoffv1.CreateApiKeyRequest{
+		ApiKey: &handoffv1.ApiKey{Actor: "web-form", Role: typev1.Role_ROLE_INGEST, ExpireTime: ends},
+	})
+	if err != nil || !proto.Equal(created.GetExpireTime(), ends) || created.GetLastUseTime() != nil {
+		t.Fatalf("%v, %v", created, err)
+	}
+	who, err := api.VerifyApiKey(caller.With(t.Context(), caller.System("gateway")), &handoffv1.VerifyApiKeyRequest{Secret: created.GetSecret()})
+	if err != nil || !proto.Equal(who.GetExpireTime(), ends) {
+		t.Errorf("%v, %v", who, err)
+	}
+}
+
 func TestApiKeysRefuse(t *testing.T) {
 	_, conn := serve(t)
 	api := handoffv1.NewAccessServiceClient(conn)
@@ -49,6 +68,7 @@ func TestApiKeysRefuse(t *testing.T) {
 		"no role":          {Actor: "jane"},
 		"role of services": {Actor: "jane", Role: typev1.Role_ROLE_SERVICE},
 		"no such role":     {Actor: "jane", Role: 99},
+		"ended already":    {Actor: "jane", Role: typev1.Role_ROLE_SALES, ExpireTime: timestamppb.New(time.Now().Add(-time.Second))},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := api.CreateApiKey(admin, &handoffv1.CreateApiKeyRequest{ApiKey: key})

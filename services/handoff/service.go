@@ -19,7 +19,8 @@
 //	  - internal/clockwork: what falls due while that time runs.
 //	  - internal/store: what was decided, in one transaction with what follows.
 //	  - internal/outbox: tells ingest of moves and of what sales said.
-//	  - internal/access: API keys.
+//	  - internal/people: users and teams.
+//	  - internal/access: who calls, by an API key or a token.
 package handoff
 
 import (
@@ -36,8 +37,10 @@ import (
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	profilefitv1 "github.com/assay-hq/assay/gen/go/assay/profilefit/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/access"
+	"github.com/assay-hq/assay/services/handoff/internal/access/issuer"
 	"github.com/assay-hq/assay/services/handoff/internal/clockwork"
 	"github.com/assay-hq/assay/services/handoff/internal/outbox"
+	"github.com/assay-hq/assay/services/handoff/internal/people"
 	"github.com/assay-hq/assay/services/handoff/internal/qualifier"
 	"github.com/assay-hq/assay/services/handoff/internal/rescore"
 	"github.com/assay-hq/assay/services/handoff/internal/review"
@@ -62,12 +65,18 @@ type Deps struct {
 	Now func() time.Time
 	// Ingest, ProfileFit and Behavior are connections to the other services.
 	Ingest, ProfileFit, Behavior grpc.ClientConnInterface
+	// Tokens says whose tokens are taken beside API keys. The zero value takes none.
+	Tokens Tokens
 }
+
+// Tokens says whose tokens are taken, and for which audience.
+type Tokens = issuer.Config
 
 // Service is handoff.
 type Service struct {
 	standards *standard.Registry
-	keys      *access.Keys
+	people    *people.Store
+	door      *access.Door
 	store     *store.Store
 	qualifier *qualifier.Qualifier
 	ingest    ingestv1.IngestServiceClient
@@ -81,7 +90,11 @@ type Service struct {
 
 // New composes the service; nothing runs yet.
 func New(d Deps) (*Service, error) {
-	s := &Service{standards: standard.NewRegistry(d.DB, d.Now), keys: access.NewKeys(d.DB, d.Now)}
+	s := &Service{standards: standard.NewRegistry(d.DB, d.Now), people: people.New(d.DB, d.Now)}
+	s.door = &access.Door{Keys: access.NewKeys(d.DB, d.Now), People: s.people, Log: d.Telemetry.Log, Now: d.Now}
+	if d.Tokens != (Tokens{}) {
+		s.door.Issuer = issuer.New(d.Tokens, nil, d.Now)
+	}
 	s.ingest, s.now = ingestv1.NewIngestServiceClient(d.Ingest), d.Now
 	s.standards.Models = modelCheck{
 		fit:      profilefitv1.NewProfileFitServiceClient(d.ProfileFit),
@@ -136,16 +149,17 @@ func (s *Service) beginRescore(tx *sqldb.Tx, changed string) error {
 
 // Register offers the service's APIs.
 func (s *Service) Register(r grpc.ServiceRegistrar) {
-	handoffv1.RegisterHandoffServiceServer(r, &handoffServer{
-		store: s.store, standards: s.standards, qualifier: s.qualifier, ingest: s.ingest, now: s.now,
-	})
+	handoffs := &handoffServer{store: s.store, standards: s.standards, qualifier: s.qualifier, ingest: s.ingest, now: s.now}
+	handoffv1.RegisterHandoffServiceServer(r, handoffs)
 	handoffv1.RegisterStandardServiceServer(r, &standardServer{standards: s.standards})
 	handoffv1.RegisterDictionaryServiceServer(r, &dictionaryServer{standards: s.standards})
 	handoffv1.RegisterOperationServiceServer(r, &operationServer{store: s.store, standards: s.standards})
 	handoffv1.RegisterHeldLeadServiceServer(r, &heldLeadServer{store: s.store})
 	handoffv1.RegisterApprovalServiceServer(r, &approvalServer{store: s.store, standards: s.standards, ingest: s.ingest, now: s.now})
 	handoffv1.RegisterReportServiceServer(r, &reportServer{store: s.store})
-	handoffv1.RegisterAccessServiceServer(r, &accessServer{keys: s.keys})
+	handoffv1.RegisterAccessServiceServer(r, &accessServer{keys: s.door.Keys, door: s.door, now: s.now})
+	handoffv1.RegisterUserServiceServer(r, &userServer{people: s.people, handOn: handoffs.ReassignOwner})
+	handoffv1.RegisterTeamServiceServer(r, &teamServer{people: s.people})
 }
 
 // Bootstrap prepares a new installation: it publishes the given standard if there is
@@ -156,7 +170,7 @@ func (s *Service) Bootstrap(ctx context.Context, standardYAML []byte, adminKey s
 	if err := s.standards.Bootstrap(ctx, "default.yaml", standardYAML); err != nil {
 		return "", fmt.Errorf("default standard: %w", err)
 	}
-	secret, _, err = s.keys.EnsureAdminKey(ctx, adminKey)
+	secret, _, err = s.door.Keys.EnsureAdminKey(ctx, adminKey)
 	return secret, err
 }
 
@@ -180,5 +194,8 @@ func (s *Service) Stop() {
 	s.review.Stop()
 	s.qualifier.Stop()
 	s.outbox.Stop()
+	if s.door.Issuer != nil {
+		s.door.Issuer.Close()
+	}
 	_ = s.gauges.Unregister()
 }

@@ -598,13 +598,13 @@ var File_assay_handoff_v1_user_service_proto protoreflect.FileDescriptor
 
 const file_assay_handoff_v1_user_service_proto_rawDesc = "" +
 	"\n" +
-	"#assay/handoff/v1/user_service.proto\x12\x10assay.handoff.v1\x1a\x1aassay/type/v1/access.proto\x1a!assay/type/v1/working_hours.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x99\a\n" +
+	"#assay/handoff/v1/user_service.proto\x12\x10assay.handoff.v1\x1a\x1aassay/type/v1/access.proto\x1a!assay/type/v1/working_hours.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9a\a\n" +
 	"\x04User\x12B\n" +
 	"\x04name\x18\x01 \x01(\tB.\xe0A\b\xbaH(r&2$^(users/[a-z0-9][a-z0-9._-]{0,62})?$R\x04name\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12+\n" +
 	"\fdisplay_name\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\vdisplayName\x12\x1e\n" +
-	"\x05email\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xfe\x01R\x05email\x127\n" +
-	"\x04role\x18\x05 \x01(\x0e2\x13.assay.type.v1.RoleB\x0e\xbaH\v\x82\x01\b\x10\x01 \x00 \x01 \aR\x04role\x12\x1a\n" +
+	"\x05email\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xfe\x01R\x05email\x128\n" +
+	"\x04role\x18\x05 \x01(\x0e2\x13.assay.type.v1.RoleB\x0f\xbaH\f\xd8\x01\x01\x82\x01\x06\x10\x01 \x01 \aR\x04role\x12\x1a\n" +
 	"\binactive\x18\x06 \x01(\bR\binactive\x12@\n" +
 	"\rworking_hours\x18\a \x01(\v2\x1b.assay.type.v1.WorkingHoursR\fworkingHours\x12@\n" +
 	"\babsences\x18\b \x03(\v2\x19.assay.handoff.v1.AbsenceB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\babsences\x12,\n" +

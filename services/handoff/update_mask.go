@@ -1,0 +1,57 @@
+package handoff
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
+	"github.com/assay-hq/assay/services/internal/apierr"
+)
+
+// masked puts the fields of given that a mask names into a resource: `*` stands for all
+// that may change, no mask for those that are given. A field is taken as a whole, so a
+// path into it names all of it. fields are those that may change.
+func masked(resource, given proto.Message, mask *fieldmaskpb.FieldMask, fields ...protoreflect.Name) error {
+	from, to := given.ProtoReflect(), resource.ProtoReflect()
+	take := func(name protoreflect.Name) {
+		field := from.Descriptor().Fields().ByName(name)
+		if from.Has(field) {
+			to.Set(field, from.Get(field))
+		} else {
+			to.Clear(field)
+		}
+	}
+	if len(mask.GetPaths()) == 0 {
+		for _, name := range fields {
+			if from.Has(from.Descriptor().Fields().ByName(name)) {
+				take(name)
+			}
+		}
+	}
+	for i, path := range mask.GetPaths() {
+		name, _, _ := strings.Cut(path, ".")
+		switch {
+		case path == "*":
+			for _, name := range fields {
+				take(name)
+			}
+		case slices.Contains(fields, protoreflect.Name(name)):
+			take(protoreflect.Name(name))
+		default:
+			return apierr.InvalidField(fmt.Sprintf("updateMask.paths[%d]", i), "one of "+names(fields))
+		}
+	}
+	return nil
+}
+
+func names(fields []protoreflect.Name) string {
+	texts := make([]string, len(fields))
+	for i, f := range fields {
+		texts[i] = string(f)
+	}
+	return strings.Join(texts, ", ")
+}
