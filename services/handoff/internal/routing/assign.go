@@ -28,7 +28,7 @@ type Team struct {
 	// Members, each once.
 	Members []Member
 	// Hours are the working hours of members without their own; nil: those of the standard.
-	Hours *schedule.Calendar
+	Hours *Hours
 	// Rotation is whose turn it is.
 	Rotation Rotation
 }
@@ -73,7 +73,7 @@ func (r *Roster) person(called string) *Person {
 func (r Route) Assign(roster *Roster, now time.Time, except ...string) Assignment {
 	a := assigning{Roster: roster, Route: r, now: now, except: except}
 	if r.Hours != nil {
-		a.standing, _ = schedule.NewCalendar(*r.Hours) // nil: never at work
+		a.zone, a.standing = r.Hours.Zone, &Hours{Given: *r.Hours}
 	}
 	a.assign()
 	a.done.Reason = strings.Join(a.words, "; ")
@@ -86,8 +86,9 @@ type assigning struct {
 	Route
 	now    time.Time
 	except []string
-	// standing are the hours of those who have none of their own, nor their team.
-	standing *schedule.Calendar
+	// zone and standing are those of the standard, for who has none of their own.
+	zone     string
+	standing *Hours
 
 	words []string
 	done  Assignment
@@ -134,7 +135,7 @@ func (a *assigning) toAccountOwner() bool {
 		return false
 	}
 	since := a.now.Add(-time.Duration(a.ActiveDays) * 24 * time.Hour)
-	switch away := owner.away(a.now); {
+	switch away := owner.Away(a.now); {
 	case slices.Contains(a.except, owner.ID):
 		return false
 	case away != "":
@@ -156,7 +157,7 @@ func (a *assigning) toPerson() bool {
 		a.say("%s → %s, who is no user", a.Rule, a.Owner)
 		return false
 	}
-	away := owner.away(a.now)
+	away := owner.Away(a.now)
 	switch {
 	case slices.Contains(a.except, owner.ID):
 		away = "passed over"
@@ -211,8 +212,11 @@ func (a *assigning) there(team *Team) (there []Share, off string) {
 		if p == nil || m.Weight <= 0 {
 			continue
 		}
-		away, hours := p.away(a.now), cmp.Or(p.Hours, team.Hours, a.standing)
-		back := p.absence(a.now)
+		var hours *schedule.Calendar // never at work
+		if given := cmp.Or(p.Hours, team.Hours, a.standing); given != nil {
+			hours = given.in(a.zone)
+		}
+		away, back := p.Away(a.now), p.absence(a.now)
 		switch working := a.WorkingTime == Ignore || hours.Open(a.now); {
 		case slices.Contains(a.except, p.ID):
 			away = "passed over"

@@ -23,12 +23,9 @@ func when(text string) *condition.Condition {
 	return c
 }
 
-func hours(from, to string) *schedule.Calendar {
-	c, err := schedule.NewCalendar(schedule.Hours{Zone: "Europe/Berlin", Days: []schedule.DayHours{{From: from, To: to}}})
-	if err != nil {
-		panic(err)
-	}
-	return c
+// hours are from Monday to Friday, in the standard's zone.
+func hours(from, to string) *routing.Hours {
+	return &routing.Hours{Given: schedule.Hours{Days: []schedule.DayHours{{From: from, To: to}}}}
 }
 
 // gitlab is how its sales development pages say that leads are routed, with territories.
@@ -246,6 +243,10 @@ func TestOnlyWhoMayGetsALead(t *testing.T) {
 				p.Capacity = limit(rapid.IntRange(0, 3).Draw(t, id+" capacity"))
 			}
 		}
+		nineToFive, err := schedule.NewCalendar(schedule.Hours{Zone: "Europe/Berlin", Days: []schedule.DayHours{{From: "09:00", To: "17:00"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
 		may := func(id string, turn bool) bool {
 			p := roster.People[id]
 			for _, a := range p.Absences {
@@ -254,7 +255,7 @@ func TestOnlyWhoMayGetsALead(t *testing.T) {
 				}
 			}
 			full := p.Capacity != nil && p.Open >= *p.Capacity
-			late := rules.WorkingTime == routing.Require && !p.Hours.Open(instant)
+			late := rules.WorkingTime == routing.Require && !nineToFive.Open(instant)
 			return !p.Inactive && !(turn && (full || late))
 		}
 		for range rapid.IntRange(1, 20).Draw(t, "leads") {

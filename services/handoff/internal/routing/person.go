@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"cmp"
 	"strconv"
 	"time"
 
@@ -15,7 +16,7 @@ type Person struct {
 	Inactive bool
 	// Hours are the person's own working hours, holidays among them; nil: those of the team,
 	// or else of the standard.
-	Hours *schedule.Calendar
+	Hours *Hours
 	// Absences are the times away, in any order.
 	Absences []schedule.Absence
 	// Open is how many open handoffs the person has.
@@ -24,6 +25,27 @@ type Person struct {
 	Capacity *int
 	// LastActive is when the person last did something; zero: never.
 	LastActive time.Time
+}
+
+// Hours are working hours of somebody or of a team.
+type Hours struct {
+	// Given are the hours as people wrote them. Without a zone they are in the standard's.
+	Given schedule.Hours
+
+	zone     string
+	calendar *schedule.Calendar
+}
+
+// in is the calendar of the hours where they have no zone of their own; nil: there is never
+// work.
+func (h *Hours) in(zone string) *schedule.Calendar {
+	given := h.Given
+	given.Zone = cmp.Or(given.Zone, zone)
+	if h.calendar == nil || h.zone != given.Zone {
+		h.zone = given.Zone
+		h.calendar, _ = schedule.NewCalendar(given)
+	}
+	return h.calendar
 }
 
 // absence returns the end of the absence that an instant falls in; zero: there is none.
@@ -43,8 +65,8 @@ func (p *Person) absence(now time.Time) time.Time {
 	return end
 }
 
-// away says in words why the person may get no lead at all; empty: they may.
-func (p *Person) away(now time.Time) string {
+// Away says in words why the person may get no lead at all; empty: they may.
+func (p *Person) Away(now time.Time) string {
 	switch {
 	case p.Inactive:
 		return "inactive"

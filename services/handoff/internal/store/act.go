@@ -15,6 +15,7 @@ import (
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
+	"github.com/assay-hq/assay/services/handoff/internal/people"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -286,7 +287,7 @@ func scanRanked(row interface{ Scan(...any) error }) (*handoffv1.Handoff, int64,
 	h.Name, h.Lead, h.Decision = HandoffName(id), LeadName(lead), DecisionName(lead, decision)
 	h.Exception, h.Approval = exceptionAmong(digest.Reasons), ApprovalName(approval)
 	h.State, h.Etag, h.Reasons = handoffv1.Handoff_State(state), etag(revision), digest.Reasons
-	if h.Team = TeamName(h.Team); assignTime != 0 {
+	if h.Team = people.TeamName(h.Team); assignTime != 0 {
 		h.AssignTime = timestamppb.New(sqldb.Time(assignTime))
 	}
 	h.CreateTime, h.UpdateTime = timestamppb.New(sqldb.Time(createTime)), timestamppb.New(sqldb.Time(updateTime))

@@ -12,21 +12,10 @@ import (
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
+	"github.com/assay-hq/assay/services/handoff/internal/people"
 	"github.com/assay-hq/assay/services/handoff/internal/routing"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
-
-// Staff are the people and teams, as whoever keeps them knows them.
-type Staff interface {
-	// Roster locks teams, in the order of their ids, then their members and those whom
-	// somebody calls by the given names (their ids, or ids in remote systems), in the order
-	// of their ids, until the transaction ends, and returns them as they are then: without
-	// what they have, and without whose turn it is, which the store knows. What there is not
-	// is not in it.
-	Roster(tx *sqldb.Tx, teams, called []string) (*routing.Roster, error)
-	// TeamsOf returns the ids of the teams that some users are members of.
-	TeamsOf(tx *sqldb.Tx, users []string) ([]string, error)
-}
 
 // assign gives an owner to each handoff that is open and has none, unless it had none
 // before and waits: one that is new by the route of its handling, one that was taken from
@@ -52,7 +41,9 @@ func (s *Store) assign(tx *sqldb.Tx, h *happened) error {
 		return err
 	}
 	for _, c := range a.moving {
-		a.settle(c)
+		if err := a.settle(c); err != nil {
+			return err
+		}
 	}
 	if err := a.write(); err != nil {
 		return err
@@ -119,16 +110,32 @@ func (a *assigning) readRoutes() error {
 	}
 	return selectIn(a.tx, `SELECT handoff_id, route FROM handoffs WHERE handoff_id IN (`, slices.Sorted(maps.Keys(again)), func(rows *sql.Rows) error {
 		var id, route string
-		if err := rows.Scan(&id, &route); err != nil || route == "" {
+		if err := rows.Scan(&id, &route); err != nil {
 			return err
 		}
-		return json.Unmarshal([]byte(route), &again[id].route)
+		return readRoute(route, &again[id].route)
 	})
+}
+
+// routeOf is the route by which a handoff came.
+func routeOf(tx *sqldb.Tx, id string) (route routing.Route, err error) {
+	var text string
+	if err := tx.QueryRow(`SELECT route FROM handoffs WHERE handoff_id = $1`, id).Scan(&text); err != nil {
+		return route, err
+	}
+	err = readRoute(text, &route)
+	return route, err
+}
+
+func readRoute(text string, route *routing.Route) error {
+	if text == "" {
+		return nil
+	}
+	return json.Unmarshal([]byte(text), route)
 }
 
 // readRoster locks and reads who may get something, and who has less.
 func (a *assigning) readRoster() error {
-	a.roster = &routing.Roster{}
 	var teams []string
 	called := slices.Clone(a.freed)
 	for _, c := range a.moving {
@@ -139,31 +146,9 @@ func (a *assigning) readRoster() error {
 		teams = append(teams, c.route.Team, c.route.Otherwise)
 		called = append(called, c.route.AccountOwner, c.route.Owner)
 	}
-	teams, called = distinct(teams), distinct(called)
-	if a.store.Staff == nil || len(teams)+len(called) == 0 {
-		return nil
-	}
+	teams = distinct(teams)
 	var err error
-	if a.roster, err = a.store.Staff.Roster(a.tx, teams, called); err != nil {
-		return err
-	}
-	if err := a.readOpen(); err != nil {
-		return err
-	}
-	return selectIn(a.tx, `SELECT team_id, rotation FROM rotations WHERE team_id IN (`, teams, func(rows *sql.Rows) error {
-		var id string
-		var rotation []byte
-		if err := rows.Scan(&id, &rotation); err != nil || a.roster.Teams[id] == nil {
-			return err
-		}
-		return json.Unmarshal(rotation, &a.roster.Teams[id].Rotation)
-	})
-}
-
-// readOpen counts what people have: as it is stored, and with what is changing.
-func (a *assigning) readOpen() error {
-	err := openHandoffs(a.tx, slices.Sorted(maps.Keys(a.roster.People)), func(user string, n int) { a.roster.People[user].Open = n })
-	if err != nil {
+	if a.roster, err = rosterOf(a.tx, teams, distinct(called)); err != nil {
 		return err
 	}
 	for _, user := range a.freed {
@@ -176,18 +161,14 @@ func (a *assigning) readOpen() error {
 			p.Open++
 		}
 	}
-	return nil
-}
-
-// openHandoffs counts the handoffs that users have, OPEN and ACCEPTED together.
-func openHandoffs(from querier, users []string, each func(user string, n int)) error {
-	return selectIn(from, `SELECT owner, count(*) FROM handoffs WHERE state IN (1, 2) AND owner IN (`, users, func(rows *sql.Rows) error {
-		var user string
-		var n int
-		err := rows.Scan(&user, &n)
-		each(user, n)
-		return err
-	}, `) GROUP BY owner`)
+	return selectIn(a.tx, `SELECT team_id, rotation FROM rotations WHERE team_id IN (`, teams, func(rows *sql.Rows) error {
+		var id string
+		var rotation []byte
+		if err := rows.Scan(&id, &rotation); err != nil || a.roster.Teams[id] == nil {
+			return err
+		}
+		return json.Unmarshal(rotation, &a.roster.Teams[id].Rotation)
+	})
 }
 
 // distinct are the texts that are not empty, sorted, each once.
@@ -198,24 +179,45 @@ func distinct(texts []string) []string {
 }
 
 // settle finds the owner of a handoff, if it has none, and notes what is said of it.
-func (a *assigning) settle(c *change) {
-	c.assigned = true
-	had, h := c.before.GetOwner(), c.after
-	c.waitsFor = ""
+func (a *assigning) settle(c *change) error {
+	c.assigned, c.waitsFor = true, ""
+	h := c.after
 	switch {
 	case !holds(h):
-		return
+		return nil
 	case h.GetOwner() != "": // somebody took it, or gave it to somebody
+		if err := a.check(c); err != nil {
+			return err
+		}
 		h.Team, h.AssignReason = "", cmp.Or(c.why, "accepted by "+c.actor)
 	default:
 		a.route(c)
 	}
-	if owner := h.GetOwner(); owner != "" && owner != had {
+	switch owner := h.GetOwner(); {
+	case owner == "" && c.must:
+		return &NobodyError{h.GetAssignReason()}
+	case owner == "":
+		h.AssignTime = nil
+	case owner != c.before.GetOwner():
 		h.AssignTime = timestamppb.New(a.moment)
 		h.TransferCount++
-	} else if owner == "" {
-		h.AssignTime = nil
 	}
+	return nil
+}
+
+// check refuses to give a handoff to somebody who may get none.
+func (a *assigning) check(c *change) error {
+	if !c.must {
+		return nil
+	}
+	p := a.roster.People[c.after.GetOwner()]
+	if p == nil {
+		return ErrNoUser
+	}
+	if away := p.Away(a.moment); away != "" {
+		return &NobodyError{p.ID + " is " + away}
+	}
+	return nil
 }
 
 // route finds the owner of a handoff by its route.
@@ -229,7 +231,7 @@ func (a *assigning) route(c *change) {
 		}
 		return
 	}
-	h.Owner, h.Team, h.AssignReason = got.Owner, TeamName(got.Team), got.Reason
+	h.Owner, h.Team, h.AssignReason = got.Owner, people.TeamName(got.Team), got.Reason
 	if c.why != "" {
 		h.AssignReason = c.why + "; " + got.Reason
 	}
@@ -240,7 +242,7 @@ func (a *assigning) route(c *change) {
 		return
 	}
 	if c.waitsFor = h.GetTeam(); c.waitsFor == "" {
-		c.waitsFor = UserName(got.For)
+		c.waitsFor = people.UserName(got.For)
 	}
 	if due, known := a.awaited[c.waitsFor]; !known || due.IsZero() || (!got.Again.IsZero() && got.Again.Before(due)) {
 		a.awaited[c.waitsFor] = got.Again
@@ -266,7 +268,7 @@ func (a *assigning) write() error {
 		}
 		h := c.after
 		_, err := a.tx.Exec(`UPDATE handoffs SET queue = $1, team = $2, assign_reason = $3, assign_time = $4, transfer_count = $5,
-			waits_for = $6 WHERE handoff_id = $7`, h.GetQueue(), TeamID(h.GetTeam()), h.GetAssignReason(), assignMicros(h),
+			waits_for = $6 WHERE handoff_id = $7`, h.GetQueue(), people.TeamID(h.GetTeam()), h.GetAssignReason(), assignMicros(h),
 			h.GetTransferCount(), c.waitsFor, HandoffID(h.GetName()))
 		if err != nil {
 			return err

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/protobuf/proto"
 
+	"github.com/assay-hq/assay/services/handoff/internal/people"
 	"github.com/assay-hq/assay/services/internal/duework"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
@@ -42,8 +43,8 @@ func (s *Store) await(tx *sqldb.Tx, due map[string]time.Time) error {
 // was not: whatever waits for them is looked at. It is called in the transaction of the
 // change, after the change; whoever assigns holds the same rows.
 func (s *Store) Available(tx *sqldb.Tx, users, teams []string) error {
-	if len(users) > 0 && s.Staff != nil {
-		of, err := s.Staff.TeamsOf(tx, users)
+	for _, user := range users {
+		of, err := people.TeamsOf(tx, user)
 		if err != nil {
 			return err
 		}
@@ -51,10 +52,10 @@ func (s *Store) Available(tx *sqldb.Tx, users, teams []string) error {
 	}
 	var names []any
 	for _, team := range distinct(teams) {
-		names = append(names, TeamName(team))
+		names = append(names, people.TeamName(team))
 	}
 	for _, user := range distinct(slices.Clone(users)) {
-		names = append(names, UserName(user))
+		names = append(names, people.UserName(user))
 	}
 	return chunks(len(names), func(from, to int) error {
 		_, err := tx.Exec(`UPDATE awaited SET due_time = $1, lease_until = 0, fence = fence + 1, attempts = 0, last_error = '', state = 0
@@ -150,7 +151,9 @@ func (s *Store) assignSome(tx *sqldb.Tx, h *happened, name string) (time.Time, e
 	var given []*change
 	full := false
 	for _, c := range a.moving {
-		a.settle(c)
+		if err := a.settle(c); err != nil {
+			return time.Time{}, err
+		}
 		if c.after.GetOwner() != "" || c.waitsFor != name {
 			given = append(given, c)
 		} else {

@@ -8,6 +8,7 @@ import (
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
+	"github.com/assay-hq/assay/services/handoff/internal/people"
 	"github.com/assay-hq/assay/services/handoff/internal/routing"
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/internal/sqldb"
@@ -45,6 +46,8 @@ type assignment struct {
 	routed bool
 	// routesAgain: it has no owner, waits, and may get one now.
 	routesAgain bool
+	// must: an error unless it has an owner afterwards who may get it.
+	must bool
 	// stays: it stays with whom it is taken from if nobody else may get it.
 	stays bool
 	// why it changes its owner, in words.
@@ -94,7 +97,7 @@ func insertHandoffs(tx *sqldb.Tx, h *happened) error {
 		}
 		rows = append(rows, HandoffID(c.after.GetName()), LeadID(c.after.GetLead()), c.after.GetTrack(), c.after.GetCycle(),
 			int64(c.after.GetState()), 1, c.after.GetQueue(), c.after.GetOwner(), blob, DecisionID(c.after.GetDecision()), "",
-			moment, moment, c.after.GetPriority(), c.rank, c.after.GetAction(), TeamID(c.after.GetTeam()), c.after.GetAssignReason(), assignMicros(c.after), c.after.GetTransferCount(),
+			moment, moment, c.after.GetPriority(), c.rank, c.after.GetAction(), people.TeamID(c.after.GetTeam()), c.after.GetAssignReason(), assignMicros(c.after), c.after.GetTransferCount(),
 			route, c.waitsFor, ApprovalID(c.after.GetApproval()))
 	}
 	return insert(tx, `INSERT INTO handoffs (handoff_id, lead_id, track, cycle, state, revision, queue, owner, reasons, decision_id,

@@ -69,8 +69,7 @@ func (c *change) events() []Event {
 		events = append(events, c.event(what))
 	}
 	switch owner := c.before.GetOwner(); {
-	case c.before == nil && h.GetOwner() == "" && h.GetAssignReason() != "",
-		c.before != nil && owner != "" && h.GetOwner() == "" && h.GetState() == handoffv1.Handoff_STATE_OPEN:
+	case c.unassigned():
 		events = append(events, c.event(event.HandoffUnassigned))
 	case c.before != nil && h.GetOwner() != "" && h.GetOwner() != owner && what == "":
 		events = append(events, c.event(event.HandoffAssigned))

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"time"
 
@@ -49,7 +50,13 @@ func newOffice(db *sqldb.DB) *office {
 		clock:  time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC),
 		active: map[string]string{"default": "standards/default/versions/v1", "trial": "standards/trial/versions/v1"},
 	}
-	o.Store = store.New(db, func() time.Time { o.clock = o.clock.Add(time.Millisecond); return o.clock },
+	var mu sync.Mutex
+	o.Store = store.New(db, func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		o.clock = o.clock.Add(time.Millisecond)
+		return o.clock
+	},
 		func(*sqldb.Tx) (map[string]string, error) { return o.active, nil })
 	return o
 }

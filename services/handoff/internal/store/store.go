@@ -21,10 +21,6 @@ var (
 
 // Store keeps decisions in handoff's database. It is safe for concurrent use.
 type Store struct {
-	// Staff are who gets handoffs. Nil: nobody is known, and nothing is assigned. Set it
-	// before the first use.
-	Staff Staff
-
 	db       *sqldb.DB
 	now      func() time.Time
 	activeIn func(tx *sqldb.Tx) (map[string]string, error)
@@ -103,25 +99,6 @@ func DecisionName(lead, id string) string {
 
 // DecisionID is the id in a decision's resource name; empty for no name.
 func DecisionID(name string) string { return name[strings.LastIndexByte(name, '/')+1:] }
-
-// TeamName is the resource name of a team; empty for no id.
-func TeamName(id string) string { return named("teams/", id) }
-
-// TeamID is the id in a team's resource name.
-func TeamID(name string) string { return strings.TrimPrefix(name, "teams/") }
-
-// UserName is the resource name of a user; empty for no id.
-func UserName(id string) string { return named("users/", id) }
-
-// UserID is the id in a user's resource name.
-func UserID(name string) string { return strings.TrimPrefix(name, "users/") }
-
-func named(collection, id string) string {
-	if id == "" {
-		return ""
-	}
-	return collection + id
-}
 
 // etag is the etag of a handoff's revision.
 func etag(revision int64) string { return strconv.FormatInt(revision, 10) }
