@@ -181,7 +181,7 @@ func (k *keeper) follow(c *change, r *response, clocks chain) {
 		k.started = append(k.started, start{
 			clock: &clock{
 				Clock:   sla.Clock{Number: len(clocks) + 1, Owner: standing.Owner, Start: k.moment},
-				handoff: r.handoff, track: c.after.GetTrack(), team: TeamID(c.after.GetTeam()), rules: r.rules,
+				handoff: r.handoff, track: c.after.GetTrack(), team: people.TeamID(c.after.GetTeam()), rules: r.rules,
 			},
 			change: c, response: r,
 		})
@@ -325,7 +325,7 @@ func clocksAt(clocks chain, at time.Time) []*handoffv1.SlaClock {
 			DueTime: timestamp(c.due), StopTime: timestamp(c.Stop), StopCause: c.Cause,
 			WorkingDuration: durationpb.New(shows.Working), ElapsedDuration: durationpb.New(shows.Elapsed),
 			AllowedDuration: durationpb.New(c.Allowed),
-			WarnTime:        timestamp(c.warned), EscalateTime: timestamp(c.escalated), Team: TeamName(c.team),
+			WarnTime:        timestamp(c.warned), EscalateTime: timestamp(c.escalated), Team: people.TeamName(c.team),
 		}
 	}
 	return out
