@@ -76,7 +76,7 @@ func (s *Sender) send(ctx context.Context, c Connector, place *store.RemoteHando
 	}
 	if place.Opportunity == "" {
 		if wait := settle - s.now().Sub(place.Sent); !place.Sent.IsZero() && wait > 0 {
-			return true, &Error{Effect: Away, Reason: "an earlier call may still arrive: the CRM is given time to finish it", RetryAfter: wait}
+			return true, &Error{Effect: Away, Reason: "an earlier call may still arrive: the CRM is given time to finish it"}
 		}
 		held, err := s.places.SendRemote(ctx, place)
 		if err != nil {

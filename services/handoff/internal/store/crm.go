@@ -149,6 +149,18 @@ func (s *Store) RemoteOpportunity(ctx context.Context, destination, opportunity 
 		destination, opportunity))
 }
 
+// RemoteOwner returns the CRM's id of who has a handoff now; empty: nobody, or nobody whom
+// the CRM knows.
+func (s *Store) RemoteOwner(ctx context.Context, destination, handoff string) (string, error) {
+	var id string
+	err := s.db.Read().QueryRowContext(ctx, `SELECT u.remote_id FROM handoffs h
+		JOIN user_remote_ids u ON u.user_id = h.owner AND u.system = $1 WHERE h.handoff_id = $2`, destination, handoff).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return id, err
+}
+
 // SeeRemote stores the state in which the record of a handoff was seen and why that was
 // refused, empty if it was taken. It makes the row where the record was found by its key
 // and nothing is known of it, e.g. after a restore.

@@ -1726,7 +1726,7 @@ func (x *OutcomeReport) GetOccurredTime() *timestamppb.Timestamp {
 // Outcomes to record.
 type BatchRecordOutcomesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The outcomes.
+	// The outcomes. Checked one by one.
 	Outcomes []*OutcomeReport `protobuf:"bytes,1,rep,name=outcomes,proto3" json:"outcomes,omitempty"`
 	// Only says what would become of them.
 	ValidateOnly  bool `protobuf:"varint,2,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
@@ -2059,9 +2059,10 @@ const file_assay_handoff_v1_handoff_service_proto_rawDesc = "" +
 	"sub_reason\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\tsubReason\x12>\n" +
 	"\x06amount\x18\a \x01(\tB&\xbaH#r!2\x1f^([0-9]{1,15}(\\.[0-9]{1,2})?)?$R\x06amount\x129\n" +
 	"\rcurrency_code\x18\b \x01(\tB\x14\xbaH\x11r\x0f2\r^([A-Z]{3})?$R\fcurrencyCode\x12?\n" +
-	"\roccurred_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\foccurredTime\"\x8b\x01\n" +
-	"\x1aBatchRecordOutcomesRequest\x12H\n" +
-	"\boutcomes\x18\x01 \x03(\v2\x1f.assay.handoff.v1.OutcomeReportB\v\xbaH\b\x92\x01\x05\b\x01\x10\xe8\aR\boutcomes\x12#\n" +
+	"\roccurred_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\foccurredTime\"\x90\x01\n" +
+	"\x1aBatchRecordOutcomesRequest\x12M\n" +
+	"\boutcomes\x18\x01 \x03(\v2\x1f.assay.handoff.v1.OutcomeReportB\x10\xbaH\r\x92\x01\n" +
+	"\b\x01\x10\xe8\a\"\x03\xd8\x01\x03R\boutcomes\x12#\n" +
 	"\rvalidate_only\x18\x02 \x01(\bR\fvalidateOnly\"X\n" +
 	"\x1bBatchRecordOutcomesResponse\x129\n" +
 	"\aresults\x18\x01 \x03(\v2\x1f.assay.handoff.v1.OutcomeResultR\aresults\"\xe0\x01\n" +

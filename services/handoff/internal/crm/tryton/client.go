@@ -31,6 +31,8 @@ type Config struct {
 	URL string
 	// Database, User and Password to sign in with.
 	Database, User, Password string
+	// Company for which opportunities are made, by its id; 0: the user's own.
+	Company int64
 	// HTTP makes the calls. It follows no redirects, whatever it says itself.
 	HTTP *http.Client
 }
@@ -118,6 +120,8 @@ func (c *Client) signedIn(ctx context.Context) (*session, error) {
 		return nil, &crm.Error{Effect: crm.Refused, Reason: "Tryton does not keep the session it gave"}
 	case err != nil:
 		return nil, err
+	case c.config.Company > 0 && c.config.Company != p.Company:
+		p = preferences{Company: c.config.Company} // the employee is of the other one
 	case p.Company <= 0:
 		return nil, &crm.Error{Effect: crm.Refused, Reason: "the user belongs to no company in Tryton: add it to one in its preferences"}
 	}
