@@ -18,6 +18,8 @@
 //	  - internal/sla: the time in which sales answers (pure).
 //	  - internal/clockwork: what falls due while that time runs.
 //	  - internal/store: what was decided, in one transaction with what follows.
+//	  - internal/routing: who gets a handoff (pure).
+//	  - internal/dispatch: what waits for an owner, given out as soon as there is one.
 //	  - internal/outbox: tells ingest of moves and of what sales said.
 //	  - internal/people: users and teams.
 //	  - internal/access: who calls, by an API key or a token.
@@ -39,6 +41,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/access"
 	"github.com/assay-hq/assay/services/handoff/internal/access/issuer"
 	"github.com/assay-hq/assay/services/handoff/internal/clockwork"
+	"github.com/assay-hq/assay/services/handoff/internal/dispatch"
 	"github.com/assay-hq/assay/services/handoff/internal/outbox"
 	"github.com/assay-hq/assay/services/handoff/internal/people"
 	"github.com/assay-hq/assay/services/handoff/internal/qualifier"
@@ -84,6 +87,7 @@ type Service struct {
 	rescore   *rescore.Worker
 	review    *review.Worker
 	clocks    *clockwork.Worker
+	dispatch  *dispatch.Worker
 	outbox    *outbox.Sender
 	gauges    metric.Registration
 }
@@ -120,6 +124,8 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("handoff: %w", err)
 	}
+	s.people.Changed = s.store.Available
+	s.dispatch = dispatch.New(s.store, d.Telemetry.Log)
 	s.clocks = clockwork.New(s.store, d.Telemetry.Log, d.Now)
 	s.review = review.New(review.Deps{Store: s.store, Pending: pending, Qualifier: s.qualifier, Log: d.Telemetry.Log, Now: d.Now})
 	s.rescore, err = rescore.New(rescore.Deps{
@@ -183,6 +189,7 @@ func (s *Service) Start(ctx context.Context) error {
 	s.qualifier.Start(ctx)
 	s.review.Start(ctx)
 	s.clocks.Start(ctx)
+	s.dispatch.Start(ctx)
 	s.rescore.Start(ctx)
 	return nil
 }
@@ -190,6 +197,7 @@ func (s *Service) Start(ctx context.Context) error {
 // Stop ends the work: passes that run are finished, no new ones begin.
 func (s *Service) Stop() {
 	s.rescore.Stop()
+	s.dispatch.Stop()
 	s.clocks.Stop()
 	s.review.Stop()
 	s.qualifier.Stop()

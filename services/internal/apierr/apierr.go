@@ -21,6 +21,7 @@
 //	UnknownPath         NOT_FOUND            -
 //	EtagMismatch        ABORTED              ResourceInfo
 //	WrongState          FAILED_PRECONDITION  PreconditionFailure
+//	NobodyAvailable     FAILED_PRECONDITION  PreconditionFailure
 //	Unauthenticated     UNAUTHENTICATED      -
 //	PermissionDenied    PERMISSION_DENIED    -
 //	OwnRequest          PERMISSION_DENIED    -
@@ -130,6 +131,15 @@ func WrongState(name, is, want string) error {
 		map[string]string{"state": is},
 		&errdetails.PreconditionFailure{Violations: []*errdetails.PreconditionFailure_Violation{
 			{Type: "STATE", Subject: name, Description: description},
+		}})
+}
+
+// NobodyAvailable says that nobody who may get the resource is available, and why, in words.
+func NobodyAvailable(name, why string) error {
+	description := "nobody who may get it is available: " + why
+	return build(codes.FailedPrecondition, typev1.ErrorReason_ERROR_REASON_NOBODY_AVAILABLE, name+": "+description, nil,
+		&errdetails.PreconditionFailure{Violations: []*errdetails.PreconditionFailure_Violation{
+			{Type: "NOBODY_AVAILABLE", Subject: name, Description: description},
 		}})
 }
 

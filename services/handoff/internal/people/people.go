@@ -51,8 +51,20 @@ func (e *HasHandoffsError) Error() string {
 
 // Store keeps people in handoff's database. It is safe for concurrent use.
 type Store struct {
+	// Changed is called in the transaction in which users or teams were changed, after the
+	// change, with their ids: somebody may be available now. Set it before the first use.
+	Changed func(tx *sqldb.Tx, users, teams []string) error
+
 	db  *sqldb.DB
 	now func() time.Time
+}
+
+// changed tells of users and teams that were changed.
+func (s *Store) changed(tx *sqldb.Tx, users, teams []string) error {
+	if s.Changed == nil {
+		return nil
+	}
+	return s.Changed(tx, users, teams)
 }
 
 // New returns the people in handoff's database. now gives the times of records.

@@ -89,6 +89,9 @@ func (s *Store) CreateTeam(ctx context.Context, id string, t *handoffv1.Team) (a
 		if err := saveMembers(tx, id, t); err != nil {
 			return err
 		}
+		if err := s.changed(tx, nil, []string{id}); err != nil {
+			return err
+		}
 		after, err = readTeam(tx, id)
 		return err
 	})
@@ -128,6 +131,9 @@ func (s *Store) UpdateTeam(ctx context.Context, id, etag string, change func(t *
 			return err
 		}
 		if err := saveMembers(tx, id, t); err != nil {
+			return err
+		}
+		if err := s.changed(tx, nil, []string{id}); err != nil {
 			return err
 		}
 		after, err = readTeam(tx, id)

@@ -118,6 +118,9 @@ func (s *Store) Create(ctx context.Context, id string, u *handoffv1.User) (after
 		if err := saveRemoteIDs(tx, id, u); err != nil {
 			return err
 		}
+		if err := s.changed(tx, []string{id}, nil); err != nil {
+			return err
+		}
 		after, err = scanUser(tx.QueryRow(selectUser+` WHERE user_id = $1`, id))
 		return err
 	})
@@ -184,6 +187,9 @@ func (s *Store) Update(ctx context.Context, c Update) (before, after *handoffv1.
 			return &HasHandoffsError{int(before.GetOpenHandoffCount())}
 		}
 		if err := s.save(tx, c.ID, before, next); err != nil {
+			return err
+		}
+		if err := s.changed(tx, []string{c.ID}, nil); err != nil {
 			return err
 		}
 		after, err = scanUser(tx.QueryRow(selectUser+` WHERE user_id = $1`, c.ID))

@@ -18,7 +18,6 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/people"
 	"github.com/assay-hq/assay/services/handoff/internal/routing"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
-	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
 // floor is an office with people.
@@ -33,6 +32,7 @@ type floor struct {
 func eachFloor(t *testing.T, run func(t *testing.T, f *floor)) {
 	each(t, func(t *testing.T, o *office) {
 		f := &floor{office: o, people: people.New(o.db, func() time.Time { return o.clock })}
+		f.people.Changed = f.Available
 		for _, user := range []string{"ann", "ben", "cid", "dan", "mia"} {
 			if _, err := f.people.Create(t.Context(), user, &handoffv1.User{Role: typev1.Role_ROLE_SALES}); err != nil {
 				t.Fatal(err)
@@ -55,14 +55,10 @@ func (f *floor) team(t *testing.T, id string, members ...any) {
 	}
 }
 
-// change changes a user, as the API does: who waits for somebody is looked at.
 func (f *floor) change(t *testing.T, user string, change func(u *handoffv1.User)) {
 	t.Helper()
 	_, _, err := f.people.Update(t.Context(), people.Update{ID: user, HandsOn: true, Change: func(u *handoffv1.User) error { change(u); return nil }})
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.db.Write(t.Context(), func(tx *sqldb.Tx) error { return f.Available(tx, []string{user}, nil) }); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -262,9 +258,6 @@ func TestALeadWaitsUntilThereIsSomebody(t *testing.T) {
 					team.Members = []*handoffv1.TeamMember{{User: "users/ann", Weight: 1}, {User: "users/mia", Weight: 1}}
 					return nil
 				})
-				if err == nil {
-					err = f.db.Write(t.Context(), func(tx *sqldb.Tx) error { return f.Available(tx, nil, []string{"dach"}) })
-				}
 				if err != nil {
 					t.Fatal(err)
 				}
