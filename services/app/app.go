@@ -186,7 +186,7 @@ func (a *App) compose(ctx context.Context, now func() time.Time) error {
 		if !a.runs(e.name) {
 			continue
 		}
-		n := needs{db: a.dbs[e.name], telemetry: telemetry.New(e.name, a.process), now: now, tokens: a.settings.Tokens}
+		n := needs{db: a.dbs[e.name], telemetry: telemetry.New(e.name, a.process), now: now, tokens: a.settings.Tokens, delivery: a.settings.Delivery}
 		reports[e.name] = n.telemetry
 		if n.conns, err = a.dial(e, n.telemetry, signer, memory, now); err != nil {
 			return err

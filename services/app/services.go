@@ -32,6 +32,7 @@ type needs struct {
 	conns     map[string]grpc.ClientConnInterface
 	keys      rpc.KeyVerifier
 	tokens    handoff.Tokens
+	delivery  handoff.Delivery
 }
 
 // entry is one service of the table.
@@ -74,7 +75,7 @@ var table = []entry{
 			return handoff.New(handoff.Deps{
 				DB: n.db, Telemetry: n.telemetry, Now: n.now,
 				Ingest: n.conns["ingest"], ProfileFit: n.conns["profilefit"], Behavior: n.conns["behavior"],
-				Tokens: n.tokens,
+				Tokens: n.tokens, Delivery: n.delivery,
 			})
 		},
 	},

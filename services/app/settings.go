@@ -37,6 +37,10 @@ type Settings struct {
 	// AdminKey is the secret of the first admin key. Default: one is made and shown
 	// once.
 	AdminKey string
+	// Delivery says what deliveries to webhooks, chats and CRMs need. The key of secrets is
+	// by default kept in DataDir where SQLite is, and missing elsewhere; PublicURL is by
+	// default that of HTTPAddr.
+	Delivery handoff.Delivery
 	// Tokens says whose tokens are taken beside API keys. Default: none are. Needed where
 	// handoff runs.
 	Tokens handoff.Tokens
@@ -70,6 +74,13 @@ func (s Settings) withDefaults() Settings {
 	if s.GRPCAddr == "" {
 		s.GRPCAddr = DefaultGRPCAddr
 	}
+	if dir, ok := strings.CutPrefix(s.DB, "sqlite:"); ok && s.Delivery.SecretsFolder == "" {
+		s.Delivery.SecretsFolder = dir
+	}
+	if s.Delivery.PublicURL == "" {
+		s.Delivery.PublicURL = "http://" + s.HTTPAddr
+	}
+	s.Delivery.PublicURL = strings.TrimRight(s.Delivery.PublicURL, "/")
 	if s.DrainTimeout == 0 {
 		s.DrainTimeout = 10 * time.Second
 	}
@@ -120,6 +131,9 @@ func (s Settings) Check() error {
 				add("--peer: %s calls %s, which does not run here; expected --peer %s=HOST:PORT", e.name, callee, callee)
 			}
 		}
+	}
+	if err := s.Delivery.Check(); err != nil {
+		add("%w", err)
 	}
 	if err := s.Tokens.Check(); err != nil {
 		errs = append(errs, err)

@@ -223,15 +223,21 @@ func (s *Service) observed(next http.Handler) http.Handler {
 	)
 }
 
-// Handler serves REST and /openapi.json.
+// Handler serves REST, /openapi.json and the links in messages.
 func (s *Service) Handler() http.Handler {
 	rest := withRequestID(s.recovered(s.authenticated(s.observed(s.logged(s.mux)))))
+	// Not observed: the path is a secret, and spans would tell it.
+	links := withRequestID(s.recovered(s.links))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
 		if r.URL.Path == "/openapi.json" && r.Method == http.MethodGet {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write(openapi.JSON)
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, linksPath) {
+			links.ServeHTTP(w, r)
 			return
 		}
 		rest.ServeHTTP(w, r)

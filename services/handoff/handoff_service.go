@@ -13,6 +13,7 @@ import (
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/delivery"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
 	"github.com/assay-hq/assay/services/handoff/internal/qualifier"
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
@@ -30,7 +31,9 @@ type handoffServer struct {
 	standards *standard.Registry
 	qualifier *qualifier.Qualifier
 	ingest    ingestv1.IngestServiceClient
-	now       func() time.Time
+	// packets makes what sales is given with a handoff.
+	packets *delivery.Packets
+	now     func() time.Time
 }
 
 func (s *handoffServer) GetQualification(ctx context.Context, in *handoffv1.GetQualificationRequest) (*handoffv1.Qualification, error) {

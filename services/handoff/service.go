@@ -20,6 +20,10 @@
 //	  - internal/store: what was decided, in one transaction with what follows.
 //	  - internal/routing: who gets a handoff (pure).
 //	  - internal/dispatch: what waits for an owner, given out as soon as there is one.
+//	  - internal/event: the catalogue of what destinations are told (pure).
+//	  - internal/delivery: carries events to destinations, each once in effect.
+//	  - internal/link: one-click links in messages.
+//	  - internal/seal: secrets, unreadable at rest.
 //	  - internal/outbox: tells ingest of moves and of what sales said.
 //	  - internal/people: users and teams.
 //	  - internal/access: who calls, by an API key or a token.
@@ -50,7 +54,6 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/handoff/migrations"
-	"github.com/assay-hq/assay/services/internal/audit"
 	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/telemetry"
@@ -71,6 +74,8 @@ type Deps struct {
 	Ingest, ProfileFit, Behavior grpc.ClientConnInterface
 	// Tokens says whose tokens are taken beside API keys. The zero value takes none.
 	Tokens Tokens
+	// Delivery says what deliveries need of the installation.
+	Delivery Delivery
 }
 
 // Tokens says whose tokens are taken, and for which audience.
@@ -81,7 +86,6 @@ type Service struct {
 	standards *standard.Registry
 	people    *people.Store
 	door      *access.Door
-	audit     *audit.Log
 	store     *store.Store
 	qualifier *qualifier.Qualifier
 	ingest    ingestv1.IngestServiceClient
@@ -91,12 +95,13 @@ type Service struct {
 	clocks    *clockwork.Worker
 	dispatch  *dispatch.Worker
 	outbox    *outbox.Sender
+	delivery  *deliveries
 	gauges    metric.Registration
 }
 
 // New composes the service; nothing runs yet.
 func New(d Deps) (*Service, error) {
-	s := &Service{standards: standard.NewRegistry(d.DB, d.Now), people: people.New(d.DB, d.Now), audit: audit.Keep(d.DB, d.Now)}
+	s := &Service{standards: standard.NewRegistry(d.DB, d.Now), people: people.New(d.DB, d.Now)}
 	s.door = &access.Door{Keys: access.NewKeys(d.DB, d.Now), People: s.people, Log: d.Telemetry.Log, Now: d.Now}
 	if d.Tokens != (Tokens{}) {
 		s.door.Issuer = issuer.New(d.Tokens, nil, d.Now)
@@ -128,6 +133,9 @@ func New(d Deps) (*Service, error) {
 	}
 	s.people.Changed = s.store.Available
 	s.dispatch = dispatch.New(s.store, d.Telemetry.Log)
+	if s.delivery, err = s.deliveries(d); err != nil {
+		return nil, fmt.Errorf("handoff: %w", err)
+	}
 	s.clocks = clockwork.New(s.store, d.Telemetry.Log, d.Now)
 	s.review = review.New(review.Deps{Store: s.store, Pending: pending, Qualifier: s.qualifier, Log: d.Telemetry.Log, Now: d.Now})
 	s.rescore, err = rescore.New(rescore.Deps{
@@ -157,7 +165,9 @@ func (s *Service) beginRescore(tx *sqldb.Tx, changed string) error {
 
 // Register offers the service's APIs.
 func (s *Service) Register(r grpc.ServiceRegistrar) {
-	handoffs := &handoffServer{store: s.store, standards: s.standards, qualifier: s.qualifier, ingest: s.ingest, now: s.now}
+	handoffs := &handoffServer{
+		store: s.store, standards: s.standards, qualifier: s.qualifier, ingest: s.ingest, packets: s.delivery.packets, now: s.now,
+	}
 	handoffv1.RegisterHandoffServiceServer(r, handoffs)
 	handoffv1.RegisterStandardServiceServer(r, &standardServer{standards: s.standards})
 	handoffv1.RegisterDictionaryServiceServer(r, &dictionaryServer{standards: s.standards})
@@ -167,7 +177,12 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 	handoffv1.RegisterReportServiceServer(r, &reportServer{store: s.store})
 	handoffv1.RegisterAccessServiceServer(r, &accessServer{keys: s.door.Keys, door: s.door, now: s.now})
 	handoffv1.RegisterUserServiceServer(r, &userServer{people: s.people, handOn: handoffs.ReassignOwner})
-	handoffv1.RegisterAuditServiceServer(r, &auditServer{log: s.audit})
+	handoffv1.RegisterDestinationServiceServer(r, &destinationServer{
+		store: s.store, sealer: s.delivery.sealer, guard: s.delivery.guard, now: s.now,
+	})
+	handoffv1.RegisterCallbackServiceServer(r, &callbackServer{
+		store: s.store, links: s.delivery.links, reasons: s.refusals, people: s.people, now: s.now,
+	})
 	handoffv1.RegisterTeamServiceServer(r, &teamServer{people: s.people})
 }
 
@@ -194,11 +209,13 @@ func (s *Service) Start(ctx context.Context) error {
 	s.clocks.Start(ctx)
 	s.dispatch.Start(ctx)
 	s.rescore.Start(ctx)
+	s.delivery.sender.Start(ctx)
 	return nil
 }
 
 // Stop ends the work: passes that run are finished, no new ones begin.
 func (s *Service) Stop() {
+	s.delivery.sender.Stop()
 	s.rescore.Stop()
 	s.dispatch.Stop()
 	s.clocks.Stop()

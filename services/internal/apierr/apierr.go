@@ -175,6 +175,18 @@ func OwnRequest() error {
 		"nobody decides on their own request: ask another manager", nil)
 }
 
+// ForgedLink says that a link was not made here, or was cut off on its way. It does not say
+// which.
+func ForgedLink() error {
+	return build(codes.Unauthenticated, typev1.ErrorReason_ERROR_REASON_UNAUTHENTICATED,
+		"the link was not made here, or was cut off: open it from the message again", nil)
+}
+
+// ExpiredLink says that a link does nothing any more.
+func ExpiredLink() error {
+	return build(codes.NotFound, typev1.ErrorReason_ERROR_REASON_EXPIRED, "the link has expired", nil)
+}
+
 // Unavailable says that what, a service or the store, is away; the call is safe to
 // try again after a second.
 func Unavailable(what string) error {

@@ -1,0 +1,113 @@
+package handoff
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/delivery"
+	"github.com/assay-hq/assay/services/handoff/internal/link"
+	"github.com/assay-hq/assay/services/handoff/internal/seal"
+)
+
+// Delivery says what deliveries need of the installation.
+type Delivery struct {
+	// SecretsKey seals the secrets of destinations and signs links: the base64 of 32 bytes,
+	// the same for every process that runs handoff. Default: that of SecretsFolder.
+	SecretsKey string
+	// SecretsFolder keeps the key of an installation on one machine, in a file that is
+	// made if there is none; empty: without SecretsKey no destination can be added.
+	SecretsFolder string
+	// AllowNetworks are networks that may be called beside the public internet, as
+	// `10.20.0.0/16`, also by plain http and at any port.
+	AllowNetworks []string
+	// PublicURL is where people reach the gateway, without a slash at its end; empty:
+	// messages have no links.
+	PublicURL string
+}
+
+// Check says what is wrong with it, in the words of the flags.
+func (d Delivery) Check() error {
+	if _, err := delivery.ParseNetworks(d.AllowNetworks); err != nil {
+		return fmt.Errorf("--allow-networks %w", err)
+	}
+	if d.SecretsKey != "" {
+		if _, err := seal.Parse(d.SecretsKey); err != nil {
+			return fmt.Errorf("ASSAY_SECRETS_KEY: %w", err)
+		}
+	}
+	return nil
+}
+
+// sealer keeps secrets; nil: there is no key.
+func (d Delivery) sealer() (*seal.Sealer, error) {
+	switch {
+	case d.SecretsKey != "":
+		return seal.Parse(d.SecretsKey)
+	case d.SecretsFolder != "":
+		return seal.InFolder(d.SecretsFolder)
+	}
+	return nil, nil
+}
+
+// deliveries are the parts that carry events to destinations.
+type deliveries struct {
+	guard   *delivery.Guard
+	sealer  *seal.Sealer
+	links   *link.Signer
+	packets *delivery.Packets
+	sender  *delivery.Sender
+}
+
+func (s *Service) deliveries(d Deps) (*deliveries, error) {
+	networks, err := delivery.ParseNetworks(d.Delivery.AllowNetworks)
+	if err != nil {
+		return nil, err
+	}
+	sealer, err := d.Delivery.sealer()
+	if err != nil {
+		return nil, fmt.Errorf("the key of secrets: %w", err)
+	}
+	out := &deliveries{guard: delivery.NewGuard(networks), sealer: sealer, packets: &delivery.Packets{Store: s.store, Ingest: s.ingest}}
+	if sealer != nil {
+		out.links = link.NewSigner(sealer.Key("links"))
+	}
+	client := out.guard.Client()
+	out.sender, err = delivery.NewSender(delivery.Deps{
+		Store: s.store,
+		Transports: map[delivery.Kind]delivery.Transport{
+			delivery.Webhook: &delivery.WebhookTransport{Client: client, Source: source(d.Delivery.PublicURL)},
+			delivery.Slack:   &delivery.SlackTransport{Client: client, BaseURL: d.Delivery.PublicURL, Links: out.links},
+		},
+		Assembler: out.packets,
+		Sealer:    sealer,
+		Tracer:    d.Telemetry.Tracer,
+		Meter:     d.Telemetry.Meter,
+		Log:       d.Telemetry.Log,
+		Now:       d.Now,
+	})
+	return out, err
+}
+
+// source is the `ce-source` of an installation.
+func source(publicURL string) string {
+	if publicURL == "" {
+		return "/assay"
+	}
+	return publicURL
+}
+
+// packetTimeout bounds the making of a packet that somebody asks for.
+const packetTimeout = 5 * time.Second
+
+func (s *handoffServer) GetHandoffPacket(ctx context.Context, in *handoffv1.GetHandoffPacketRequest) (*handoffv1.HandoffPacket, error) {
+	ctx, cancel := context.WithTimeout(ctx, packetTimeout)
+	defer cancel()
+	handoff := packetOf(in.GetName())
+	p, err := s.packets.Packet(ctx, handoff)
+	return p, handoffError(handoff, err)
+}
+
+// packetOf is the handoff that a packet belongs to.
+func packetOf(name string) string { return name[:len(name)-len("/packet")] }
