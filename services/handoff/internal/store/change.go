@@ -65,6 +65,8 @@ type happened struct {
 	changes []*change
 	// moves of leads from stage to stage.
 	moves []Move
+	// events that are neither, e.g. of clocks.
+	events []Event
 }
 
 // follows does what follows, in the same transaction and in this order: handoffs without

@@ -89,6 +89,9 @@ func (s *Store) readClocks(from querier, handoffs []string) (map[string]chain, e
 		return nil, fmt.Errorf("calendars of clocks: %w", err)
 	}
 	for _, c := range all {
+		if rulesOf[c.rules] == nil || calendarOf[c.calendar] == nil {
+			return nil, fmt.Errorf("clock %s: its rules or its calendar are gone", c.id())
+		}
 		c.Allowed, c.Calendar = rulesOf[c.rules].Rules.Within, calendarOf[c.calendar]
 	}
 	for _, clocks := range found {
@@ -302,7 +305,9 @@ func (k *keeper) agreements() ([]*standard.Response, []schedule.Hours, error) {
 	}
 	agreed, hours := make([]*standard.Response, len(ids)), make([]schedule.Hours, len(ids))
 	for i, c := range k.started {
-		agreed[i] = rules[c.rules]
+		if agreed[i] = rules[c.rules]; agreed[i] == nil {
+			return nil, nil, fmt.Errorf("clock %s: its rules are gone", c.id())
+		}
 		table := tables[c.Owner]
 		if table == nil {
 			table = &people.Timetable{}

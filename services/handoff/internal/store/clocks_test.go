@@ -2,13 +2,16 @@ package store_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 	"pgregory.net/rapid"
 
@@ -17,6 +20,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/decision"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
 	"github.com/assay-hq/assay/services/handoff/internal/people"
+	"github.com/assay-hq/assay/services/handoff/internal/routing"
 	"github.com/assay-hq/assay/services/handoff/internal/sla/slatest"
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
@@ -247,11 +251,79 @@ func TestStepsAreDoneAtTheirTime(t *testing.T) {
 		if again := o.fire(t); len(again) > 0 {
 			t.Errorf("%v again", again)
 		}
+		// There is nobody else: it stays with jane, and her clock runs on.
 		now := o.handoff(t, h)
 		c := now.GetClocks()[0]
-		if now.GetOwner() != "" || now.GetDueTime() != nil || c.GetState() != handoffv1.SlaClock_STATE_NOT_MET || c.GetStopCause() != "reassign" ||
-			c.GetWorkingDuration().AsDuration() != 3*time.Hour || !c.GetEscalateTime().AsTime().Equal(monday(24+10, 0)) {
+		if now.GetOwner() != "jane" || len(now.GetClocks()) > 1 || c.GetState() != handoffv1.SlaClock_STATE_BREACHED ||
+			!c.GetDueTime().AsTime().Equal(monday(24+9, 30)) || !c.GetWarnTime().AsTime().Equal(monday(24+9, 6)) || !c.GetEscalateTime().AsTime().Equal(monday(24+10, 0)) {
 			t.Errorf("handoff %v", now)
+		}
+	})
+}
+
+// A handoff that nobody answers goes to somebody else as often as the standard says, and
+// destinations hear of every step.
+func TestUnansweredHandoffsGoToSomebodyElse(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		timed := o.punctual(t, everything)
+		o.clock = monday(9, 0)
+		staff := people.New(o.db, func() time.Time { return o.clock })
+		for _, id := range []string{"jane", "otto", "maria"} {
+			o.employs(t, id, nil)
+		}
+		_, err := staff.CreateTeam(t.Context(), "dach", &handoffv1.Team{
+			Manager: "users/maria", Members: []*handoffv1.TeamMember{{User: "users/jane", Weight: 1}, {User: "users/otto", Weight: 1}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.destination(t, "hook", "sla.*")
+		h := o.qualify(t, timed, func(l *store.Lead) {
+			l.Assessments[0].Handling.Route = routing.Route{Rule: "territory", Target: routing.Target{Team: "dach"}}
+		})
+		first := o.handoff(t, h).GetOwner()
+		second := map[string]string{"jane": "otto", "otto": "jane"}[first]
+		if second == "" || !o.handoff(t, h).GetDueTime().AsTime().Equal(monday(11, 0)) {
+			t.Fatalf("handoff %v", h)
+		}
+
+		o.clock = monday(12, 0)
+		o.fire(t)
+		if now := o.handoff(t, h); now.GetOwner() != second || now.GetTransferCount() != 2 || !now.GetDueTime().AsTime().Equal(monday(14, 0)) ||
+			now.GetClocks()[0].GetState() != handoffv1.SlaClock_STATE_NOT_MET || now.GetClocks()[0].GetStopCause() != "reassign" {
+			t.Fatalf("handoff %v", now)
+		}
+		o.clock = monday(15, 0)
+		o.fire(t)
+		o.clock = monday(24*7, 0)
+		o.fire(t)
+		now := o.handoff(t, h)
+		if now.GetOwner() != first || len(now.GetClocks()) != 3 || now.GetTransferCount() != 3 {
+			t.Fatalf("handoff %v", now)
+		}
+
+		var got []string
+		for _, d := range o.due(t, "hook") {
+			var data map[string]any
+			if err := json.Unmarshal(d.Data, &data); err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, strings.TrimRight(fmt.Sprintln(data["number"], d.Type, data["percent"], data["manager"], data["previousOwner"]), "\n"))
+			if data["handoff"] != h.GetName() || data["dueTime"] == "" || data["owner"] == nil {
+				t.Errorf("%s says %v", d.Type, data)
+			}
+		}
+		slices.Sort(got)
+		want := []string{
+			"1 sla.breached <nil> <nil> <nil>", "1 sla.escalated <nil> maria <nil>", "1 sla.reassigned <nil> <nil> " + first,
+			"1 sla.warning 50 <nil> <nil>", "1 sla.warning 80 <nil> <nil>",
+			"2 sla.breached <nil> <nil> <nil>", "2 sla.escalated <nil> maria <nil>", "2 sla.reassigned <nil> <nil> " + second,
+			"2 sla.warning 50 <nil> <nil>", "2 sla.warning 80 <nil> <nil>",
+			"3 sla.breached <nil> <nil> <nil>", "3 sla.escalated <nil> maria <nil>",
+			"3 sla.warning 50 <nil> <nil>", "3 sla.warning 80 <nil> <nil>",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("events (-want +got):\n%s", diff)
 		}
 	})
 }
@@ -462,7 +534,7 @@ func TestLawsOfTimers(t *testing.T) {
 			// The steps of a clock, and when they are due after its start; how many were done.
 			steps := []string{"warning", "breach", "escalation", "reassignment"}
 			after := []time.Duration{30 * time.Minute, time.Hour, time.Hour, 90 * time.Minute}
-			done, reassigned := 0, 0
+			done := 0
 			t.Repeat(map[string]func(*rapid.T){
 				"time passes": func(t *rapid.T) {
 					o.clock = o.clock.Add(time.Duration(rapid.IntRange(1, 40).Draw(t, "minutes")) * time.Minute)
@@ -498,15 +570,13 @@ func TestLawsOfTimers(t *testing.T) {
 						t.Fatal(err)
 					}
 					for _, f := range fired {
-						if !open || owner == "" || done >= len(steps) || (done == 3 && reassigned > 0) {
+						if !open || owner == "" || done >= len(steps) {
 							t.Fatalf("%s though no step is left", f.Kind)
 						}
 						if string(f.Kind) != steps[done] || f.Time.Before(since.Add(after[done])) {
 							t.Fatalf("%s at %s after %s, want %s", f.Kind, f.Time, since, steps[done])
 						}
-						if done++; done == len(steps) {
-							reassigned, owner, done = reassigned+1, "", 0
-						}
+						done++ // and nobody else is there: it stays with its owner
 					}
 				},
 			})

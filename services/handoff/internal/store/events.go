@@ -36,7 +36,7 @@ type Event struct {
 
 // announce writes the events of what a transaction did to handoffs and leads.
 func (s *Store) announce(tx *sqldb.Tx, h *happened) error {
-	var events []Event
+	events := slices.Clone(h.events)
 	for _, c := range h.changes {
 		events = append(events, c.events()...)
 	}
@@ -155,6 +155,9 @@ func restrict(tx *sqldb.Tx, h *happened, events []Event) error {
 		case c.handling.Destinations != "":
 			rows = append(rows, id, c.handling.Destinations)
 		}
+	}
+	for i := range h.events {
+		later = append(later, HandoffID(h.events[i].Handoff))
 	}
 	if err := insert(tx, `INSERT INTO handoff_destinations (handoff_id, destinations) VALUES `, 2, ``, rows); err != nil {
 		return err

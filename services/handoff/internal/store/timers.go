@@ -3,12 +3,15 @@ package store
 import (
 	"context"
 	"database/sql"
+	"maps"
 	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/event"
+	"github.com/assay-hq/assay/services/handoff/internal/people"
 	"github.com/assay-hq/assay/services/handoff/internal/sla"
 	"github.com/assay-hq/assay/services/internal/duework"
 	"github.com/assay-hq/assay/services/internal/sqldb"
@@ -97,7 +100,7 @@ func (s *Store) Fire(ctx context.Context, due []Timer) ([]Fired, error) {
 				return err
 			}
 		}
-		return nil
+		return f.tell()
 	})
 	if err != nil {
 		return nil, err
@@ -123,6 +126,15 @@ type firing struct {
 	responses map[string]*response
 	chains    map[string]chain
 	fired     []Fired
+	told      []told
+}
+
+// told is a step that destinations hear of.
+type told struct {
+	kind    string
+	handoff *handoffv1.Handoff
+	clock   *clock
+	more    map[string]any
 }
 
 func (f *firing) read(handoffs []string) (err error) {
@@ -160,14 +172,16 @@ func (f *firing) fire(t *Timer) error {
 		return err
 	}
 	f.fired = append(f.fired, Fired{Kind: step.Kind, DueTime: t.DueTime, Time: f.moment})
-	r.fill(h)
 	switch step.Kind {
 	case sla.Warning:
 		c.warned = f.moment
+		f.told = append(f.told, told{event.SLAWarning, h, c, map[string]any{"percent": step.Percent}})
 	case sla.Breach:
 		c.breached = f.moment
+		f.told = append(f.told, told{event.SLABreached, h, c, nil})
 	case sla.Escalation:
 		c.escalated = f.moment
+		f.told = append(f.told, told{event.SLAEscalated, h, c, nil})
 	case sla.Reassignment:
 		return f.reassign(h, c)
 	}
@@ -193,14 +207,48 @@ func (f *firing) end(t *Timer, c *clock, steps []sla.Step) (held bool, err error
 	return true, err
 }
 
-// reassign takes the handoff from its owner and gives it to whom routing says now.
+// reassign takes the handoff from its owner and gives it to whom routing says now. If
+// nobody else may get it, it stays, and its clock runs on.
 func (f *firing) reassign(h *handoffv1.Handoff, c *clock) error {
 	after := proto.CloneOf(h)
 	after.Owner = ""
-	done := &happened{moment: f.moment, changes: []*change{{before: h, after: after, cause: ByClock, actor: Timekeeper}}}
-	if err := f.store.follows(f.tx, done); err != nil {
+	done := &happened{moment: f.moment, changes: []*change{{
+		before: h, after: after, cause: ByClock, actor: Timekeeper,
+		assignment: assignment{stays: true, why: "not answered in time by " + c.Owner},
+	}}}
+	if err := f.store.follows(f.tx, done); err != nil || after.GetOwner() == c.Owner {
 		return err
 	}
 	f.handoffs[c.handoff] = after
+	f.told = append(f.told, told{event.SLAReassigned, after, c, map[string]any{"previousOwner": c.Owner, "owner": after.GetOwner()}})
 	return saveHandoff(f.tx, after, f.moment)
+}
+
+// tell has destinations hear of what was done.
+func (f *firing) tell() error {
+	var teams []string
+	for _, t := range f.told {
+		if t.kind == event.SLAEscalated && t.clock.team != "" {
+			teams = append(teams, t.clock.team)
+		}
+	}
+	managers, err := people.ManagersIn(f.tx, teams)
+	if err != nil {
+		return err
+	}
+	done := &happened{moment: f.moment}
+	for _, t := range f.told {
+		data := map[string]any{
+			"handoff": t.handoff.GetName(), "lead": t.handoff.GetLead(), "track": t.handoff.GetTrack(),
+			"owner": t.clock.Owner, "number": t.clock.Number, "dueTime": t.clock.due.Format(time.RFC3339),
+		}
+		maps.Copy(data, t.more)
+		if t.kind == event.SLAEscalated {
+			data["manager"] = managers[t.clock.team]
+		}
+		done.events = append(done.events, Event{
+			Type: t.kind, Lead: t.handoff.GetLead(), Handoff: t.handoff.GetName(), Track: t.handoff.GetTrack(), Data: data,
+		})
+	}
+	return f.store.announce(f.tx, done)
 }
