@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
@@ -36,6 +37,52 @@ func (s *reportServer) GetExceptionReport(ctx context.Context, in *handoffv1.Get
 		out.Exceptions = append(out.Exceptions, wayOutcome(way, ways[0]))
 	}
 	return out, nil
+}
+
+func (s *reportServer) GetSlaReport(ctx context.Context, in *handoffv1.GetSlaReportRequest) (*handoffv1.SlaReport, error) {
+	from, to, err := period(in.GetFromTime(), in.GetToTime())
+	if err != nil {
+		return nil, err
+	}
+	counted, err := s.store.ResponseReport(ctx, store.Cohort{From: from, To: to, Track: in.GetTrack()})
+	if err != nil {
+		return nil, err
+	}
+	out := &handoffv1.SlaReport{Total: slaFigures("", &counted.Total)}
+	for _, owner := range counted.Owners() {
+		out.Owners = append(out.Owners, slaFigures("users/", owner))
+	}
+	for _, team := range counted.Teams() {
+		out.Teams = append(out.Teams, slaFigures("teams/", team))
+	}
+	return out, nil
+}
+
+// slaFigures is a line of the report on response times.
+func slaFigures(collection string, f *report.Figures) *handoffv1.SlaFigures {
+	out := &handoffv1.SlaFigures{
+		ClockCount: int32(f.Clocks), MetCount: int32(f.Met), RunningCount: int32(f.Running),
+		MedianWorkingDuration:     quantile(f.Working, 0.5),
+		P90WorkingDuration:        quantile(f.Working, 0.9),
+		MedianSpeedToLeadDuration: quantile(f.SpeedToLead, 0.5),
+		MedianMachineDuration:     quantile(f.Machine, 0.5),
+	}
+	if f.Name != "" {
+		out.Name = collection + f.Name
+	}
+	if f.Clocks > 0 {
+		share := float64(f.Met) / float64(f.Clocks)
+		out.MetShare = &share
+	}
+	return out
+}
+
+func quantile(of func(share float64) (time.Duration, bool), share float64) *durationpb.Duration {
+	d, known := of(share)
+	if !known {
+		return nil
+	}
+	return durationpb.New(d)
 }
 
 // period is that of a report; zero times bound nothing.

@@ -5,4 +5,7 @@
 // way of its first reason, and to the period it was created in, whenever it ended. Close
 // rates are of the handoffs that ended, whichever way: one that sales refused counts as
 // one that was not won.
+//
+// The report on response times counts clocks, by the owner who is credited and the team
+// they got the handoff in.
 package report
