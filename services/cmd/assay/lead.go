@@ -62,19 +62,18 @@ func (w who) identities() []*ingestv1.Identity {
 	return ids
 }
 
-type leadCaptureCmd struct {
-	connection
+// captured are the flags that say who a lead is and what it did.
+type captured struct {
 	who
 	Attribute map[string]string `short:"a" help:"Attribute as key=value, e.g. job_title=CTO. Numbers, true and false are read as such." placeholder:"KEY=VALUE" mapsep:"none"`
 	Activity  []string          `short:"t" help:"Activity by its type, with properties as JSON if any: page.viewed or 'page.viewed={\"path\":\"/pricing\"}'." placeholder:"TYPE" sep:"none"`
-	Wait      time.Duration     `help:"Wait this long for the decision; 0: do not wait." default:"2s"`
 }
 
-// Run captures one lead.
-func (c *leadCaptureCmd) Run(ctx context.Context, t *terminal) error {
+// request is the capture that the flags ask for.
+func (c captured) request() (*ingestv1.CaptureLeadRequest, error) {
 	req := &ingestv1.CaptureLeadRequest{Lead: &ingestv1.Lead{Identities: c.identities()}}
 	if len(req.Lead.Identities) == 0 {
-		return usage("expected who the lead is: --email, --user-id, --crm-id or --anonymous-id")
+		return nil, usage("expected who the lead is: --email, --user-id, --crm-id or --anonymous-id")
 	}
 	if len(c.Attribute) > 0 {
 		req.Lead.Attributes = &structpb.Struct{Fields: map[string]*structpb.Value{}}
@@ -88,10 +87,25 @@ func (c *leadCaptureCmd) Run(ctx context.Context, t *terminal) error {
 		if properties != "" {
 			a.Properties = &structpb.Struct{}
 			if err := protojson.Unmarshal([]byte(properties), a.Properties); err != nil {
-				return usage("--activity %s: expected its properties as a JSON object after =", typ)
+				return nil, usage("--activity %s: expected its properties as a JSON object after =", typ)
 			}
 		}
 		req.Activities = append(req.Activities, a)
+	}
+	return req, nil
+}
+
+type leadCaptureCmd struct {
+	connection
+	captured
+	Wait time.Duration `help:"Wait this long for the decision; 0: do not wait." default:"2s"`
+}
+
+// Run captures one lead.
+func (c *leadCaptureCmd) Run(ctx context.Context, t *terminal) error {
+	req, err := c.request()
+	if err != nil {
+		return err
 	}
 	if c.Wait > 0 {
 		req.WaitForDecision, req.WaitTimeout = true, durationpb.New(c.Wait)

@@ -38,6 +38,8 @@ type cli struct {
 	Import     importCmd     `cmd:"" help:"Import files."`
 	Lead       leadCmd       `cmd:"" help:"Capture leads and see where they stand."`
 	Handoff    handoffCmd    `cmd:"" help:"Work the leads that were handed to sales."`
+	Approval   approvalCmd   `cmd:"" help:"Ask for exceptions and grant them: approvals in place of the gates."`
+	Report     reportCmd     `cmd:"" help:"See what came of qualified leads."`
 	Standard   standardCmd   `cmd:"" help:"Read, check, agree on and publish standards."`
 	Dictionary dictionaryCmd `cmd:"" help:"Keep the lists that standards read: competitors, named accounts, titles."`
 	Operation  operationCmd  `cmd:"" help:"See how far work over all leads is: re-scoring and previews."`
