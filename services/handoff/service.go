@@ -54,6 +54,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/handoff/migrations"
+	"github.com/assay-hq/assay/services/internal/audit"
 	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/telemetry"
@@ -86,6 +87,7 @@ type Service struct {
 	standards *standard.Registry
 	people    *people.Store
 	door      *access.Door
+	audit     *audit.Log
 	store     *store.Store
 	qualifier *qualifier.Qualifier
 	ingest    ingestv1.IngestServiceClient
@@ -101,7 +103,7 @@ type Service struct {
 
 // New composes the service; nothing runs yet.
 func New(d Deps) (*Service, error) {
-	s := &Service{standards: standard.NewRegistry(d.DB, d.Now), people: people.New(d.DB, d.Now)}
+	s := &Service{standards: standard.NewRegistry(d.DB, d.Now), people: people.New(d.DB, d.Now), audit: audit.Keep(d.DB, d.Now)}
 	s.door = &access.Door{Keys: access.NewKeys(d.DB, d.Now), People: s.people, Log: d.Telemetry.Log, Now: d.Now}
 	if d.Tokens != (Tokens{}) {
 		s.door.Issuer = issuer.New(d.Tokens, nil, d.Now)
@@ -183,6 +185,7 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 	handoffv1.RegisterCallbackServiceServer(r, &callbackServer{
 		store: s.store, links: s.delivery.links, reasons: s.refusals, people: s.people, now: s.now,
 	})
+	handoffv1.RegisterAuditServiceServer(r, &auditServer{log: s.audit})
 	handoffv1.RegisterTeamServiceServer(r, &teamServer{people: s.people})
 }
 

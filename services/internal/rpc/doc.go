@@ -6,10 +6,12 @@
 //	observe       request id, one log line, a panic becomes INTERNAL, and an error
 //	              becomes what the caller may see (apierr.From)
 //	deadline      30 s where the caller set none
-//	authenticate  the internal token, else the API key if the server has a verifier
+//	authenticate  the internal token, else the API key or token of an issuer if the
+//	              server has a verifier
 //	authorize     the method's (assay.type.v1.access) option; default deny
 //	limit         the size of the request
 //	validate      the rules in the protos; a violation names the field as in JSON
+//	record        what a call from outside changes leaves an entry in the audit log
 //
 // Spans and metrics come from otelgrpc's stats handler, with the providers of the
 // service. Health and reflection are open to everyone and leave no trace; every

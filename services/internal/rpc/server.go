@@ -95,6 +95,7 @@ func NewServer(o ServerOptions) *Server {
 			guard{signer: o.Signer, keys: o.Keys, now: o.Now}.unary,
 			limitRequest,
 			validateRequest,
+			record,
 		),
 		grpc.ChainStreamInterceptor(
 			observeStream(reports.log),

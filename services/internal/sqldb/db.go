@@ -42,6 +42,7 @@ type DB struct {
 	read    *sql.DB
 	write   *sql.DB // the same pool as read on PostgreSQL
 	release func() error
+	before  func(tx *Tx) (ended func(committed bool), err error)
 }
 
 var serviceName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,40}$`)
@@ -75,6 +76,11 @@ func (db *DB) Service() string { return db.config.Service }
 
 // Read returns the pool for reading. On SQLite its connections refuse to write.
 func (db *DB) Read() *sql.DB { return db.read }
+
+// BeforeCommit has f called in each write transaction after all it did and before its
+// commit; an error rolls back. What it returns, if not nil, is called when the
+// transaction has ended. To be set before the first write.
+func (db *DB) BeforeCommit(f func(tx *Tx) (ended func(committed bool), err error)) { db.before = f }
 
 // Close waits for running statements and closes every connection.
 func (db *DB) Close() error {

@@ -86,8 +86,22 @@ func (db *DB) writeOnce(ctx context.Context, fn func(tx *Tx) error) error {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // does nothing after Commit; also runs on panic
-	if err := fn(&Tx{Tx: tx, dialect: db.dialect, ctx: ctx}); err != nil {
+	t := &Tx{Tx: tx, dialect: db.dialect, ctx: ctx}
+	if err := fn(t); err != nil {
 		return err
 	}
-	return tx.Commit()
+	if db.before == nil {
+		return tx.Commit()
+	}
+	ended, err := db.before(t)
+	if err != nil {
+		return err
+	}
+	committed := false
+	if ended != nil {
+		defer func() { ended(committed) }()
+	}
+	err = tx.Commit()
+	committed = err == nil
+	return err
 }

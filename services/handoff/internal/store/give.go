@@ -218,21 +218,27 @@ func (s *Store) reassignOwner(tx *sqldb.Tx, l Leave, agreed map[string]*standard
 	what := &happened{moment: s.now()}
 	for _, h := range held {
 		accepted := h.GetState() == handoffv1.Handoff_STATE_ACCEPTED
-		switch {
-		case accepted && l.Accepted == handoffv1.ReassignOwnerRequest_ACCEPTED_KEEP:
-		case accepted && l.Accepted != handoffv1.ReassignOwnerRequest_ACCEPTED_REASSIGN:
-			if err := s.recycleOf(tx, l, h, agreed, what.moment); err != nil {
+		if accepted && l.Accepted == handoffv1.ReassignOwnerRequest_ACCEPTED_KEEP {
+			continue
+		}
+		if accepted && l.Accepted != handoffv1.ReassignOwnerRequest_ACCEPTED_REASSIGN {
+			var forbidden *lifecycle.ForbiddenError
+			err := s.recycleOf(tx, l, h, agreed, what.moment)
+			if err == nil {
+				left.Recycled++
+				continue
+			}
+			// A deal does not end because somebody leaves: others go on with it.
+			if !errors.As(err, &forbidden) {
 				return left, err
 			}
-			left.Recycled++
-		default:
-			before := proto.CloneOf(h)
-			h.Owner = ""
-			what.changes = append(what.changes, &change{
-				before: before, after: h, cause: ByReassign, actor: l.Actor,
-				assignment: assignment{why: l.User + " gives it up: " + l.Reason},
-			})
 		}
+		before := proto.CloneOf(h)
+		h.Owner = ""
+		what.changes = append(what.changes, &change{
+			before: before, after: h, cause: ByReassign, actor: l.Actor,
+			assignment: assignment{why: l.User + " gives it up: " + l.Reason},
+		})
 	}
 	if err := s.follows(tx, what); err != nil {
 		return left, err

@@ -1,0 +1,9 @@
+package audit_test
+
+import (
+	"testing"
+
+	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
+)
+
+func TestMain(m *testing.M) { dbtest.Main(m) }
