@@ -158,23 +158,23 @@ func (s *handoffServer) ListHandoffs(ctx context.Context, in *handoffv1.ListHand
 	if err != nil {
 		return nil, err
 	}
-	byQueue := false
+	read := func(after place, limit int) ([]store.RankedHandoff, error) {
+		return s.store.Handoffs(ctx, filter, in.GetOrderBy() == "queue", after, limit)
+	}
+	numbers := 1
 	switch in.GetOrderBy() {
 	case "", "create_time":
 	case "queue":
-		byQueue = true
+		numbers = 3
+	case "due_time":
+		read = func(after place, limit int) ([]store.RankedHandoff, error) {
+			return s.store.HandoffsByDueTime(ctx, filter, after, limit)
+		}
 	default:
-		return nil, apierr.InvalidField("orderBy", "`create_time` or `queue`")
-	}
-	numbers := 1
-	if byQueue {
-		numbers = 2
+		return nil, apierr.InvalidField("orderBy", "`create_time`, `queue` or `due_time`")
 	}
 	handoffs, next, err := list[store.RankedHandoff]{
-		query: []string{"handoffs", in.GetFilter(), in.GetOrderBy()}, numbers: numbers, texts: 1,
-		read: func(after place, limit int) ([]store.RankedHandoff, error) {
-			return s.store.Handoffs(ctx, filter, byQueue, after, limit)
-		},
+		query: []string{"handoffs", in.GetFilter(), in.GetOrderBy()}, numbers: numbers, texts: 1, read: read,
 		at: func(h store.RankedHandoff) place { return h.Place },
 	}.page(in)
 	if err != nil {

@@ -186,7 +186,7 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 		store: s.store, links: s.delivery.links, reasons: s.refusals, people: s.people, now: s.now,
 	})
 	handoffv1.RegisterAuditServiceServer(r, &auditServer{log: s.audit})
-	handoffv1.RegisterTeamServiceServer(r, &teamServer{people: s.people})
+	handoffv1.RegisterTeamServiceServer(r, &teamServer{people: s.people, store: s.store})
 }
 
 // Bootstrap prepares a new installation: it publishes the given standard if there is

@@ -6,6 +6,7 @@ import (
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/people"
+	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
 )
@@ -15,11 +16,30 @@ import (
 type teamServer struct {
 	handoffv1.UnimplementedTeamServiceServer
 	people *people.Store
+	store  *store.Store
+}
+
+// count fills in how many each member got.
+func (s *teamServer) count(ctx context.Context, teams ...*handoffv1.Team) error {
+	ids := make([]string, len(teams))
+	for i, t := range teams {
+		ids[i] = people.TeamID(t.GetName())
+	}
+	assigned, err := s.store.AssignedIn(ctx, ids)
+	for i, t := range teams {
+		for _, m := range t.GetMembers() {
+			m.AssignedCount = int32(assigned[ids[i]][people.UserID(m.GetUser())])
+		}
+	}
+	return err
 }
 
 func (s *teamServer) GetTeam(ctx context.Context, in *handoffv1.GetTeamRequest) (*handoffv1.Team, error) {
 	t, err := s.people.Team(ctx, people.TeamID(in.GetName()))
-	return t, peopleError(in.GetName(), err)
+	if err != nil {
+		return nil, peopleError(in.GetName(), err)
+	}
+	return t, s.count(ctx, t)
 }
 
 func (s *teamServer) ListTeams(ctx context.Context, in *handoffv1.ListTeamsRequest) (*handoffv1.ListTeamsResponse, error) {
@@ -33,7 +53,7 @@ func (s *teamServer) ListTeams(ctx context.Context, in *handoffv1.ListTeamsReque
 	if err != nil {
 		return nil, err
 	}
-	return &handoffv1.ListTeamsResponse{Teams: teams, NextPageToken: next}, nil
+	return &handoffv1.ListTeamsResponse{Teams: teams, NextPageToken: next}, s.count(ctx, teams...)
 }
 
 func (s *teamServer) CreateTeam(ctx context.Context, in *handoffv1.CreateTeamRequest) (*handoffv1.Team, error) {
@@ -62,5 +82,8 @@ func (s *teamServer) UpdateTeam(ctx context.Context, in *handoffv1.UpdateTeamReq
 		}
 		return nil
 	})
-	return t, peopleError(name, err)
+	if err != nil {
+		return nil, peopleError(name, err)
+	}
+	return t, s.count(ctx, t)
 }

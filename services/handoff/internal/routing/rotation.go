@@ -37,6 +37,8 @@ type Place struct {
 	Taken int64 `json:"taken,omitempty"`
 	// Credit when somebody last came or left, in millionths of a turn.
 	Credit int64 `json:"credit,omitempty"`
+	// Given are the turns taken in all.
+	Given int64 `json:"given,omitempty"`
 }
 
 // Share is a member who is there, with a weight above zero.
@@ -73,6 +75,7 @@ func (r *Rotation) Next(there []Share) string {
 		}
 	}
 	next.Taken++
+	next.Given++
 	r.Turns++
 	return next.User
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"context"
 	"database/sql"
 	"encoding/json"
 	"maps"
@@ -296,6 +297,29 @@ func assignMicros(h *handoffv1.Handoff) int64 {
 // unassigned says that a handoff begins to wait for somebody who may get it.
 func (c *change) unassigned() bool {
 	return c.waitsFor != "" && (c.before == nil || c.before.GetOwner() != "")
+}
+
+// AssignedIn returns how many handoffs members of teams got in turn, in all, by team and
+// user.
+func (s *Store) AssignedIn(ctx context.Context, teams []string) (map[string]map[string]int64, error) {
+	assigned := map[string]map[string]int64{}
+	err := selectIn(reader{ctx, s.db}, `SELECT team_id, rotation FROM rotations WHERE team_id IN (`, teams, func(rows *sql.Rows) error {
+		var id string
+		var text []byte
+		var rotation routing.Rotation
+		if err := rows.Scan(&id, &text); err != nil {
+			return err
+		}
+		if err := json.Unmarshal(text, &rotation); err != nil {
+			return err
+		}
+		assigned[id] = map[string]int64{}
+		for _, place := range rotation.Places {
+			assigned[id][place.User] = place.Given
+		}
+		return nil
+	})
+	return assigned, err
 }
 
 // routeColumn is a route as it is stored; empty for one that leads nowhere.

@@ -306,38 +306,66 @@ type RankedHandoff struct {
 	Place []any
 }
 
-// Handoffs lists handoffs, oldest first; byQueue in the order to work them.
+// dueTime is when a handoff must be answered, last of all if no clock of it runs.
+var dueTime = `COALESCE((SELECT NULLIF(r.due_time, 0) FROM responses r WHERE r.handoff_id = handoffs.handoff_id), ` +
+	strconv.FormatInt(sqldb.Micros(never), 10) + `)`
+
+// Handoffs lists handoffs, oldest first; byQueue in the order to work them: the hottest
+// first, of those that are as hot the one that is due first.
 func (s *Store) Handoffs(ctx context.Context, terms []Term, byQueue bool, place []any, limit int) ([]RankedHandoff, error) {
-	order := "create_time, handoff_id"
 	if byQueue {
-		order = "-priority, queue_rank, handoff_id"
+		return s.listHandoffs(ctx, terms, "-priority, queue_rank, "+dueTime+", handoff_id", place, limit, func(h *handoffv1.Handoff, rank int64) []any {
+			return []any{int64(-h.GetPriority()), rank, dueMicros(h), HandoffID(h.GetName())}
+		})
 	}
+	return s.listHandoffs(ctx, terms, "create_time, handoff_id", place, limit, func(h *handoffv1.Handoff, _ int64) []any {
+		return []any{sqldb.Micros(h.GetCreateTime().AsTime()), HandoffID(h.GetName())}
+	})
+}
+
+// HandoffsByDueTime lists handoffs, those first that must be answered first, and last those
+// without a clock.
+func (s *Store) HandoffsByDueTime(ctx context.Context, terms []Term, place []any, limit int) ([]RankedHandoff, error) {
+	return s.listHandoffs(ctx, terms, dueTime+", handoff_id", place, limit, func(h *handoffv1.Handoff, _ int64) []any {
+		return []any{dueMicros(h), HandoffID(h.GetName())}
+	})
+}
+
+func dueMicros(h *handoffv1.Handoff) int64 {
+	if h.GetDueTime() == nil {
+		return sqldb.Micros(never)
+	}
+	return sqldb.Micros(h.GetDueTime().AsTime())
+}
+
+// listHandoffs lists handoffs in an order of columns; at is the place of one in it, by the
+// handoff and its rank.
+func (s *Store) listHandoffs(
+	ctx context.Context, terms []Term, order string, place []any, limit int, at func(*handoffv1.Handoff, int64) []any,
+) ([]RankedHandoff, error) {
 	var w where
 	w.terms(terms)
 	w.from(order, ">", place)
 	query := selectHandoff + w.String() + ` ORDER BY ` + order + ` LIMIT ` + w.arg(limit)
-	var handoffs []RankedHandoff
+	var plain []*handoffv1.Handoff
+	var ranks []int64
 	rows, err := s.db.Read().QueryContext(ctx, query, w.args...)
 	err = scanAll(rows, err, func(rows *sql.Rows) error {
 		h, rank, err := scanRanked(rows)
-		if err != nil {
-			return err
-		}
-		at := []any{sqldb.Micros(h.GetCreateTime().AsTime()), HandoffID(h.GetName())}
-		if byQueue {
-			at = []any{int64(-h.GetPriority()), rank, HandoffID(h.GetName())}
-		}
-		handoffs = append(handoffs, RankedHandoff{h, at})
-		return nil
+		plain, ranks = append(plain, h), append(ranks, rank)
+		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	plain := make([]*handoffv1.Handoff, len(handoffs))
-	for i, h := range handoffs {
-		plain[i] = h.Handoff
+	if err := s.answer(reader{ctx, s.db}, plain...); err != nil {
+		return nil, err
 	}
-	return handoffs, s.answer(reader{ctx, s.db}, plain...)
+	handoffs := make([]RankedHandoff, len(plain))
+	for i, h := range plain {
+		handoffs[i] = RankedHandoff{h, at(h, ranks[i])}
+	}
+	return handoffs, nil
 }
 
 // Exists says whether a lead was ever decided.
