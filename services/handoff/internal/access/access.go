@@ -24,6 +24,7 @@ import (
 	"time"
 
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/internal/audit"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -78,6 +79,7 @@ func (k *Keys) Create(ctx context.Context, actor string, role typev1.Role, expir
 	key := k.key(id, actor, role)
 	key.ExpireTime = sqldb.Time(sqldb.Micros(expires))
 	err := k.db.Write(ctx, func(tx *sqldb.Tx) error {
+		audit.About(tx.Context(), "apiKeys/"+id)
 		_, err := insert(tx, key, secret)
 		return err
 	})

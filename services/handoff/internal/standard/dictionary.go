@@ -12,6 +12,7 @@ import (
 	"time"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	"github.com/assay-hq/assay/services/internal/audit"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -94,6 +95,7 @@ func (r *Registry) SetDictionary(ctx context.Context, id string, values []string
 	defer r.expire() // also after an error: a commit whose answer was lost may have happened
 	var v DictionaryVersion
 	err = r.db.Write(ctx, func(tx *sqldb.Tx) error {
+		audit.About(tx.Context(), "dictionaries/"+id+"/versions/"+version)
 		at := sqldb.Micros(r.now())
 		if _, err := tx.Exec(`
 			INSERT INTO dictionaries (dictionary_id, active_version, size, create_time, update_time)

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	"github.com/assay-hq/assay/services/internal/audit"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -169,6 +170,7 @@ func collect[T any](ctx context.Context, q querier, scan func(scanner) (T, error
 // insert stores a version and, with its first, the standard. What is stored
 // already stays as it is.
 func (s store) insert(tx *sqldb.Tx, c *Compiled, displayName, creator string, now time.Time) (Version, error) {
+	audit.About(tx.Context(), "standards/"+c.ID+"/versions/"+c.content.id())
 	at := sqldb.Micros(now)
 	if _, err := tx.Exec(`
 		INSERT INTO standards (standard_id, display_name, active_version, create_time, update_time)

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	"github.com/assay-hq/assay/services/internal/audit"
 	"github.com/assay-hq/assay/services/internal/duework"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
@@ -62,6 +63,7 @@ func (s *Store) BeginOperation(ctx context.Context, o Order) (*handoffv1.Operati
 	var id string
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
 		id, err = s.Begin(tx, o)
+		audit.About(tx.Context(), OperationName(id))
 		return err
 	})
 	if err != nil {
