@@ -42,7 +42,7 @@ const (
 )
 
 // batchRoutes are the routes whose body may be as large as maxBatch.
-var batchRoutes = []string{"/v1/leads:batchCapture", "/v1/activities:batchRecord"}
+var batchRoutes = []string{"/v1/leads:batchCapture", "/v1/activities:batchRecord", "/v1/handoffs:batchRecordOutcomes"}
 
 // newMux registers the methods of all services, with our codec and errors.
 func newMux(conns Conns) (*runtime.ServeMux, error) {

@@ -14,7 +14,8 @@ import (
 )
 
 type importCmd struct {
-	Leads importLeadsCmd `cmd:"" help:"Import leads from a CSV file by a mapping. Importing it again changes nothing."`
+	Leads    importLeadsCmd    `cmd:"" help:"Import leads from a CSV file by a mapping. Importing it again changes nothing."`
+	Outcomes importOutcomesCmd `cmd:"" help:"Import what became of handoffs from a CSV file. Importing it again changes nothing."`
 }
 
 type importLeadsCmd struct {

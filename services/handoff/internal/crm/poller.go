@@ -31,12 +31,15 @@ const (
 // ErrNoCRM: the destination is gone, or is no CRM.
 var ErrNoCRM = errors.New("the destination is no CRM")
 
+// ErrPaused: nothing goes to or comes from the destination for now, as somebody wants it.
+var ErrPaused = errors.New("the destination is disabled")
+
 // PollerDeps are what the poller needs.
 type PollerDeps struct {
 	// Store keeps the cursors and takes what is reported.
 	Store *store.Store
 	// Connect returns the connector of a destination, and how often its changes are to be
-	// read. ErrNoCRM ends the reading.
+	// read, also with an error. ErrNoCRM ends the reading, ErrPaused keeps it for later.
 	Connect func(ctx context.Context, destination string) (Connector, time.Duration, error)
 	// Log tells what happens.
 	Log *slog.Logger
@@ -93,7 +96,9 @@ func (p *Poller) Pass(ctx context.Context) (found bool, err error) {
 	case err == nil:
 		err = p.read(ctx, connector, poll)
 	}
-	p.report(ctx, poll.Destination, err)
+	if !errors.Is(err, ErrPaused) {
+		p.report(ctx, poll.Destination, err)
+	}
 	// The place is kept also when the CRM or we broke off; a page that was not worked off
 	// to its end comes again.
 	_, end := p.Store.EndPoll(context.WithoutCancel(ctx), poll, p.Now().Add(max(interval, time.Second)))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	"github.com/assay-hq/assay/services/internal/duework"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
@@ -109,7 +110,10 @@ func (s *Store) EndRemote(ctx context.Context, r *RemoteHandoff, unanswered bool
 			opportunity_id = CASE WHEN opportunity_id = '' THEN $3 ELSE opportunity_id END
 			WHERE destination_id = $4 AND handoff_id = $5`,
 			sent, sqldb.Micros(s.now()), r.Opportunity, r.Destination, r.Handoff)
-		return err
+		if err != nil {
+			return err
+		}
+		return beginPolls(tx, s.now(), r.Destination)
 	})
 }
 
@@ -198,14 +202,17 @@ func (s *Store) BeginPolls(ctx context.Context, destinations ...string) error {
 	if len(destinations) == 0 {
 		return nil
 	}
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		var columns []any
-		for _, d := range destinations {
-			columns = append(columns, d, sqldb.Micros(s.now()))
-		}
-		// One that is there is read already: this is no work that anybody is about to delete.
-		return insert(tx, `INSERT INTO crm_polls (destination_id, due_time) VALUES `, 2, ` ON CONFLICT (destination_id) DO NOTHING`, columns)
-	})
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return beginPolls(tx, s.now(), destinations...) })
+}
+
+// beginPolls does it in a transaction. One that is there is read already, and who is about
+// to drop it did not find the destination.
+func beginPolls(tx *sqldb.Tx, now time.Time, destinations ...string) error {
+	var columns []any
+	for _, d := range destinations {
+		columns = append(columns, d, sqldb.Micros(now))
+	}
+	return insert(tx, `INSERT INTO crm_polls (destination_id, due_time) VALUES `, 2, ` ON CONFLICT (destination_id) DO NOTHING`, columns)
 }
 
 // ClaimPoll leases the CRM whose turn it is, nil if none.
@@ -243,4 +250,51 @@ func (s *Store) DropPoll(ctx context.Context, p *Poll) error {
 		_, err := s.crmPolls.Complete(tx, p.lease)
 		return err
 	})
+}
+
+// messageLife is how long the id of a message is remembered. A message is refused that is
+// older than minutes, so that is more than enough.
+const messageLife = 24 * time.Hour
+
+// OutcomeMessage is what a destination said, by the id of its message.
+type OutcomeMessage struct {
+	// Destination by its id, and the ID that it gave the message.
+	Destination, ID string
+	// Handoff it was about, by its id, and what became of it.
+	Handoff string
+	Status  handoffv1.OutcomeResult_Status
+}
+
+// HeardOutcome returns a message that was heard before. ErrNotFound if it was not.
+func (s *Store) HeardOutcome(ctx context.Context, destination, id string) (*OutcomeMessage, error) {
+	m := &OutcomeMessage{Destination: destination, ID: id}
+	var status int64
+	err := s.db.Read().QueryRowContext(ctx, `SELECT handoff_id, status FROM outcome_messages WHERE destination_id = $1 AND message_id = $2`,
+		destination, id).Scan(&m.Handoff, &status)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, ErrNotFound
+	}
+	m.Status = handoffv1.OutcomeResult_Status(status)
+	return m, err
+}
+
+// HearOutcome remembers a message, and forgets those that nobody could send again.
+func (s *Store) HearOutcome(ctx context.Context, m OutcomeMessage) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		now := s.now()
+		if _, err := tx.Exec(`DELETE FROM outcome_messages WHERE receive_time < $1`, sqldb.Micros(now.Add(-messageLife))); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`INSERT INTO outcome_messages (destination_id, message_id, handoff_id, status, receive_time) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (destination_id, message_id) DO NOTHING`, m.Destination, m.ID, m.Handoff, int64(m.Status), sqldb.Micros(now))
+		return err
+	})
+}
+
+// SentTo says whether a destination was ever to hear of a handoff.
+func (s *Store) SentTo(ctx context.Context, destination, handoff string) (bool, error) {
+	var sent bool
+	err := s.db.Read().QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM deliveries WHERE handoff_id = $1 AND destination_id = $2)
+		OR EXISTS (SELECT 1 FROM remote_handoffs WHERE handoff_id = $1 AND destination_id = $2)`, handoff, destination).Scan(&sent)
+	return sent, err
 }
