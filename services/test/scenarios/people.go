@@ -17,9 +17,11 @@ import (
 
 // Word is what a person does with the lead, after its activities were decided.
 type Word struct {
-	// Does is what: `accept`, `reject`, `recycle`, `disqualify`, `reinstate`, or an
-	// outcome: `qualified`, `opportunity`, `won`, `lost`.
+	// Does is what: `claim`, `reassign`, `accept`, `reject`, `recycle`, `disqualify`,
+	// `reinstate`, or an outcome: `qualified`, `opportunity`, `won`, `lost`.
 	Does string `yaml:"does"`
+	// To is the user who gets it, with `reassign`.
+	To string `yaml:"to"`
 	// Who does it. Default: the role.
 	Who string `yaml:"who"`
 	// Role of the person: `sales` (default), `marketing`, `manager`, `admin`, `auditor`.
@@ -85,6 +87,10 @@ func (p *Player) say(ctx context.Context, lead string, w *Word) (err error) {
 	switch kind, outcome := outcomes[w.Does]; {
 	case outcome:
 		_, err = p.Decisions.RecordOutcome(ctx, &handoffv1.RecordOutcomeRequest{Name: name, Outcome: kind, Reason: w.Reason, SubReason: w.SubReason})
+	case w.Does == "claim":
+		_, err = p.Decisions.ClaimHandoff(ctx, &handoffv1.ClaimHandoffRequest{Name: name})
+	case w.Does == "reassign":
+		_, err = p.Decisions.ReassignHandoff(ctx, &handoffv1.ReassignHandoffRequest{Name: name, Owner: "users/" + w.To, Reason: cmp.Or(w.Reason, "scenario")})
 	case w.Does == "accept":
 		_, err = p.Decisions.AcceptHandoff(ctx, &handoffv1.AcceptHandoffRequest{Name: name})
 	case w.Does == "reject":

@@ -25,6 +25,7 @@ type Player struct {
 	Leads     ingestv1.IngestServiceClient
 	Accounts  ingestv1.AccountServiceClient
 	Decisions handoffv1.HandoffServiceClient
+	Users     handoffv1.UserServiceClient
 	// SetClock moves the clocks of all services.
 	SetClock func(time.Time)
 }
@@ -46,6 +47,9 @@ type Answer struct {
 func (p *Player) Play(ctx context.Context, file *File) ([]Answer, error) {
 	calendar, err := file.Calendar()
 	if err != nil {
+		return nil, err
+	}
+	if err := p.employ(ctx, file.Users); err != nil {
 		return nil, err
 	}
 	var takes []take

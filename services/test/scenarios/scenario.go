@@ -45,6 +45,11 @@
 //   - {does: disqualify, reason: competitor, role: marketing, refused: PERMISSION_DENIED}
 //     expect: {stage: SALES_ACCEPTED, cycle: 1, qualifiedCount: 1, handoff: ACCEPTED, move: {cause: accept}}
 //
+// With users in the file, `{does: claim, who: amy}` takes the handoff and `{does: reassign,
+// to: ben}` gives it away; `clocks` are what the owners' clocks show:
+//
+//	expect: {clocks: [{owner: amy, met: false, working: 2h30m, elapsed: 66h30m}]}
+//
 // People come after what arrives in their step was decided; what is expected is compared
 // after them.
 package scenarios
@@ -70,6 +75,9 @@ type File struct {
 	// Known is since when leads are known, unless a scenario says otherwise. Default:
 	// 365 days before the first step.
 	Known *Moment `yaml:"known"`
+	// Users are the people by id, as in the API, e.g. with `workingHours`; those without
+	// a role are salespeople.
+	Users map[string]map[string]any `yaml:"users"`
 	// Scenarios are told apart by their names.
 	Scenarios []Scenario `yaml:"scenarios"`
 }
@@ -169,6 +177,10 @@ type Expectation struct {
 	Handoff string `yaml:"handoff"`
 	// Move is the latest stage move.
 	Move *LastMove `yaml:"move"`
+	// Clocks are those of the latest handoff, the first first.
+	Clocks []Clock `yaml:"clocks"`
+	// SpeedToLead is the time from the request to the first answer.
+	SpeedToLead *time.Duration `yaml:"speedToLead"`
 }
 
 // Score is a score with its class or band; None: there is none. A score without a

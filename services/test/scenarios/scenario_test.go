@@ -64,7 +64,7 @@ func run(t *testing.T, url string, file *File) {
 	conn := start(t, url, standard, func() time.Time { return *clock.Load() }, func(any) {})
 	player := &Player{
 		Leads: ingestv1.NewIngestServiceClient(conn("ingest")), Accounts: ingestv1.NewAccountServiceClient(conn("ingest")),
-		Decisions: handoffv1.NewHandoffServiceClient(conn("handoff")), SetClock: set,
+		Decisions: handoffv1.NewHandoffServiceClient(conn("handoff")), Users: handoffv1.NewUserServiceClient(conn("handoff")), SetClock: set,
 	}
 	answers, err := player.Play(t.Context(), file)
 	if err != nil {
@@ -80,7 +80,7 @@ func run(t *testing.T, url string, file *File) {
 					t.Fatalf("step %d: %v", step, answer.Err)
 				}
 				expect := &scenario.Steps[step].Expect
-				for _, wrong := range slices.Concat(expect.Compare(answer.Qualification), expect.CompareStanding(&answer)) {
+				for _, wrong := range slices.Concat(expect.Compare(answer.Qualification), expect.CompareStanding(&answer), expect.CompareClocks(answer.Handoff)) {
 					t.Errorf("step %d: %s", step, wrong)
 				}
 			}
