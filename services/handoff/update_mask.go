@@ -13,8 +13,9 @@ import (
 )
 
 // masked puts the fields of given that a mask names into a resource: `*` stands for all
-// that may change, no mask for those that are given. A field is taken as a whole, so a
-// path into it names all of it. fields are those that may change.
+// that may change, no mask for those that are given. A field is named as in the proto or
+// as in JSON, and taken as a whole, so a path into it names all of it. fields are those
+// that may change.
 func masked(resource, given proto.Message, mask *fieldmaskpb.FieldMask, fields ...protoreflect.Name) error {
 	from, to := given.ProtoReflect(), resource.ProtoReflect()
 	take := func(name protoreflect.Name) {
@@ -33,25 +34,29 @@ func masked(resource, given proto.Message, mask *fieldmaskpb.FieldMask, fields .
 		}
 	}
 	for i, path := range mask.GetPaths() {
-		name, _, _ := strings.Cut(path, ".")
+		text, _, _ := strings.Cut(path, ".")
+		name := protoreflect.Name(text)
+		if field := from.Descriptor().Fields().ByJSONName(text); field != nil {
+			name = field.Name()
+		}
 		switch {
 		case path == "*":
 			for _, name := range fields {
 				take(name)
 			}
-		case slices.Contains(fields, protoreflect.Name(name)):
-			take(protoreflect.Name(name))
+		case slices.Contains(fields, name):
+			take(name)
 		default:
-			return apierr.InvalidField(fmt.Sprintf("updateMask.paths[%d]", i), "one of "+names(fields))
+			return apierr.InvalidField(fmt.Sprintf("updateMask.paths[%d]", i), "one of "+names(from.Descriptor(), fields))
 		}
 	}
 	return nil
 }
 
-func names(fields []protoreflect.Name) string {
+func names(resource protoreflect.MessageDescriptor, fields []protoreflect.Name) string {
 	texts := make([]string, len(fields))
 	for i, f := range fields {
-		texts[i] = string(f)
+		texts[i] = resource.Fields().ByName(f).JSONName()
 	}
 	return strings.Join(texts, ", ")
 }

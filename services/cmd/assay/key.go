@@ -6,6 +6,9 @@ import (
 	"maps"
 	"net/url"
 	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
@@ -22,6 +25,8 @@ type keyCreateCmd struct {
 	Actor string `required:"" help:"Who uses it, e.g. web-form or jane; never an address."`
 	Role  string `required:"" help:"What it may do: ingest, sales, marketing, manager, admin or auditor."`
 
+	Expires time.Duration `help:"How long it works, e.g. 2160h for ninety days. Default: until it is revoked."`
+
 	SecretOnly bool `help:"Print the secret and nothing else, for scripts."`
 }
 
@@ -34,7 +39,11 @@ func (c *keyCreateCmd) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	var out handoffv1.ApiKey
-	line, err := c.post(ctx, t, "/v1/apiKeys", &handoffv1.ApiKey{Actor: c.Actor, Role: typev1.Role(typev1.Role_value["ROLE_"+role])}, &out)
+	key := &handoffv1.ApiKey{Actor: c.Actor, Role: typev1.Role(typev1.Role_value["ROLE_"+role])}
+	if c.Expires != 0 {
+		key.ExpireTime = timestamppb.New(time.Now().Add(c.Expires))
+	}
+	line, err := c.post(ctx, t, "/v1/apiKeys", key, &out)
 	if err != nil {
 		return err
 	}
@@ -45,6 +54,9 @@ func (c *keyCreateCmd) Run(ctx context.Context, t *terminal) error {
 		tab.row("key", out.GetName())
 		tab.row("actor", out.GetActor())
 		tab.row("role", word(out.GetRole(), "ROLE_"))
+		if out.GetExpireTime() != nil {
+			tab.row("ends", when(out.GetExpireTime()))
+		}
 		tab.row("secret", out.GetSecret())
 	})
 	if err != nil || c.json() {
@@ -61,9 +73,9 @@ func (c *keyListCmd) Run(ctx context.Context, t *terminal) error {
 	return listing[*handoffv1.ListApiKeysResponse, *handoffv1.ApiKey]{
 		path:  "/v1/apiKeys",
 		items: (*handoffv1.ListApiKeysResponse).GetApiKeys,
-		head:  []string{"KEY", "ACTOR", "ROLE", "CREATED", "REVOKED"},
+		head:  []string{"KEY", "ACTOR", "ROLE", "CREATED", "LAST USE", "ENDS", "REVOKED"},
 		row: func(k *handoffv1.ApiKey) []string {
-			return []string{k.GetName(), k.GetActor(), word(k.GetRole(), "ROLE_"), when(k.GetCreateTime()), when(k.GetRevokeTime())}
+			return []string{k.GetName(), k.GetActor(), word(k.GetRole(), "ROLE_"), when(k.GetCreateTime()), when(k.GetLastUseTime()), when(k.GetExpireTime()), when(k.GetRevokeTime())}
 		},
 	}.print(ctx, t, c.connection)
 }

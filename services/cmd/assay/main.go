@@ -44,7 +44,10 @@ type cli struct {
 	Dictionary dictionaryCmd `cmd:"" help:"Keep the lists that standards read: competitors, named accounts, titles."`
 	Operation  operationCmd  `cmd:"" help:"See how far work over all leads is: re-scoring and previews."`
 	Held       heldCmd       `cmd:"" help:"See and release leads that a publish qualified."`
+	User       userCmd       `cmd:"" help:"Manage the people who work with Assay."`
+	Team       teamCmd       `cmd:"" help:"Manage teams: who works together, and whose turn it is."`
 	Key        keyCmd        `cmd:"" help:"Manage API keys."`
+	Audit      auditCmd      `cmd:"" help:"See who changed what, and check that the log is whole."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
 

@@ -25,7 +25,11 @@ func Fields(request protoreflect.Message) []string {
 	if named != nil {
 		for _, path := range named.GetPaths() {
 			name, _, _ := strings.Cut(path, ".")
-			if field := resource.Message().Fields().ByName(protoreflect.Name(name)); field != nil {
+			field := resource.Message().Fields().ByName(protoreflect.Name(name))
+			if field == nil {
+				field = resource.Message().Fields().ByJSONName(name)
+			}
+			if field != nil {
 				paths = append(paths, resource.JSONName()+"."+field.JSONName())
 			}
 		}
