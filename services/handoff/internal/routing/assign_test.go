@@ -46,7 +46,7 @@ func limit(n int) *int { return &n }
 // office are the people of the tests, all at work.
 func office() *routing.Roster {
 	r := &routing.Roster{
-		People: map[string]*routing.Person{}, Known: map[string]string{"crm-7": "rob"},
+		People: map[string]*routing.Person{}, Known: map[string]string{"crm-7": "rob", "7": "rob"},
 		Teams: map[string]*routing.Team{
 			"dach":    {Members: []routing.Member{{User: "ann", Weight: 2}, {User: "ben", Weight: 1}}},
 			"inbound": {Members: []routing.Member{{User: "ira", Weight: 1}}},
@@ -93,6 +93,10 @@ func TestWhoGetsALead(t *testing.T) {
 	}{
 		{
 			name: "the owner of an account that is worked", lead: worked,
+			owner: "rob", reason: "account owner rob",
+		},
+		{
+			name: "whose id is a number", lead: lead("account.owner", 7, "account.actively_worked", true),
 			owner: "rob", reason: "account owner rob",
 		},
 		{

@@ -1,7 +1,9 @@
 package routing
 
 import (
+	"math"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/assay-hq/assay/services/internal/condition"
@@ -101,9 +103,7 @@ func (r *Rules) Route(lead condition.Attributes, now time.Time, zone *time.Locat
 	}
 	route := Route{Otherwise: r.Team, WorkingTime: r.WorkingTime, Hours: &r.Hours}
 	if a := r.AccountOwner; a != nil && holds(a.When) {
-		owner, _ := lead.Attribute(a.Attribute)
-		route.AccountOwner, _ = owner.AsText()
-		route.ActiveDays = a.ActiveDays
+		route.AccountOwner, route.ActiveDays = called(lead, a.Attribute), a.ActiveDays
 	}
 	for _, rule := range r.Rules {
 		if holds(rule.When) {
@@ -112,6 +112,17 @@ func (r *Rules) Route(lead condition.Attributes, now time.Time, zone *time.Locat
 		}
 	}
 	return route
+}
+
+// called is what an attribute calls somebody: a text, or a whole number as some systems
+// have for ids.
+func called(lead condition.Attributes, key string) string {
+	value, _ := lead.Attribute(key)
+	if n, ok := value.AsNumber(); ok && n == math.Trunc(n) && math.Abs(n) < 1<<53 {
+		return strconv.FormatInt(int64(n), 10)
+	}
+	text, _ := value.AsText()
+	return text
 }
 
 // Attributes are the keys of those that the rules read, sorted, each once.
