@@ -127,29 +127,51 @@ func (w *world) ClaimPending(_ context.Context, in *ingestv1.ClaimPendingRequest
 		if k.leased || k.quarantined || k.done == k.version || len(out.Leads) == int(in.GetMaxLeads()) {
 			continue
 		}
-		k.leased = true
-		k.fence++
-		k.attempt++
-		attributes := map[string]json.RawMessage{}
-		var delta []*typev1.Fact
-		for _, f := range k.facts {
-			if f.GetAttribute() != nil {
-				attributes[f.GetAttribute().GetKey()] = f.GetAttribute().GetValueJson()
-			}
-			if f.GetFactsVersion() > k.done {
-				delta = append(delta, f)
-			}
-		}
-		attributesJSON, _ := json.Marshal(attributes)
-		claimed := &ingestv1.ClaimedLead{
-			Lead: name, Fence: k.fence, Attempt: k.attempt, FromVersion: k.done, ToVersion: k.version,
-			AsOfTime: timestamppb.New(w.now()), Facts: delta, AttributesJson: attributesJSON,
-			AcceptedTime: timestamppb.New(w.now()), Historical: k.historical,
-		}
+		claimed := w.claimed(name, k, k.done)
 		if k.omit {
 			claimed.Facts, claimed.FactsOmitted = nil, true
 		}
 		out.Leads = append(out.Leads, claimed)
+	}
+	return out, nil
+}
+
+// claimed leases a lead with the facts after a version.
+func (w *world) claimed(name string, k *known, after int32) *ingestv1.ClaimedLead {
+	k.leased = true
+	k.fence++
+	k.attempt++
+	attributes := map[string]json.RawMessage{}
+	var delta []*typev1.Fact
+	for _, f := range k.facts {
+		if f.GetAttribute() != nil {
+			attributes[f.GetAttribute().GetKey()] = f.GetAttribute().GetValueJson()
+		}
+		if f.GetFactsVersion() > after {
+			delta = append(delta, f)
+		}
+	}
+	attributesJSON, _ := json.Marshal(attributes)
+	return &ingestv1.ClaimedLead{
+		Lead: name, Fence: k.fence, Attempt: k.attempt, FromVersion: after, ToVersion: k.version,
+		AsOfTime: timestamppb.New(w.now()), Facts: delta, AttributesJson: attributesJSON,
+		AcceptedTime: timestamppb.New(w.now()), Historical: k.historical,
+	}
+}
+
+// ClaimLeads leases leads by name, or only reads them.
+func (w *world) ClaimLeads(_ context.Context, in *ingestv1.ClaimLeadsRequest, _ ...grpc.CallOption) (*ingestv1.ClaimLeadsResponse, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := &ingestv1.ClaimLeadsResponse{}
+	for _, name := range in.GetLeads() {
+		k := w.leads[name]
+		after := k.version
+		if in.GetWholeHistory() {
+			after = 0
+		}
+		out.Leads = append(out.Leads, w.claimed(name, k, after))
+		k.leased = k.leased && !in.GetReadOnly()
 	}
 	return out, nil
 }
