@@ -18,7 +18,8 @@ import (
 // Word is what a person does with the lead, after its activities were decided.
 type Word struct {
 	// Does is what: `claim`, `reassign`, `accept`, `reject`, `recycle`, `disqualify`,
-	// `reinstate`, or an outcome: `qualified`, `opportunity`, `won`, `lost`.
+	// `reinstate`, an outcome: `qualified`, `opportunity`, `won`, `lost`, or of an approval:
+	// `request`, `approve`, `decline`, `revoke`.
 	Does string `yaml:"does"`
 	// To is the user who gets it, with `reassign`.
 	To string `yaml:"to"`
@@ -29,8 +30,10 @@ type Word struct {
 	// Reason and SubReason why.
 	Reason    string `yaml:"reason"`
 	SubReason string `yaml:"subReason"`
-	// Track of `disqualify` and `reinstate`. Default: the lead's only one.
+	// Track of `disqualify`, `reinstate` and `request`. Default: the lead's only one.
 	Track string `yaml:"track"`
+	// Overrides: the approval that is asked for shall override a disqualification.
+	Overrides bool `yaml:"overrides"`
 	// Refused is the reason of the error, or the field that is wrong: it must not be
 	// possible, e.g. `WRONG_STATE`, `PERMISSION_DENIED` or `subReason`. Default: it is
 	// possible.
@@ -72,6 +75,8 @@ func (p *Player) say(ctx context.Context, lead string, w *Word) (err error) {
 	case "disqualify":
 		_, err = p.Decisions.DisqualifyLead(ctx, &handoffv1.DisqualifyLeadRequest{Lead: lead, Track: w.Track, Reason: w.Reason, SubReason: w.SubReason})
 		return err
+	case "request", "approve", "decline", "revoke":
+		return p.sayOfApproval(ctx, lead, w)
 	case "reinstate":
 		_, err = p.Decisions.ReinstateLead(ctx, &handoffv1.ReinstateLeadRequest{Lead: lead, Track: w.Track, Reason: w.Reason})
 		return err
@@ -168,6 +173,8 @@ func (e *Expectation) CompareStanding(got *Answer) []string {
 		state = strings.TrimPrefix(h.GetState().String(), "STATE_")
 	}
 	text("handoff", state, e.Handoff)
+	exception := cmp.Or(q.GetException(), "none")
+	text("exception", exception, e.Exception)
 	if e.Move != nil {
 		text("move from", stage(m.GetFromStage()), e.Move.From)
 		text("move by", m.GetCause(), e.Move.Cause)

@@ -175,6 +175,8 @@ type Expectation struct {
 	RecycledCount  *int32 `yaml:"recycledCount"`
 	// Handoff is the state of the latest one without its prefix, e.g. `OPEN`; `none`.
 	Handoff string `yaml:"handoff"`
+	// Exception is the code of that which qualifies the lead, e.g. `approval`; `none`.
+	Exception string `yaml:"exception"`
 	// Move is the latest stage move.
 	Move *LastMove `yaml:"move"`
 	// Clocks are those of the latest handoff, the first first.

@@ -64,7 +64,8 @@ func run(t *testing.T, url string, file *File) {
 	conn := start(t, url, standard, func() time.Time { return *clock.Load() }, func(any) {})
 	player := &Player{
 		Leads: ingestv1.NewIngestServiceClient(conn("ingest")), Accounts: ingestv1.NewAccountServiceClient(conn("ingest")),
-		Decisions: handoffv1.NewHandoffServiceClient(conn("handoff")), Users: handoffv1.NewUserServiceClient(conn("handoff")), SetClock: set,
+		Decisions: handoffv1.NewHandoffServiceClient(conn("handoff")), Users: handoffv1.NewUserServiceClient(conn("handoff")),
+		Approvals: handoffv1.NewApprovalServiceClient(conn("handoff")), SetClock: set,
 	}
 	answers, err := player.Play(t.Context(), file)
 	if err != nil {
