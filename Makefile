@@ -24,6 +24,10 @@ run: build ## Build and start Assay: REST on :8080, gRPC on :9090, data under ./
 test: ## Run every test, on SQLite and PostgreSQL, with the race detector.
 	go test -race -timeout 18m $(PACKAGES)
 
+.PHONY: test-crm
+test-crm: ## Try the handoff to a real CRM: installs Tryton where it is missing, half a minute. Part of `make test`.
+	go test -race -count=1 -v ./services/test/crm
+
 .PHONY: bench
 bench: ## Measure: each figure beside a baseline of the same run, about 6 minutes.
 	go run ./services/test/bench

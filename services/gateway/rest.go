@@ -168,6 +168,8 @@ func readBody(w http.ResponseWriter, r *http.Request, route string) ([]byte, err
 	limit, words := int64(maxBody), "1 MiB"
 	if slices.Contains(batchRoutes, route) {
 		limit, words = maxBatch, "4 MiB"
+	} else if route == hooksRoute {
+		limit, words = maxHook, "64 KiB"
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	var tooLarge *http.MaxBytesError
@@ -223,11 +225,12 @@ func (s *Service) observed(next http.Handler) http.Handler {
 	)
 }
 
-// Handler serves REST, /openapi.json and the links in messages.
+// Handler serves REST, /openapi.json, the links in messages and what destinations say.
 func (s *Service) Handler() http.Handler {
 	rest := withRequestID(s.recovered(s.authenticated(s.observed(s.logged(s.mux)))))
 	// Not observed: the path is a secret, and spans would tell it.
 	links := withRequestID(s.recovered(s.links))
+	hooks := withRequestID(s.recovered(s.observed(s.logged(s.hooks))))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
@@ -238,6 +241,10 @@ func (s *Service) Handler() http.Handler {
 		}
 		if strings.HasPrefix(r.URL.Path, linksPath) {
 			links.ServeHTTP(w, r)
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, hooksPath) {
+			hooks.ServeHTTP(w, r)
 			return
 		}
 		rest.ServeHTTP(w, r)

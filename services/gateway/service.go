@@ -48,6 +48,7 @@ type Service struct {
 	keys      rpc.KeyVerifier
 	mux       *runtime.ServeMux
 	links     *links
+	hooks     *hooks
 	telemetry *telemetry.Telemetry
 	log       *slog.Logger
 }
@@ -61,7 +62,7 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{keys: d.Keys, mux: mux, links: newLinks(d.Conns), telemetry: d.Telemetry, log: d.Telemetry.Log}, nil
+	return &Service{keys: d.Keys, mux: mux, links: newLinks(d.Conns), hooks: newHooks(d.Conns), telemetry: d.Telemetry, log: d.Telemetry.Log}, nil
 }
 
 // Register adds nothing: the gateway has no gRPC service of its own.

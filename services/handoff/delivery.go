@@ -58,6 +58,7 @@ type deliveries struct {
 	links   *link.Signer
 	packets *delivery.Packets
 	sender  *delivery.Sender
+	crms    *crms
 }
 
 func (s *Service) deliveries(d Deps) (*deliveries, error) {
@@ -74,11 +75,13 @@ func (s *Service) deliveries(d Deps) (*deliveries, error) {
 		out.links = link.NewSigner(sealer.Key("links"))
 	}
 	client := out.guard.Client()
+	out.crms = newCRMs(s.store, sealer, client, d.Telemetry, d.Now)
 	out.sender, err = delivery.NewSender(delivery.Deps{
 		Store: s.store,
 		Transports: map[delivery.Kind]delivery.Transport{
 			delivery.Webhook: &delivery.WebhookTransport{Client: client, Source: source(d.Delivery.PublicURL)},
 			delivery.Slack:   &delivery.SlackTransport{Client: client, BaseURL: d.Delivery.PublicURL, Links: out.links},
+			delivery.Tryton:  out.crms.transport,
 		},
 		Assembler: out.packets,
 		Sealer:    sealer,

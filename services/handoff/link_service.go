@@ -32,7 +32,9 @@ type callbackServer struct {
 	reasons func(ctx context.Context, lead, track string) []string
 	// people knows who may take leads.
 	people *people.Store
-	now    func() time.Time
+	// inbox takes what destinations say.
+	inbox inbox
+	now   func() time.Time
 }
 
 // presets are the reasons to choose from where the standard names none.

@@ -42,6 +42,10 @@ type outcomeMessage struct {
 	OccurredTime string      `json:"occurredTime"`
 }
 
+func (s *callbackServer) ReceiveOutcome(ctx context.Context, in *handoffv1.ReceiveOutcomeRequest) (*handoffv1.OutcomeResult, error) {
+	return s.inbox.receive(ctx, in)
+}
+
 // receive takes a message. What the lifecycle forbids is an answer as well: sending it
 // again would change nothing.
 func (b inbox) receive(ctx context.Context, in *handoffv1.ReceiveOutcomeRequest) (*handoffv1.OutcomeResult, error) {

@@ -184,6 +184,7 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 	})
 	handoffv1.RegisterCallbackServiceServer(r, &callbackServer{
 		store: s.store, links: s.delivery.links, reasons: s.refusals, people: s.people, now: s.now,
+		inbox: inbox{reports: reports{s.store, s.now}, sealer: s.delivery.sealer},
 	})
 	handoffv1.RegisterAuditServiceServer(r, &auditServer{log: s.audit})
 	handoffv1.RegisterTeamServiceServer(r, &teamServer{people: s.people, store: s.store})
@@ -213,11 +214,13 @@ func (s *Service) Start(ctx context.Context) error {
 	s.dispatch.Start(ctx)
 	s.rescore.Start(ctx)
 	s.delivery.sender.Start(ctx)
+	s.delivery.crms.poller.Start(ctx)
 	return nil
 }
 
 // Stop ends the work: passes that run are finished, no new ones begin.
 func (s *Service) Stop() {
+	s.delivery.crms.poller.Stop()
 	s.delivery.sender.Stop()
 	s.rescore.Stop()
 	s.dispatch.Stop()
