@@ -34,20 +34,24 @@ type installation struct {
 	stopping   sync.Once
 }
 
-// inBothModes runs a test against one process and against five.
-func inBothModes(t *testing.T, test func(t *testing.T, in *installation)) {
+// inBothModes runs a test against one process and against five, whose settings are tuned.
+func inBothModes(t *testing.T, test func(t *testing.T, in *installation), tune ...func(*app.Settings)) {
 	t.Helper()
-	for mode, start := range map[string]func(*testing.T) *installation{"one process": oneProcess, "five processes": fiveProcesses} {
+	for mode, start := range map[string]func(*testing.T, ...func(*app.Settings)) *installation{"one process": oneProcess, "five processes": fiveProcesses} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			test(t, start(t))
+			test(t, start(t, tune...))
 		})
 	}
 }
 
-func settings(t *testing.T, dir string) app.Settings {
+func settings(t *testing.T, dir string, tune []func(*app.Settings)) app.Settings {
 	t.Helper()
-	return app.Settings{DB: "sqlite:" + dir, HTTPAddr: "127.0.0.1:0", GRPCAddr: "127.0.0.1:0", AdminKey: adminKey}
+	s := app.Settings{DB: "sqlite:" + dir, HTTPAddr: "127.0.0.1:0", GRPCAddr: "127.0.0.1:0", AdminKey: adminKey}
+	for _, change := range tune {
+		change(&s)
+	}
+	return s
 }
 
 func start(t *testing.T, s app.Settings) *app.App {
@@ -59,21 +63,21 @@ func start(t *testing.T, s app.Settings) *app.App {
 	return a
 }
 
-func oneProcess(t *testing.T) *installation {
+func oneProcess(t *testing.T, tune ...func(*app.Settings)) *installation {
 	t.Helper()
-	a := start(t, settings(t, t.TempDir()))
+	a := start(t, settings(t, t.TempDir(), tune))
 	return installed(t, a)
 }
 
 // fiveProcesses starts the services one after the other, as each needs the addresses
 // of those it calls.
-func fiveProcesses(t *testing.T) *installation {
+func fiveProcesses(t *testing.T, tune ...func(*app.Settings)) *installation {
 	t.Helper()
 	dir := t.TempDir()
 	var apps []*app.App
 	peers := map[string]string{}
 	for _, name := range app.Names() {
-		s := settings(t, dir)
+		s := settings(t, dir, tune)
 		s.Services = []string{name}
 		s.InternalSecret = "the same secret in all five processes"
 		s.Peers = map[string]string{}
