@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -26,7 +27,7 @@ import (
 const (
 	// lease is how long a delivery belongs to the sender that took it: longer than
 	// everything that is done with it.
-	lease = 90 * time.Second
+	lease = 30 * time.Second
 	// preparing bounds what comes before the first attempt: reading the lead.
 	preparing = 10 * time.Second
 	// soon is when a delivery is tried again that could not be begun, later when somebody
@@ -65,6 +66,8 @@ type Deps struct {
 	Log    *slog.Logger
 	// Now is the clock.
 	Now func() time.Time
+	// Timeout bounds an attempt. Default [Timeout].
+	Timeout time.Duration
 }
 
 // Sender delivers what is due. Start it once.
@@ -217,11 +220,12 @@ func (s *Sender) attempt(ctx context.Context, d *store.Destination, row *store.D
 			return nil, nil
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(s.Timeout, Timeout))
 	defer cancel()
 	out.Event.Traceparent = telemetry.Traceparent(ctx)
 	if finder, ok := transport.(Finder); ok && row.Uncertain {
 		if result, found := finder.Lookup(ctx, out); found || result.Outcome != None {
+			result.unseen = !found // who could not look knows no more than before
 			return &result, nil
 		}
 	}
@@ -287,7 +291,7 @@ func (s *Sender) end(row *store.Delivery, result *Result, no *unsent, start time
 		return store.End{State: store.Unsent, Error: no.reason, Due: now.Add(no.again + rand.N(no.again/2))}
 	}
 	end := store.End{
-		Error: result.Reason, HTTPStatus: result.Code, RemoteID: result.RemoteID,
+		Unknown: result.Outcome == Unknown || result.unseen, Error: result.Reason, HTTPStatus: result.Code, RemoteID: result.RemoteID,
 		Start: start, Duration: took, Result: result.Outcome.String(),
 	}
 	switch result.Outcome {
@@ -304,7 +308,6 @@ func (s *Sender) end(row *store.Delivery, result *Result, no *unsent, start time
 	case Gone:
 		end.State, end.Disable = store.Dead, result.Reason
 	case Failed, Unknown, None:
-		end.Unknown = result.Outcome == Unknown
 		delay, again := Next(row.Attempt, rand.Float64())
 		if !again {
 			end.State, end.Exhausted = store.Dead, true

@@ -76,11 +76,10 @@ func clip(s string, most int) string {
 	return string([]rune(s)[:most-1]) + "…"
 }
 
-// escape keeps what a stranger wrote from being read as markup: a form's field must not
-// mention a channel or hide a link.
+// escape keeps what a stranger wrote in its place: a form's field must not mention a
+// channel, hide a link or begin a line of its own.
 func escape(s string) string {
-	s = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(s)
-	return strings.NewReplacer("*", "∗", "_", "＿", "~", "∼", "`", "ˋ", "\n", " ").Replace(s)
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", "\n", " ", "\r", " ").Replace(s)
 }
 
 // Render writes the message: of a handoff the hot lead, of anything else a line of what

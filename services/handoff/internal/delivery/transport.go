@@ -110,4 +110,8 @@ type Result struct {
 	After time.Duration
 	// RemoteID is what the receiver calls what it made, e.g. the id of an opportunity.
 	RemoteID string
+
+	// unseen: it is the answer to a lookup, and whether an attempt before arrived is as
+	// unknown as it was.
+	unseen bool
 }
