@@ -136,6 +136,9 @@ func (a *App) listen(ctx context.Context) (err error) {
 		return fmt.Errorf("--grpc-addr: %w", err)
 	}
 	a.undo(func(context.Context) { _ = a.grpc.Close() })
+	if a.settings.Delivery.PublicURL == "" && a.runs("gateway") {
+		a.settings.Delivery.PublicURL = "http://" + a.HTTPAddr()
+	}
 	return nil
 }
 

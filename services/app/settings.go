@@ -39,7 +39,7 @@ type Settings struct {
 	AdminKey string
 	// Delivery says what deliveries to webhooks, chats and CRMs need. The key of secrets is
 	// by default kept in DataDir where SQLite is, and missing elsewhere; PublicURL is by
-	// default that of HTTPAddr.
+	// default that of HTTPAddr where the gateway runs, and missing elsewhere.
 	Delivery handoff.Delivery
 	// Tokens says whose tokens are taken beside API keys. Default: none are. Needed where
 	// handoff runs.
@@ -76,9 +76,6 @@ func (s Settings) withDefaults() Settings {
 	}
 	if dir, ok := strings.CutPrefix(s.DB, "sqlite:"); ok && s.Delivery.SecretsFolder == "" {
 		s.Delivery.SecretsFolder = dir
-	}
-	if s.Delivery.PublicURL == "" {
-		s.Delivery.PublicURL = "http://" + s.HTTPAddr
 	}
 	s.Delivery.PublicURL = strings.TrimRight(s.Delivery.PublicURL, "/")
 	if s.DrainTimeout == 0 {

@@ -3,6 +3,7 @@ package handoff
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"time"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
@@ -59,6 +60,14 @@ type deliveries struct {
 	packets *delivery.Packets
 	sender  *delivery.Sender
 	crms    *crms
+	client  *http.Client
+}
+
+// stop ends the sending, and closes what was kept open for it.
+func (d *deliveries) stop() {
+	d.crms.poller.Stop()
+	d.sender.Stop()
+	d.client.CloseIdleConnections()
 }
 
 func (s *Service) deliveries(d Deps) (*deliveries, error) {
@@ -74,13 +83,13 @@ func (s *Service) deliveries(d Deps) (*deliveries, error) {
 	if sealer != nil {
 		out.links = link.NewSigner(sealer.Key("links"))
 	}
-	client := out.guard.Client()
-	out.crms = newCRMs(s.store, sealer, client, d.Telemetry, d.Now)
+	out.client = out.guard.Client()
+	out.crms = newCRMs(s.store, sealer, out.client, d.Telemetry, d.Now)
 	out.sender, err = delivery.NewSender(delivery.Deps{
 		Store: s.store,
 		Transports: map[delivery.Kind]delivery.Transport{
-			delivery.Webhook: &delivery.WebhookTransport{Client: client, Source: source(d.Delivery.PublicURL)},
-			delivery.Slack:   &delivery.SlackTransport{Client: client, BaseURL: d.Delivery.PublicURL, Links: out.links},
+			delivery.Webhook: &delivery.WebhookTransport{Client: out.client, Source: source(d.Delivery.PublicURL)},
+			delivery.Slack:   &delivery.SlackTransport{Client: out.client, BaseURL: d.Delivery.PublicURL, Links: out.links},
 			delivery.Tryton:  out.crms.transport,
 		},
 		Assembler: out.packets,

@@ -220,8 +220,7 @@ func (s *Service) Start(ctx context.Context) error {
 
 // Stop ends the work: passes that run are finished, no new ones begin.
 func (s *Service) Stop() {
-	s.delivery.crms.poller.Stop()
-	s.delivery.sender.Stop()
+	s.delivery.stop()
 	s.rescore.Stop()
 	s.dispatch.Stop()
 	s.clocks.Stop()

@@ -33,7 +33,7 @@ type serveCmd struct {
 	GRPCAddr      string        `name:"grpc-addr" env:"ASSAY_GRPC_ADDR" default:"127.0.0.1:9090" help:"Where to serve gRPC; port 0 takes any." placeholder:"HOST:PORT"`
 	Peer          []string      `env:"ASSAY_PEER" help:"Where a service runs that does not run here. Needs ASSAY_INTERNAL_SECRET, the same everywhere." placeholder:"NAME=HOST:PORT"`
 	Drain         time.Duration `env:"ASSAY_DRAIN" default:"10s" help:"How long running calls may take when the process stops."`
-	PublicURL     string        `name:"public-url" env:"ASSAY_PUBLIC_URL" help:"Where people reach this installation, for the links in messages. Default: http:// and --http-addr." placeholder:"URL"`
+	PublicURL     string        `name:"public-url" env:"ASSAY_PUBLIC_URL" help:"Where people reach this installation, for the links in messages. Default: http:// and --http-addr, where the gateway runs." placeholder:"URL"`
 	AllowNetworks []string      `env:"ASSAY_ALLOW_NETWORKS" help:"Networks that destinations may be in beside the public internet, e.g. 10.20.0.0/16." placeholder:"NETWORK,…"`
 	OIDCIssuer    string        `name:"oidc-issuer" env:"ASSAY_OIDC_ISSUER" help:"OpenID Connect issuer whose tokens are taken beside API keys, as tokens name it." placeholder:"URL"`
 	OIDCAudience  string        `name:"oidc-audience" env:"ASSAY_OIDC_AUDIENCE" help:"What its tokens must be for, e.g. the client id of Assay." placeholder:"NAME"`

@@ -17,6 +17,7 @@ import (
 
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/app"
+	"github.com/assay-hq/assay/services/handoff"
 	"github.com/assay-hq/assay/services/internal/rpc"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 	"github.com/assay-hq/assay/services/test/openapi"
@@ -47,7 +48,10 @@ func inBothModes(t *testing.T, test func(t *testing.T, in *installation), tune .
 
 func settings(t *testing.T, dir string, tune []func(*app.Settings)) app.Settings {
 	t.Helper()
-	s := app.Settings{DB: "sqlite:" + dir, HTTPAddr: "127.0.0.1:0", GRPCAddr: "127.0.0.1:0", AdminKey: adminKey}
+	s := app.Settings{
+		DB: "sqlite:" + dir, HTTPAddr: "127.0.0.1:0", GRPCAddr: "127.0.0.1:0", AdminKey: adminKey,
+		Delivery: handoff.Delivery{AllowNetworks: []string{"127.0.0.0/8"}},
+	}
 	for _, change := range tune {
 		change(&s)
 	}
