@@ -18,6 +18,7 @@
 //	fold.go       7  the fold of engagement in memory
 //	rescore.go    8  all leads again after a publish, and a preview of one
 //	explain.go    9  an explanation with a line for each activity
+//	clocks.go     10 open SLA clocks: at rest, lateness, many due at once
 //	size.go       what a service's database holds
 //	system.go     the services in this process, and what their metrics say
 //	table.go      the table

@@ -37,6 +37,7 @@ var phases = []struct {
 	{"latency", (*bench).latency},
 	{"rescore", (*bench).rescore},
 	{"explain", (*bench).explain},
+	{"clocks", (*bench).clocks},
 	{"binary", (*bench).binary},
 }
 
@@ -54,7 +55,7 @@ type target struct {
 func main() {
 	var b bench
 	stores := flag.String("store", "both", "`sqlite`, postgres or both")
-	flag.StringVar(&b.only, "only", "", "measure only one of raw, ingest, flow, latency, rescore, explain, binary, fold (comma-separated)")
+	flag.StringVar(&b.only, "only", "", "measure only one of raw, ingest, flow, latency, rescore, explain, clocks, binary, fold (comma-separated)")
 	flag.Float64Var(&b.scale, "scale", 1, "part of the whole run, e.g. 0.1 for a quick look")
 	flag.IntVar(&b.leads, "leads", 0, "how many `leads` of 20 activities are scored again, e.g. 100000; default: 5,000 times the scale")
 	flag.StringVar(&b.profiles, "cpuprofile", "", "write CPU profiles of ingest and flow into this `folder`")
@@ -111,7 +112,7 @@ func (b *bench) measure(ctx context.Context, stores string) (err error) {
 func (b *bench) store(ctx context.Context, t *target) error {
 	for _, p := range phases {
 		// The raw figures are the baselines of most others.
-		isBaseline := p.name == "raw" && b.only != "binary" && b.only != "fold"
+		isBaseline := p.name == "raw" && b.only != "binary" && b.only != "fold" && b.only != "clocks"
 		if !b.wants(p.name) && !isBaseline {
 			continue
 		}

@@ -50,6 +50,14 @@ func scanClock(rows *sql.Rows) (*clock, error) {
 	return &c, err
 }
 
+func (c *clock) columns() []any {
+	return []any{
+		c.handoff, c.Number, c.track, c.Owner, c.team, c.rules, c.calendar, sqldb.Micros(c.Start), sqldb.Micros(c.due),
+		sqldb.Micros(c.Stop), c.Cause, boolColumn(c.met), c.working.Microseconds(),
+		sqldb.Micros(c.warned), sqldb.Micros(c.breached), sqldb.Micros(c.escalated),
+	}
+}
+
 // id names the clock among all timers.
 func (c *clock) id() string { return c.handoff + "/" + strconv.Itoa(c.Number) }
 
@@ -268,8 +276,7 @@ func (k *keeper) writeStarted() error {
 		c.due = c.Due()
 		c.response.due = c.due
 		c.response.fill(c.change.after)
-		clocks = append(clocks, c.handoff, c.Number, c.track, c.Owner, c.team, c.rules, c.calendar, sqldb.Micros(c.Start), sqldb.Micros(c.due),
-			0, "", 0, 0, 0, 0, 0)
+		clocks = append(clocks, c.columns()...)
 		if first := c.DueAt(rules.Steps(c.response.reassigned)[0]); !first.IsZero() {
 			timers = append(timers, c.id(), c.handoff, LeadID(c.change.after.GetLead()), 0, sqldb.Micros(first))
 		}

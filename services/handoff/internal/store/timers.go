@@ -100,6 +100,10 @@ func (s *Store) Fire(ctx context.Context, due []Timer) ([]Fired, error) {
 				return err
 			}
 		}
+		if err := insert(f.tx, insertClocks, clockColumns, ` ON CONFLICT (handoff_id, number) DO UPDATE SET
+			warn_time = excluded.warn_time, breach_time = excluded.breach_time, escalate_time = excluded.escalate_time`, f.clocks); err != nil {
+			return err
+		}
 		return f.tell()
 	})
 	if err != nil {
@@ -127,6 +131,8 @@ type firing struct {
 	chains    map[string]chain
 	fired     []Fired
 	told      []told
+	// clocks are the columns of those of which something is to be noted.
+	clocks []any
 }
 
 // told is a step that destinations hear of.
@@ -185,9 +191,8 @@ func (f *firing) fire(t *Timer) error {
 	case sla.Reassignment:
 		return f.reassign(h, c)
 	}
-	_, err = f.tx.Exec(`UPDATE sla_clocks SET warn_time = $1, breach_time = $2, escalate_time = $3 WHERE handoff_id = $4 AND number = $5`,
-		sqldb.Micros(c.warned), sqldb.Micros(c.breached), sqldb.Micros(c.escalated), c.handoff, c.Number)
-	return err
+	f.clocks = append(f.clocks, c.columns()...)
+	return nil
 }
 
 // end ends the lease on a step and sets the timer to the next one. What was done is done
@@ -200,11 +205,10 @@ func (f *firing) end(t *Timer, c *clock, steps []sla.Step) (held bool, err error
 	if next.IsZero() {
 		return f.store.timers.Complete(f.tx, t.lease)
 	}
-	if held, err = f.store.timers.Postpone(f.tx, t.lease, next); err != nil || !held {
-		return held, err
-	}
-	_, err = f.tx.Exec(`UPDATE sla_timers SET step = $1 WHERE clock_id = $2`, t.step+1, t.lease.Key[0])
-	return true, err
+	// As Postpone does, with the step.
+	n, err := f.tx.Affected(`UPDATE sla_timers SET due_time = $1, step = $2, lease_until = 0, attempts = 0, last_error = ''
+		WHERE clock_id = $3 AND fence = $4 AND lease_until > 0`, sqldb.Micros(next), t.step+1, t.lease.Key[0], t.lease.Fence)
+	return n == 1, err
 }
 
 // reassign takes the handoff from its owner and gives it to whom routing says now. If
