@@ -16,36 +16,64 @@ func TestGuideToAStandard(t *testing.T) {
 		t.Skip("builds the program")
 	}
 	s := newShell(t)
-	dir := t.TempDir()
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "assay"), ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	root := "../../../"
+	dir := s.program()
 	if err := os.CopyFS(filepath.Join(dir, "standards"), os.DirFS(root+"standards")); err != nil {
 		t.Fatal(err)
 	}
-	guide, err := os.ReadFile(root + "docs/guides/write-your-standard.md")
-	if err != nil {
-		t.Fatal(err)
+	s.follow(dir, "write-your-standard.md", "my-standard.yaml")
+	if shown := s.must("standard", "show", "default"); !strings.Contains(shown, "Acme, marketing and sales") {
+		t.Errorf("another standard decides:\n%s", shown)
 	}
-	file := filepath.Join(dir, "my-standard.yaml")
-	for _, fence := range regexp.MustCompile("(?ms)^```(sh|diff)\n(.*?)^```$").FindAllStringSubmatch(string(guide), -1) {
+}
+
+// The guide to exceptions, done as it says.
+func TestGuideToExceptions(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the program")
+	}
+	s := newShell(t)
+	s.follow(s.program(), "approve-an-exception.md", "")
+	report := lines(s.must("report", "exceptions"))
+	if len(report) != 4 || !strings.HasPrefix(report[2], "approval") || !strings.HasPrefix(report[3], "self_selection.ready_to_buy") {
+		t.Errorf("report:\n%s", strings.Join(report, "\n"))
+	}
+}
+
+const root = "../../../"
+
+// program builds the program into a new folder.
+func (s *shell) program() string {
+	s.t.Helper()
+	dir := s.t.TempDir()
+	if out, err := exec.CommandContext(s.t.Context(), "go", "build", "-o", filepath.Join(dir, "assay"), ".").CombinedOutput(); err != nil {
+		s.t.Fatalf("%v\n%s", err, out)
+	}
+	return dir
+}
+
+// follow does what a guide says: each command in a shell, each change in the file.
+func (s *shell) follow(dir, guide, changed string) {
+	s.t.Helper()
+	text, err := os.ReadFile(root + "docs/guides/" + guide)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, fence := range regexp.MustCompile("(?ms)^```(sh|diff)\n(.*?)^```$").FindAllStringSubmatch(string(text), -1) {
 		if fence[1] == "diff" {
-			change(t, file, fence[2])
+			change(s.t, filepath.Join(dir, changed), fence[2])
 			continue
 		}
 		// Variables live on from one block to the next.
-		shell := exec.CommandContext(t.Context(), "bash", "-euo", "pipefail", "-c",
+		shell := exec.CommandContext(s.t.Context(), "bash", "-euo", "pipefail", "-c",
 			"if [ -f .exported ]; then . ./.exported; fi\n"+fence[2]+"\nexport -p > .exported")
 		shell.Dir = dir
 		shell.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"),
 			"ASSAY_SERVER="+s.env["ASSAY_SERVER"], "ASSAY_KEY="+s.env["ASSAY_KEY"])
-		if out, err := shell.CombinedOutput(); err != nil {
-			t.Fatalf("%s%v\n%s", fence[2], err, out)
+		out, err := shell.CombinedOutput()
+		if err != nil {
+			s.t.Fatalf("%s%v\n%s", fence[2], err, out)
 		}
-	}
-	if shown := s.must("standard", "show", "default"); !strings.Contains(shown, "Acme, marketing and sales") {
-		t.Errorf("another standard decides:\n%s", shown)
+		s.t.Logf("%s", out)
 	}
 }
 

@@ -164,20 +164,26 @@ func (s *SelfSelection) words() string {
 	return s.Description + ": " + stated
 }
 
-// asks are the attributes to ask for, and the questions that they answer.
-func (s *SelfSelection) asks(e *Evidence) (missing, questions []string) {
+// asks are the questions that are open, in words, and the attributes that answer them.
+func (s *SelfSelection) asks(e *Evidence) (questions, missing []string) {
 	for _, p := range s.parts() {
 		if said(p.Gate, e) == True {
 			continue
 		}
-		questions = append(questions, p.name)
+		var open []string
 		for _, attribute := range attributes(p.Gate, nil) {
-			if !e.known(attribute) && !slices.Contains(missing, attribute) {
-				missing = append(missing, attribute)
+			if !e.known(attribute) && !slices.Contains(open, attribute) {
+				open = append(open, attribute)
 			}
 		}
+		missing = append(missing, open...)
+		if question := strings.Join(open, ", "); question == p.name {
+			questions = append(questions, p.name)
+		} else {
+			questions = append(questions, p.name+" ("+question+")")
+		}
 	}
-	return missing, questions
+	return questions, missing
 }
 
 // begun are the reasons of self-selections that are begun, with the attributes to ask
@@ -188,7 +194,7 @@ func (rules *Rules) begun(e *Evidence) (reasons []Reason, missing []string) {
 		if s.stands(e) != begun {
 			continue
 		}
-		attributes, questions := s.asks(e)
+		questions, attributes := s.asks(e)
 		if len(attributes) == 0 {
 			continue
 		}
@@ -198,8 +204,7 @@ func (rules *Rules) begun(e *Evidence) (reasons []Reason, missing []string) {
 			}
 		}
 		reasons = append(reasons, Reason{
-			Code:        SelfSelectionPrefix + s.ID,
-			Description: "begun, ask for " + strings.Join(questions, ", ") + ": " + strings.Join(attributes, ", "),
+			Code: SelfSelectionPrefix + s.ID, Description: "begun, ask for: " + strings.Join(questions, ", "),
 		})
 	}
 	return reasons, missing

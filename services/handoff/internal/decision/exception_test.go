@@ -53,12 +53,12 @@ func TestSelfSelection(t *testing.T) {
 			"begun",
 			answersOf{"budget": condition.Number(20000)},
 			decision.NeedsAnswers,
-			"self_selection.buyer: begun, ask for authority, need, timeline: role, need, months, start",
+			"self_selection.buyer: begun, ask for: authority (role), need, timeline (months, start)",
 			[]string{"role", "need", "months", "start"},
 		},
 		{
 			"half of an answer", but(func(a answersOf) { delete(a, "start") }), decision.NeedsAnswers,
-			"self_selection.buyer: begun, ask for timeline: start",
+			"self_selection.buyer: begun, ask for: timeline (start)",
 			[]string{"start"},
 		},
 		{
