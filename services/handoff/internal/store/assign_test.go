@@ -206,88 +206,69 @@ func TestSharesAreExactWithManyWorkers(t *testing.T) {
 }
 
 func TestALeadWaitsUntilThereIsSomebody(t *testing.T) {
-	for name, c := range map[string]struct {
-		away func(f *floor, t *testing.T)
-		why  string
-		back func(f *floor, t *testing.T)
-	}{
-		"an absence ends": {
-			func(f *floor, t *testing.T) {
-				f.change(t, "ann", f.absent(2*time.Hour))
-				f.change(t, "ben", f.absent(3*time.Hour))
-			}, "2 absent",
-			func(f *floor, _ *testing.T) { f.clock = f.clock.Add(2 * time.Hour) },
-		},
-		"somebody is back early": {
-			func(f *floor, t *testing.T) {
-				f.change(t, "ann", f.absent(2*time.Hour))
-				f.change(t, "ben", f.absent(2*time.Hour))
-			}, "2 absent",
-			func(f *floor, t *testing.T) { f.change(t, "ann", func(u *handoffv1.User) { u.Absences = nil }) },
-		},
-		"somebody is active again": {
-			func(f *floor, t *testing.T) {
-				f.change(t, "ann", inactive(true))
-				f.change(t, "ben", inactive(true))
-			}, "2 inactive",
-			func(f *floor, t *testing.T) { f.change(t, "ann", inactive(false)) },
-		},
-		"somebody has room": {
-			func(f *floor, t *testing.T) {
-				f.change(t, "ann", capacity(1))
-				f.change(t, "ben", inactive(true))
-				f.handOff(t, to("dach"))
-			}, "1 full, 1 inactive",
-			func(f *floor, t *testing.T) {
-				has, err := f.Handoffs(t.Context(), []store.Term{{Column: store.OwnerColumn, Value: "ann"}}, false, nil, 1)
-				if err == nil {
-					_, err = f.act(has[0].Handoff, lifecycle.ByReject, lifecycle.Recycled, "no_budget")
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-			},
-		},
-		"somebody joins": {
-			func(f *floor, t *testing.T) {
-				f.change(t, "ann", inactive(true))
-				f.change(t, "ben", inactive(true))
-			}, "2 inactive",
-			func(f *floor, t *testing.T) {
-				_, err := f.people.UpdateTeam(t.Context(), "dach", "", func(team *handoffv1.Team) error {
-					team.Members = []*handoffv1.TeamMember{{User: "users/ann", Weight: 1}, {User: "users/mia", Weight: 1}}
-					return nil
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
-			},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			eachFloor(t, func(t *testing.T, f *floor) {
-				c.away(f, t)
-				hot := func(l *store.Lead) { l.Assessments[0].Handling.Priority = 5 }
-				waits := []*handoffv1.Handoff{f.handOff(t, to("dach")), f.handOff(t, to("dach"), hot)}
-				for _, h := range waits {
-					owns(t, h, "", "territory → team dach; nobody available: "+c.why)
-				}
-				f.look(t)
-				if h := f.again(t, waits[1]); h.GetOwner() != "" || h.GetEtag() != waits[1].GetEtag() {
-					t.Fatalf("a look in vain changed it: %v", h)
-				}
-				c.back(f, t)
-				f.look(t)
-				h := f.again(t, waits[1])
-				if h.GetOwner() == "" || h.GetTransferCount() != 1 || h.GetAssignTime() == nil {
-					t.Errorf("the hotter one: %v", h)
-				}
-				if first := f.again(t, waits[0]); (first.GetOwner() == "") != (name == "somebody has room") {
-					t.Errorf("the other one: %v", first)
-				}
+	eachFloor(t, func(t *testing.T, f *floor) {
+		team := 0
+		// One case: the team is away, two leads wait, and somebody is back.
+		wait := func(name, why string, away, back func(), most int) {
+			t.Helper()
+			team++
+			id := fmt.Sprintf("t%d", team)
+			f.team(t, id, "ann", 2, "ben", 1)
+			away()
+			hot := func(l *store.Lead) { l.Assessments[0].Handling.Priority = 5 }
+			waits := []*handoffv1.Handoff{f.handOff(t, to(id)), f.handOff(t, to(id), hot)}
+			for _, h := range waits {
+				owns(t, h, "", "territory → team "+id+"; nobody available: "+why)
+			}
+			f.look(t)
+			if h := f.again(t, waits[1]); h.String() != waits[1].String() {
+				t.Errorf("%s: a look in vain changed it: %v", name, h)
+			}
+			back()
+			f.look(t)
+			if h := f.again(t, waits[1]); h.GetOwner() == "" || h.GetTransferCount() != 1 || h.GetAssignTime() == nil {
+				t.Errorf("%s: the hotter one: %v", name, h)
+			}
+			if h := f.again(t, waits[0]); (h.GetOwner() == "") != (most == 1) {
+				t.Errorf("%s: the other one: %v", name, h)
+			}
+			f.change(t, "ann", func(u *handoffv1.User) { u.Absences, u.Inactive, u.Capacity = nil, false, nil })
+			f.change(t, "ben", func(u *handoffv1.User) { u.Absences, u.Inactive, u.Capacity = nil, false, nil })
+			f.look(t)
+		}
+		bothAway := func() {
+			f.change(t, "ann", f.absent(2*time.Hour))
+			f.change(t, "ben", f.absent(3*time.Hour))
+		}
+		bothInactive := func() {
+			f.change(t, "ann", inactive(true))
+			f.change(t, "ben", inactive(true))
+		}
+		wait("an absence ends", "2 absent", bothAway, func() { f.clock = f.clock.Add(2 * time.Hour) }, 2)
+		wait("somebody is back early", "2 absent", bothAway, func() { f.change(t, "ben", func(u *handoffv1.User) { u.Absences = nil }) }, 2)
+		wait("somebody is active again", "2 inactive", bothInactive, func() { f.change(t, "ann", inactive(false)) }, 2)
+		wait("somebody joins", "2 inactive", bothInactive, func() {
+			_, err := f.people.UpdateTeam(t.Context(), fmt.Sprintf("t%d", team), "", func(t *handoffv1.Team) error {
+				t.Members = []*handoffv1.TeamMember{{User: "users/mia", Weight: 1}}
+				return nil
 			})
-		})
-	}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}, 2)
+		wait("somebody has room", "1 full, 1 inactive", func() {
+			f.change(t, "ben", inactive(true))
+			f.change(t, "ann", func(u *handoffv1.User) { u.Capacity = &u.OpenHandoffCount })
+		}, func() {
+			has, err := f.Handoffs(t.Context(), []store.Term{{Column: store.OwnerColumn, Value: "ann"}}, false, nil, 1)
+			if err == nil {
+				_, err = f.act(has[0].Handoff, lifecycle.ByReject, lifecycle.Recycled, "no_budget")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}, 1)
+	})
 }
 
 func TestALeadWaitsForWhomARuleNames(t *testing.T) {
@@ -370,90 +351,70 @@ func TestClaims(t *testing.T) {
 }
 
 func TestReassignments(t *testing.T) {
-	var state *store.StateError
-	var nobody *store.NobodyError
-	as := func(target any) func(error) bool { return func(err error) bool { return errors.As(err, target) } }
-	is := func(want error) func(error) bool { return func(err error) bool { return errors.Is(err, want) } }
-	for _, c := range []struct {
-		name   string
-		r      store.Reassignment
-		before func(f *floor, t *testing.T, h *handoffv1.Handoff)
-		owner  string
-		reason string
-		err    func(error) bool
-	}{
-		{
-			name: "to a person", r: store.Reassignment{Owner: "dan", Actor: "mia", Manager: true, Reason: "knows them"},
-			owner: "dan", reason: "given by mia: knows them",
-		},
-		{
-			name: "to a team", r: store.Reassignment{Team: "emea", Actor: "ann", Reason: "moved"},
-			owner: "cid", reason: "given away by ann: moved; asked for → team emea; round robin, weight 1",
-		},
-		{
-			name: "by its route", r: store.Reassignment{Actor: "ann", Reason: "ill"},
-			owner: "ben", reason: "given away by ann: ill; territory → team dach; round robin, weight 1",
-		},
-		{
-			name: "of what is accepted", r: store.Reassignment{Owner: "dan", Actor: "mia", Manager: true, Reason: "x"},
-			before: func(f *floor, t *testing.T, h *handoffv1.Handoff) {
-				if _, err := f.act(h, lifecycle.ByAccept, lifecycle.SalesAccepted, ""); err != nil {
+	eachFloor(t, func(t *testing.T, f *floor) {
+		h := f.handOff(t, to("dach"))
+		for _, c := range []struct {
+			name   string
+			r      store.Reassignment
+			owner  string
+			reason string
+		}{
+			{"by its route", store.Reassignment{Actor: "ann", Reason: "ill"}, "ben", "given away by ann: ill; territory → team dach; round robin, weight 1"},
+			{"to a person", store.Reassignment{Owner: "dan", Actor: "mia", Manager: true, Reason: "knows them"}, "dan", "given by mia: knows them"},
+			{"to a team", store.Reassignment{Team: "emea", Actor: "dan", Reason: "moved"}, "cid", "given away by dan: moved; asked for → team emea; round robin, weight 1"},
+			{"by a manager, of what is accepted", store.Reassignment{Owner: "ann", Actor: "mia", Manager: true, Reason: "x"}, "ann", "given by mia: x"},
+		} {
+			if c.name == "by a manager, of what is accepted" {
+				a := store.Act{Handoff: store.HandoffID(h.GetName()), Cause: lifecycle.ByAccept, To: lifecycle.SalesAccepted, Actor: "cid"}
+				if _, err := f.Act(t.Context(), a); err != nil {
 					t.Fatal(err)
 				}
-			},
-			owner: "dan", reason: "given by mia: x",
-		},
-		{name: "of somebody else's", r: store.Reassignment{Owner: "dan", Actor: "ben", Reason: "x"}, err: is(store.ErrNotYours)},
-		{name: "to nobody known", r: store.Reassignment{Owner: "zoe", Actor: "ann", Reason: "x"}, err: is(store.ErrNoUser)},
-		{name: "to no team", r: store.Reassignment{Team: "apac", Actor: "ann", Reason: "x"}, err: is(store.ErrNoTeam)},
-		{name: "with another etag", r: store.Reassignment{Owner: "dan", Actor: "ann", Reason: "x", Etag: "9"}, err: is(store.ErrEtag)},
-		{
-			name: "to somebody inactive", r: store.Reassignment{Owner: "dan", Actor: "ann", Reason: "x"}, err: as(&nobody),
-			before: func(f *floor, t *testing.T, _ *handoffv1.Handoff) { f.change(t, "dan", inactive(true)) },
-		},
-		{
-			name: "to somebody absent", r: store.Reassignment{Owner: "dan", Actor: "ann", Reason: "x"}, err: as(&nobody),
-			before: func(f *floor, t *testing.T, _ *handoffv1.Handoff) { f.change(t, "dan", f.absent(time.Hour)) },
-		},
-		{
-			name: "with nobody there", r: store.Reassignment{Actor: "ann", Reason: "x"}, err: as(&nobody),
-			before: func(f *floor, t *testing.T, _ *handoffv1.Handoff) { f.change(t, "ben", inactive(true)) },
-		},
-		{
-			name: "of what is over", r: store.Reassignment{Owner: "dan", Actor: "ann", Reason: "x"}, err: as(&state),
-			before: func(f *floor, t *testing.T, h *handoffv1.Handoff) {
-				if _, err := f.act(h, lifecycle.ByReject, lifecycle.Recycled, "no_budget"); err != nil {
-					t.Fatal(err)
-				}
-			},
-		},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			eachFloor(t, func(t *testing.T, f *floor) {
-				h := f.handOff(t, to("dach"))
-				if c.before != nil {
-					c.before(f, t, h)
-				}
-				before := f.again(t, h)
-				c.r.Handoff = store.HandoffID(h.GetName())
-				got, err := f.Reassign(t.Context(), c.r)
-				after := f.again(t, h)
-				if c.err != nil {
-					if !c.err(err) || after.String() != before.String() {
-						t.Errorf("%v, and it became %v", err, after)
-					}
-					return
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				owns(t, after, c.owner, c.reason)
-				if got.String() != after.String() || got.GetTransferCount() != before.GetTransferCount()+1 || got.GetState() != before.GetState() {
-					t.Errorf("answered %v, stored %v", got, after)
-				}
-			})
-		})
-	}
+			}
+			before := f.again(t, h)
+			c.r.Handoff = store.HandoffID(h.GetName())
+			got, err := f.Reassign(t.Context(), c.r)
+			if err != nil {
+				t.Fatalf("%s: %v", c.name, err)
+			}
+			after := f.again(t, h)
+			owns(t, after, c.owner, c.reason)
+			if got.GetEtag() != after.GetEtag() || after.GetTransferCount() != before.GetTransferCount()+1 || after.GetState() != before.GetState() {
+				t.Errorf("%s: answered %v, stored %v", c.name, got, after)
+			}
+		}
+	})
+}
+
+func TestReassignmentsThatAreRefused(t *testing.T) {
+	eachFloor(t, func(t *testing.T, f *floor) {
+		h := f.handOff(t, to("dach"))
+		try := func(what string, r store.Reassignment, is func(error) bool) {
+			t.Helper()
+			before := f.again(t, h)
+			r.Handoff, r.Reason = store.HandoffID(h.GetName()), "x"
+			_, err := f.Reassign(t.Context(), r)
+			if after := f.again(t, h); !is(err) || after.String() != before.String() {
+				t.Errorf("%s: %v, and it became %v", what, err, after)
+			}
+		}
+		is := func(want error) func(error) bool { return func(err error) bool { return errors.Is(err, want) } }
+		nobody := func(err error) bool { e, ok := errors.AsType[*store.NobodyError](err); return ok && e.Reason != "" }
+		try("somebody else's", store.Reassignment{Owner: "dan", Actor: "ben"}, is(store.ErrNotYours))
+		try("to nobody known", store.Reassignment{Owner: "zoe", Actor: "ann"}, is(store.ErrNoUser))
+		try("to no team", store.Reassignment{Team: "apac", Actor: "ann"}, is(store.ErrNoTeam))
+		try("with another etag", store.Reassignment{Owner: "dan", Actor: "ann", Etag: "9"}, is(store.ErrEtag))
+		f.change(t, "dan", inactive(true))
+		try("to somebody inactive", store.Reassignment{Owner: "dan", Actor: "ann"}, nobody)
+		f.change(t, "cid", f.absent(time.Hour))
+		try("to somebody absent", store.Reassignment{Owner: "cid", Actor: "ann"}, nobody)
+		try("to a team without anybody there", store.Reassignment{Team: "emea", Actor: "ann"}, nobody)
+		f.change(t, "ben", capacity(0))
+		try("with nobody there", store.Reassignment{Actor: "ann"}, nobody)
+		if _, err := f.act(h, lifecycle.ByReject, lifecycle.Recycled, "no_budget"); err != nil {
+			t.Fatal(err)
+		}
+		try("of what is over", store.Reassignment{Owner: "mia", Actor: "ann"}, func(err error) bool { _, ok := errors.AsType[*store.StateError](err); return ok })
+	})
 }
 
 // GitLab: when an owner leaves, what is not accepted goes to the assigned rep of an account
@@ -501,32 +462,32 @@ func TestWhenAnOwnerLeaves(t *testing.T) {
 }
 
 func TestWhatIsDoneWithWhatWasAccepted(t *testing.T) {
-	for _, c := range []struct {
-		accepted handoffv1.ReassignOwnerRequest_Accepted
-		owner    string
-		state    handoffv1.Handoff_State
-	}{
-		{handoffv1.ReassignOwnerRequest_ACCEPTED_KEEP, "ann", handoffv1.Handoff_STATE_ACCEPTED},
-		{handoffv1.ReassignOwnerRequest_ACCEPTED_REASSIGN, "ben", handoffv1.Handoff_STATE_ACCEPTED},
-		{handoffv1.ReassignOwnerRequest_ACCEPTED_RECYCLE, "ann", handoffv1.Handoff_STATE_RECYCLED},
-	} {
-		t.Run(c.accepted.String(), func(t *testing.T) {
-			eachFloor(t, func(t *testing.T, f *floor) {
-				h := f.handOff(t, to("dach"))
-				a := store.Act{Handoff: store.HandoffID(h.GetName()), Cause: lifecycle.ByAccept, To: lifecycle.SalesAccepted, Actor: "ann"}
-				if _, err := f.Act(t.Context(), a); err != nil {
-					t.Fatal(err)
-				}
-				l := store.Leave{User: "ann", Reason: "left", Actor: "mia", By: lifecycle.Manager, Accepted: c.accepted, RecycleReason: "no_interest"}
-				if _, err := f.ReassignOwner(t.Context(), l); err != nil {
-					t.Fatal(err)
-				}
-				if got := f.again(t, h); got.GetOwner() != c.owner || got.GetState() != c.state {
-					t.Errorf("got %v", got)
-				}
-			})
-		})
-	}
+	eachFloor(t, func(t *testing.T, f *floor) {
+		for _, c := range []struct {
+			accepted handoffv1.ReassignOwnerRequest_Accepted
+			owner    string
+			state    handoffv1.Handoff_State
+		}{
+			{handoffv1.ReassignOwnerRequest_ACCEPTED_KEEP, "ann", handoffv1.Handoff_STATE_ACCEPTED},
+			{handoffv1.ReassignOwnerRequest_ACCEPTED_RECYCLE, "ann", handoffv1.Handoff_STATE_RECYCLED},
+			{handoffv1.ReassignOwnerRequest_ACCEPTED_REASSIGN, "ben", handoffv1.Handoff_STATE_ACCEPTED},
+		} {
+			route := to("dach")
+			route.AccountOwner = "ann"
+			h := f.handOff(t, route)
+			a := store.Act{Handoff: store.HandoffID(h.GetName()), Cause: lifecycle.ByAccept, To: lifecycle.SalesAccepted, Actor: "ann"}
+			if _, err := f.Act(t.Context(), a); err != nil {
+				t.Fatal(err)
+			}
+			l := store.Leave{User: "ann", Reason: "left", Actor: "mia", By: lifecycle.Manager, Accepted: c.accepted, RecycleReason: "no_interest"}
+			if _, err := f.ReassignOwner(t.Context(), l); err != nil {
+				t.Fatal(err)
+			}
+			if got := f.again(t, h); got.GetOwner() != c.owner || got.GetState() != c.state {
+				t.Errorf("%s: got %v", c.accepted, got)
+			}
+		}
+	})
 }
 
 // Whoever leaves while leads come in has none in the end, and nobody's lead is lost.
