@@ -8,6 +8,7 @@
 //	repeat.go    facts that are scored again, or fade; resets without anything to reset
 //	units.go     numbers whose unit is not the one that is said
 //	unused.go    what nothing reads
+//	routing.go   routing rules without leads, leads without a rule
 //	notes.go     readings, placeholders, and what is left out
 //
 // What it says rests on what the conditions say (see logic.go) and on what points can
@@ -58,6 +59,7 @@ func Lint(spec *handoffv1.StandardSpec) []Finding {
 		l.facts, l.resets,
 		l.units,
 		l.unused,
+		l.routing,
 		l.notes, l.missing,
 	} {
 		check()

@@ -45,6 +45,11 @@ func rules(items string) string {
 func fit(model string) string        { return "id: x\nfit:\n" + indent(model, 2) }
 func engagement(model string) string { return "id: x\nengagement:\n" + indent(model, 2) }
 
+// routing is one with routing rules, and a team for the rest.
+func routing(rules ...string) string {
+	return "id: x\nhandoff:\n  routing:\n    team: teams/rest\n    rules:\n    - " + strings.Join(rules, "\n    - ") + "\n"
+}
+
 func indent(text string, by int) string {
 	lines := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	for i := range lines {
@@ -329,6 +334,24 @@ func TestTraps(t *testing.T) {
 			criteria("- {id: c, when: lead.a == 1, points: 1}"),
 			[]string{"info qualification: there are no gates, no fast track and no self-selection: nobody ever qualifies by this standard without an approval"},
 			criteria("- {id: c, when: lead.a == 1, points: 1}") + "qualification: {fastTrack: [{id: a, when: {when: lead.a == 1}}]}\n",
+		},
+		{
+			"never", "a territory inside of one above",
+			routing(`{id: big, when: lead.employees >= 100, team: teams/a}`, `{id: bigger, when: lead.employees >= 500, team: teams/b}`),
+			[]string{"warning handoff.routing.rules[1]: `bigger` gets no lead: rules above take all of them"},
+			routing(`{id: bigger, when: lead.employees >= 500, team: teams/b}`, `{id: big, when: lead.employees >= 100, team: teams/a}`),
+		},
+		{
+			"never", "a territory of nobody",
+			routing(`{id: a, when: lead.employees > 5 && lead.employees < 3, team: teams/a}`),
+			[]string{"warning handoff.routing.rules[0].when: `a`: the condition can never hold"},
+			routing(`{id: a, when: lead.employees > 3 && lead.employees < 5, team: teams/a}`),
+		},
+		{
+			"no-team", "leads of no territory",
+			strings.Replace(routing(`{id: a, when: lead.a == 1, team: teams/a}`), "    team: teams/rest\n", "", 1),
+			[]string{"info handoff.routing: a lead for which no rule holds goes to nobody: it waits in its queue until somebody claims it"},
+			routing(`{id: a, when: lead.a == 1, team: teams/a}`),
 		},
 	} {
 		t.Run(c.rule+"/"+c.name, func(t *testing.T) {
