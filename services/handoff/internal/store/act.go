@@ -151,7 +151,7 @@ func (s *Store) acts(ctx context.Context, handoff string, dry bool, plan func(*s
 		if dry {
 			return errOnlyTried
 		}
-		return nil
+		return s.whole(tx, after)
 	})
 	if errors.Is(err, errOnlyTried) {
 		return after, nil

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -123,18 +125,17 @@ func (s *Store) Deliveries(ctx context.Context, filter []Term, place []any, limi
 	})
 }
 
-// HandoffDeliveries are where handoffs are sent and how far that is: the delivery of
-// their creation, by the id of the handoff.
-func (s *Store) HandoffDeliveries(ctx context.Context, ids []string) (map[string][]*handoffv1.HandoffDelivery, error) {
-	out := map[string][]*handoffv1.HandoffDelivery{}
-	return out, selectIn(reader{ctx, s.db}, selectDelivery+` WHERE event_type = '`+event.HandoffCreated+`' AND handoff_id IN (`, ids,
+// deliver fills in where handoffs are sent and how far that is: the deliveries of their
+// creation.
+func (s *Store) deliver(from querier, handoffs map[string]*handoffv1.Handoff) error {
+	return selectIn(from, selectDelivery+` WHERE event_type = '`+event.HandoffCreated+`' AND handoff_id IN (`, slices.Sorted(maps.Keys(handoffs)),
 		func(rows *sql.Rows) error {
 			d, err := s.scanDelivery(rows)
 			if err != nil {
 				return err
 			}
-			id := HandoffID(d.GetHandoff())
-			out[id] = append(out[id], &handoffv1.HandoffDelivery{
+			h := handoffs[HandoffID(d.GetHandoff())]
+			h.Deliveries = append(h.Deliveries, &handoffv1.HandoffDelivery{
 				Destination: d.GetDestination(), Delivery: d.GetName(), State: d.GetState().String()[len("STATE_"):], RemoteId: d.GetRemoteId(),
 			})
 			return nil

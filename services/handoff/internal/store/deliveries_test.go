@@ -209,8 +209,8 @@ func TestWhatAnAttemptLeavesBehind(t *testing.T) {
 			d.GetAttempts()[0].GetResult() != "delivered" || d.GetAttempts()[3].GetError() != "503" {
 			t.Errorf("delivered: %v", d)
 		}
-		on, err := o.HandoffDeliveries(t.Context(), []string{store.HandoffID(first.Handoff)})
-		if got := on[store.HandoffID(first.Handoff)]; err != nil || len(got) != 1 || got[0].GetState() != "DELIVERED" || got[0].GetRemoteId() != "42" {
+		h, err := o.Handoff(t.Context(), store.HandoffID(first.Handoff))
+		if got := h.GetDeliveries(); err != nil || len(got) != 1 || got[0].GetState() != "DELIVERED" || got[0].GetRemoteId() != "42" {
 			t.Errorf("on the handoff: %v, %v", got, err)
 		}
 	})

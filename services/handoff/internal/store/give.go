@@ -149,13 +149,16 @@ func (s *Store) give(
 			return err
 		}
 		if after = h; h.GetOwner() == before.GetOwner() && h.GetOwner() != "" {
-			return nil
+			return s.whole(tx, h)
 		}
 		what := &happened{moment: s.now(), changes: []*change{{before: before, after: h, cause: cause, actor: actor, assignment: *a}}}
 		if err := s.follows(tx, what); err != nil {
 			return err
 		}
-		return saveHandoff(tx, h, what.moment)
+		if err := saveHandoff(tx, h, what.moment); err != nil {
+			return err
+		}
+		return s.whole(tx, h)
 	})
 	return after, err
 }

@@ -297,7 +297,7 @@ func (s *Store) Handoff(ctx context.Context, id string) (*handoffv1.Handoff, err
 	if err != nil {
 		return nil, err
 	}
-	return h, s.answer(reader{ctx, s.db}, h)
+	return h, s.whole(reader{ctx, s.db}, h)
 }
 
 // RankedHandoff is a handoff with its place in a list.
@@ -358,7 +358,7 @@ func (s *Store) listHandoffs(
 	if err != nil {
 		return nil, err
 	}
-	if err := s.answer(reader{ctx, s.db}, plain...); err != nil {
+	if err := s.whole(reader{ctx, s.db}, plain...); err != nil {
 		return nil, err
 	}
 	handoffs := make([]RankedHandoff, len(plain))

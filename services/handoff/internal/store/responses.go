@@ -102,8 +102,9 @@ func (c *change) touches() bool {
 		c.cause != lifecycle.ByVerdict && !strings.HasPrefix(c.actor, "system:")
 }
 
-// answer fills in how quickly handoffs are answered: figures and clocks.
-func (s *Store) answer(from querier, handoffs ...*handoffv1.Handoff) error {
+// whole fills in what is kept beside the row of a handoff: how quickly it is answered, its
+// clocks, and where it is sent.
+func (s *Store) whole(from querier, handoffs ...*handoffv1.Handoff) error {
 	ids := make([]string, len(handoffs))
 	for i, h := range handoffs {
 		ids[i] = HandoffID(h.GetName())
@@ -117,13 +118,15 @@ func (s *Store) answer(from querier, handoffs ...*handoffv1.Handoff) error {
 		return err
 	}
 	now := s.now()
+	byID := make(map[string]*handoffv1.Handoff, len(handoffs))
 	for i, h := range handoffs {
+		byID[ids[i]] = h
 		if r := responses[ids[i]]; r != nil {
 			r.fill(h)
 		}
 		h.Clocks = clocksAt(chains[ids[i]], now)
 	}
-	return nil
+	return s.deliver(from, byID)
 }
 
 // ResponseReport counts how quickly the handoffs were answered whose clocks started in the
