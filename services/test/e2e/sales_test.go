@@ -28,17 +28,17 @@ const agreed = `{"id": "default",
 		"sla": {"withinMinutes": 120, "aroundTheClock": true, "warnAtPercent": [50]},
 		"byReason": [{"reasons": ["fast_track.*"], "priority": 10, "action": "Call within five minutes"}]}}`
 
-// receiver keeps what a destination is sent.
-type receiver struct {
+// inbox keeps what a destination is sent.
+type inbox struct {
 	*httptest.Server
 	mu     sync.Mutex
 	bodies map[string]string // by webhook-id
 	calls  int
 }
 
-func newReceiver(t *testing.T) *receiver {
+func newInbox(t *testing.T) *inbox {
 	t.Helper()
-	r := &receiver{bodies: map[string]string{}}
+	r := &inbox{bodies: map[string]string{}}
 	r.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, req *http.Request) {
 		body, _ := io.ReadAll(io.LimitReader(req.Body, 1<<20))
 		r.mu.Lock()
@@ -51,7 +51,7 @@ func newReceiver(t *testing.T) *receiver {
 }
 
 // of are the bodies of a type of event.
-func (r *receiver) of(typ string) (events []answer) {
+func (r *inbox) of(typ string) (events []answer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, body := range r.bodies {
@@ -85,14 +85,14 @@ func (in *installation) userKey(t *testing.T, id string, role typev1.Role) strin
 // says, and what is known of it all afterwards.
 func TestFromADemoRequestToACustomer(t *testing.T) {
 	inBothModes(t, func(t *testing.T, in *installation) {
-		receiver := newReceiver(t)
+		inbox := newInbox(t)
 		jane, otto := in.userKey(t, "jane", typev1.Role_ROLE_SALES), in.userKey(t, "otto", typev1.Role_ROLE_SALES)
 		mia := in.userKey(t, "mia", typev1.Role_ROLE_MANAGER)
 		in.must(t, "POST", "/v1/teams?teamId=dach", map[string]any{
 			"manager": "users/mia", "members": []any{map[string]any{"user": "users/jane", "weight": 1}, map[string]any{"user": "users/otto", "weight": 1}},
 		})
 		in.must(t, "POST", "/v1/destinations?destinationId=hook", map[string]any{
-			"kind": "KIND_WEBHOOK", "url": receiver.URL, "detail": "DETAIL_FULL", "eventTypes": []any{"handoff.*", "lead.*", "approval.*"},
+			"kind": "KIND_WEBHOOK", "url": inbox.URL, "detail": "DETAIL_FULL", "eventTypes": []any{"handoff.*", "lead.*", "approval.*"},
 		})
 		in.publish(t, jane, agreed)
 
@@ -105,8 +105,8 @@ func TestFromADemoRequestToACustomer(t *testing.T) {
 			t.Fatalf("handoff: %s", handoff.text)
 		}
 
-		eventually(t, "the receiver has the handoff", func() bool { return len(receiver.of("handoff.created")) == 1 })
-		created := receiver.of("handoff.created")[0]
+		eventually(t, "the receiver has the handoff", func() bool { return len(inbox.of("handoff.created")) == 1 })
+		created := inbox.of("handoff.created")[0]
 		if !strings.Contains(created.text, name) || !strings.Contains(created.text, "demo") || !strings.Contains(created.text, "ana@example.com") {
 			t.Errorf("delivered: %s", created.text)
 		}
@@ -135,7 +135,7 @@ func TestFromADemoRequestToACustomer(t *testing.T) {
 			return strings.Contains(timeline, `"sales.accepted"`) && strings.Contains(timeline, `"sales.won"`)
 		})
 		for _, typ := range []string{"handoff.assigned", "handoff.accepted", "handoff.outcome"} {
-			eventually(t, "the receiver has "+typ, func() bool { return len(receiver.of(typ)) > 0 })
+			eventually(t, "the receiver has "+typ, func() bool { return len(inbox.of(typ)) > 0 })
 		}
 
 		// A call-in that no score would have found: a manager grants it.
