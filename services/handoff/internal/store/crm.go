@@ -205,14 +205,15 @@ func (s *Store) BeginPolls(ctx context.Context, destinations ...string) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error { return beginPolls(tx, s.now(), destinations...) })
 }
 
-// beginPolls does it in a transaction. One that is there is read already, and who is about
-// to drop it did not find the destination.
+// beginPolls does it in a transaction. One that is there is read already, unless it was
+// given up, and who is about to drop it did not find the destination.
 func beginPolls(tx *sqldb.Tx, now time.Time, destinations ...string) error {
 	var columns []any
 	for _, d := range destinations {
 		columns = append(columns, d, sqldb.Micros(now))
 	}
-	return insert(tx, `INSERT INTO crm_polls (destination_id, due_time) VALUES `, 2, ` ON CONFLICT (destination_id) DO NOTHING`, columns)
+	return insert(tx, `INSERT INTO crm_polls (destination_id, due_time) VALUES `, 2, ` ON CONFLICT (destination_id)
+		DO UPDATE SET state = 0, attempts = 0 WHERE crm_polls.state <> 0`, columns)
 }
 
 // ClaimPoll leases the CRM whose turn it is, nil if none.
