@@ -209,6 +209,59 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+// The sections on what follows a qualification read as well.
+func TestWhatFollows(t *testing.T) {
+	const from = `
+id: s
+lifecycle:
+  maxRequalifications: 3
+  reasons:
+    - {id: no_budget, description: No budget, stages: [recycled], returns: {afterDays: 90, reasons: [gates, fast_track.demo]}}
+    - {id: bad_data, description: Bad data, stages: [disqualified], subReasons: [{id: bounced, description: Mail bounced}]}
+    - {id: rival, description: Competitor, stages: [disqualified], returns: {never: true}}
+qualification:
+  gates: {when: lead.n > 1}
+  approval: {maxValidDays: 14}
+  selfSelection:
+    - {id: bant, description: BANT, budget: {when: lead.b > 1}, authority: {when: lead.a > 1}, need: {when: lead.n > 1}, timeline: {when: lead.t > 1}}
+handoff:
+  destinations: [destinations/crm]
+  routing:
+    team: teams/inbound
+    workingTime: require
+    rules: [{id: dach, description: 'Germany, Austria, Switzerland', when: 'lead.country in ["DE"]', team: teams/dach}]
+  sla: {withinMinutes: 120, warnAtPercent: [50, 80], escalateAfterMinutes: 0, reassignAfterMinutes: 60}
+`
+	for name, c := range map[string]struct{ old, new, want string }{
+		"requalifications":    {"maxRequalifications: 3", "maxRequalifications: 1", "Lifecycle: most requalifications of recycled leads 3 → 1"},
+		"stages of a reason":  {"stages: [recycled]", "stages: [recycled, lost]", "No budget: stages recycled → recycled, lost"},
+		"a return":            {"afterDays: 90, reasons: [gates, fast_track.demo]", "afterDays: 30", "No budget: return after 90 days, only by gates or fast_track.demo → after 30 days"},
+		"no return":           {"never: true", "reasons: ['fast_track.*']", "Competitor: return never by itself → only by fast_track.*"},
+		"a sub-reason":        {"{id: bounced, description: Mail bounced}", "{id: bounced, description: Mail bounced}, {id: spam, description: Spam}", "Spam: added"},
+		"an approval":         {"maxValidDays: 14", "maxValidDays: 30", "Qualification: approval valid for at most 14 days → valid for at most 30 days"},
+		"a self-selection":    {"lead.b > 1", "lead.b > 2", "BANT, budget: lead.b > 1 → lead.b > 2"},
+		"an answer":           {"withinMinutes: 120", "withinMinutes: 60", "Handoff, time to answer: within 120 → 60 minutes"},
+		"an escalation":       {"escalateAfterMinutes: 0", "escalateAfterMinutes: 15", "Handoff, time to answer: escalation 0 → 15 minutes after the breach"},
+		"warnings":            {"[50, 80]", "[80]", "Handoff, time to answer: warning at percent 50, 80 → 80"},
+		"a team":              {"teams/inbound", "teams/outbound", "Handoff, routing: team of the others teams/inbound → teams/outbound"},
+		"who works":           {"workingTime: require", "workingTime: prefer", "Handoff, routing: who works at that moment require → prefer"},
+		"a territory":         {`["DE"]`, `["DE", "AT"]`, `Germany, Austria, Switzerland: condition lead.country in ["DE"] → lead.country in ["DE", "AT"]`},
+		"another destination": {"[destinations/crm]", "[destinations/crm, destinations/chat]", "Handoff: destinations destinations/crm → destinations/crm, destinations/chat"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, err1 := standard.Parse("from.yaml", []byte(from))
+			b, err2 := standard.Parse("to.yaml", []byte(strings.Replace(from, c.old, c.new, 1)))
+			if err1 != nil || err2 != nil {
+				t.Fatal(err1, err2)
+			}
+			changes := Between(a, b)
+			if len(changes) != 1 || changes[0].Description != c.want {
+				t.Errorf("%+v, want %s", changes, c.want)
+			}
+		})
+	}
+}
+
 // A long list says what came and went, not itself.
 func TestALongList(t *testing.T) {
 	list := func(values string) string {

@@ -148,6 +148,7 @@ func init() {
 			to, _ := p.number("to")
 			p.add(from + " to " + to)
 		},
+		"Return": sayReturn,
 		"PointsGate": func(p *phrasing) {
 			if _, v, ok := p.take("of"); ok {
 				p.add(p.named(v.String()))
@@ -204,6 +205,19 @@ func sayDecay(p *phrasing) {
 		if n, ok := p.number(by.field); ok {
 			p.add(by.before + " " + n + " " + by.after)
 		}
+	}
+}
+
+// sayReturn: `after 90 days, only by fast_track.demo or gates`.
+func sayReturn(p *phrasing) {
+	if _, v, ok := p.take("never"); ok && v.Bool() {
+		p.add("never by itself")
+	}
+	if n, ok := p.number("after_days"); ok {
+		p.add("after " + n + " days")
+	}
+	if f, v, ok := p.take("reasons"); ok {
+		p.add("only by " + strings.Join(texts(p.reader, f, v.List()), " or "))
 	}
 }
 

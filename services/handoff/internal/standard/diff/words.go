@@ -75,6 +75,20 @@ var wordings = map[string]wording{
 	"Schedule.zone_attribute":    {"in the time zone of", ""},
 	"HandoffRules.queue":         {"queue", ""},
 	"AttributeWord.allowed":      {"allowed answers", ""},
+	"HandoffRules.sla":           {"time to answer", ""},
+	"ReasonHandling.sla":         {"time to answer", ""},
+	"RoutingRules.team":          {"team of the others", ""},
+	"RoutingRules.working_time":  {"who works at that moment", ""},
+	"AccountOwner.when":          {"if", ""},
+	"SlaRules.within_minutes":    {"within", "minutes"},
+	"SlaRules.around_the_clock":  {"by day and night", ""},
+	"SlaRules.warn_at_percent":   {"warning at percent", ""},
+	"escalate_after_minutes":     {"escalation", "minutes after the breach"},
+	"reassign_after_minutes":     {"reassignment", "minutes after the breach"},
+	"max_reassignments":          {"most reassignments", ""},
+	"max_valid_days":             {"valid for at most", "days"},
+	"StageReason.returns":        {"return", ""},
+	"max_requalifications":       {"most requalifications of recycled leads", ""},
 	"TextList.values":            {"", ""},
 	"Note.text":                  {"", ""},
 	"release_per_hour":           {"released in an hour", "leads"},
@@ -113,6 +127,7 @@ var nouns = map[string]string{
 	"classes_by_segment": "segment", "bands_by_segment": "segment", "ladder": "class", "rows": "row", "by_reason": "reason",
 	"readings": "reading", "placeholders": "placeholder", "attributes": "attribute", "activities": "activity",
 	"properties": "property", "personas": "persona", "lists": "list", "flags": "flag",
+	"reasons": "reason", "sub_reasons": "sub-reason", "self_selection": "self-selection",
 }
 
 // reader reads a standard out. It knows what its ids mean.

@@ -9,6 +9,7 @@
 //	units.go     numbers whose unit is not the one that is said
 //	unused.go    what nothing reads
 //	routing.go   routing rules without leads, leads without a rule
+//	reasons.go   reasons of the lifecycle that name or do nothing
 //	notes.go     readings, placeholders, and what is left out
 //
 // What it says rests on what the conditions say (see logic.go) and on what points can
@@ -60,6 +61,7 @@ func Lint(spec *handoffv1.StandardSpec) []Finding {
 		l.units,
 		l.unused,
 		l.routing,
+		l.reasons,
 		l.notes, l.missing,
 	} {
 		check()

@@ -66,6 +66,37 @@ func TestTraps(t *testing.T) {
 		good            string
 	}{
 		{
+			"unknown-reason", "a return by what qualifies nobody",
+			"id: x\nqualification: {fastTrack: [{id: demo, when: {when: lead.n > 1}}]}\n" +
+				"lifecycle: {reasons: [{id: competitor, stages: [disqualified], returns: {reasons: [fast_track.trial, 'fast_track.*', gates]}}]}",
+			[]string{
+				"warning lifecycle.reasons[0].returns.reasons[0]: no lead qualifies by `fast_track.trial`; there are `approval`, `fast_track.demo`",
+				"warning lifecycle.reasons[0].returns.reasons[2]: no lead qualifies by `gates`; there are `approval`, `fast_track.demo`",
+			},
+			"id: x\nqualification: {gates: {when: lead.n > 2}, fastTrack: [{id: demo, when: {when: lead.n > 1}}]}\n" +
+				"lifecycle: {reasons: [{id: competitor, stages: [disqualified], returns: {reasons: [fast_track.demo, gates, approval]}}]}",
+		},
+		{
+			"unused", "a reason with the id of a rule, and not for its stage",
+			"id: x\nqualification: {exclude: [{id: student, when: {when: lead.n > 1}}]}\n" +
+				"lifecycle: {reasons: [{id: student, description: Student, stages: [recycled], returns: {never: true}}]}",
+			[]string{"warning lifecycle.reasons[0]: `student` is the id of a rule that disqualifies (exclude), and the reason is not for that stage"},
+			"id: x\nqualification: {exclude: [{id: student, when: {when: lead.n > 1}}]}\n" +
+				"lifecycle: {reasons: [{id: student, stages: [recycled, disqualified], returns: {never: true}}]}",
+		},
+		{
+			"never", "a return of what never returns",
+			"id: x\nlifecycle: {maxRequalifications: 0, reasons: [{id: no_response, stages: [recycled], returns: {afterDays: 30}}]}",
+			[]string{"warning lifecycle.reasons[0].returns: recycled leads never qualify again (`maxRequalifications` is 0), so this is never asked"},
+			"id: x\nlifecycle: {maxRequalifications: 1, reasons: [{id: no_response, stages: [recycled], returns: {afterDays: 30}}]}",
+		},
+		{
+			"default-reason", "the reason for which leads are recycled of who leaves",
+			"id: x\nlifecycle: {reasons: [{id: no_budget, stages: [recycled]}]}",
+			[]string{"info lifecycle.reasons: when somebody leaves, their leads are recycled for `no_response` unless another reason is named; it is not among the reasons here, or needs a sub-reason"},
+			"id: x\nlifecycle: {reasons: [{id: no_budget, stages: [recycled]}, {id: no_response, stages: [recycled]}]}",
+		},
+		{
 			"overlapping-bands", "the edge belongs to two bands",
 			criteria("- {id: e, description: Employees, value: lead.employees, bands: [{range: {atLeast: 11, atMost: 1000}, points: 10}, {range: {atLeast: 1000}, points: 20}]}"),
 			[]string{"warning fit.groups[0].criteria[0].bands[1]: “Employees”: 11 to 1000 and from 1000 overlap at 1000 to 1000; the first counts there"},

@@ -24,15 +24,15 @@ func TestPublished(t *testing.T) {
 			{"implemented-twice", "engagement.groups[1].rules[2]"},
 			{"fact-scored-again", "engagement.groups[1].rules[0].limit"}, // a weekly limit on the mail domain
 		},
-		"gitlab-2022":     {{"gap-in-bands", "engagement.groups[0].groups[4].rules[4]"}}, // exactly 4 minutes
-		"gitlab-fy25":     {{"cap-binds", "fit.groups[0].maxPoints"}},                    // 70 of 100
+		"gitlab-2022":      {{"gap-in-bands", "engagement.groups[0].groups[4].rules[4]"}}, // exactly 4 minutes
+		"gitlab-fy25":      {{"cap-binds", "fit.groups[0].maxPoints"}},                    // 70 of 100
 		"gitlab-lifecycle": {{"placeholder", "engagement.groups"}},
-		"eloqua-example":  {{"more-gives-less", "engagement.groups[0].criteria[1]"}, {"more-gives-less", "engagement.groups[0].criteria[3]"}},
-		"codenvy":         {{"nobody-qualifies", "qualification"}, {"reading", "engagement.groups[0].criteria[4]"}}, // hours of six minutes
-		"posthog":         {{"reading", "fit.groups[0].criteria[0].bands"}, {"reading", "fit.groups[0].criteria[1].bands"}},
-		"pardot-baseline": {{"reading", "engagement.groups[0].rules[5].points"}}, // another source says +5
-		"sourcegraph":     {{"placeholder", "engagement.groups[0].rules"}},
-		"mattermost":      {{"reading", "qualification.gates.all[0]"}}, // 3 to 6 months
+		"eloqua-example":   {{"more-gives-less", "engagement.groups[0].criteria[1]"}, {"more-gives-less", "engagement.groups[0].criteria[3]"}},
+		"codenvy":          {{"nobody-qualifies", "qualification"}, {"reading", "engagement.groups[0].criteria[4]"}}, // hours of six minutes
+		"posthog":          {{"reading", "fit.groups[0].criteria[0].bands"}, {"reading", "fit.groups[0].criteria[1].bands"}},
+		"pardot-baseline":  {{"reading", "engagement.groups[0].rules[5].points"}}, // another source says +5
+		"sourcegraph":      {{"placeholder", "engagement.groups[0].rules"}},
+		"mattermost":       {{"reading", "qualification.gates.all[0]"}}, // 3 to 6 months
 	} {
 		t.Run(name, func(t *testing.T) {
 			text, err := standards.Published.ReadFile("published/" + name + ".yaml")
