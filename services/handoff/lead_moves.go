@@ -42,7 +42,7 @@ func (s *handoffServer) actOnLead(ctx context.Context, lead string, a store.Lead
 		return nil, apierr.Unauthenticated()
 	}
 	a.Lead, a.Actor, a.By = id(lead), who.Actor, movers[who.Role]
-	track, err := s.store.ActOnLead(ctx, a)
+	stands, err := s.store.ActOnLead(ctx, a)
 	var several *store.TrackError
 	switch {
 	case errors.As(err, &several):
@@ -50,6 +50,9 @@ func (s *handoffServer) actOnLead(ctx context.Context, lead string, a store.Lead
 	case err != nil:
 		return nil, handoffError(lead, err)
 	}
-	q, err := s.store.QualificationIn(ctx, a.Lead, track)
-	return q, handoffError(lead+"/qualification", err)
+	q, err := s.store.QualificationIn(ctx, a.Lead, stands.GetTrack())
+	if errors.Is(err, store.ErrNotFound) {
+		return stands, nil // no standard speaks of the lead any more
+	}
+	return q, err
 }

@@ -17,7 +17,8 @@ type Standing struct {
 	Stage Stage
 	// Cycle is the passage through the track, from 1; 0 before the first move.
 	Cycle int
-	// Stirred: the lead did something of its own since it came to rest.
+	// Stirred: the lead did something of its own since it came to rest, or a person
+	// brought it back.
 	Stirred bool
 	// Since is when it came to rest; zero: it does not rest.
 	Since time.Time
@@ -149,6 +150,11 @@ func (s Standing) Stir() Standing {
 // Rests says whether the lead stays until it is stirred or a person moves it.
 func (s Standing) Rests() bool { return s.Stage.rests() }
 
+// BroughtBack says whether a person brought the lead back, and it has not qualified since.
+func (s Standing) BroughtBack() bool {
+	return s.Stirred && (s.Stage == Lead || s.Stage == Nurture)
+}
+
 // waives says whether all the reasons were overruled in this cycle.
 func (s Standing) waives(codes []string) bool {
 	return s.Waived != "" && !slices.ContainsFunc(codes, func(code string) bool { return code != s.Waived })
@@ -173,8 +179,14 @@ func (s Standing) take(t *Transition, reason, subReason string, at time.Time) St
 	if t.Cause == ByReinstate && s.Stage == Disqualified {
 		next.Waived = s.Reason
 	}
+	switch {
+	case t.Cause == ByReinstate || t.Cause == ByMerge:
+		next.Stirred = t.Cause == ByReinstate
+	case t.To.rests():
+		next.Stirred = false
+	}
 	if t.To.rests() {
-		next.Stirred, next.Since = false, at
+		next.Since = at
 	}
 	if t.To.rests() || t.To == Lost {
 		next.Reason, next.SubReason = reason, subReason

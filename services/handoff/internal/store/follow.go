@@ -71,9 +71,11 @@ func follow(before track, l *Lead, assessments []*Assessment, moment time.Time) 
 	if before.handoff == "" {
 		f.lead(l, before, moment)
 	}
-	// One that qualified as history waits there for something live, or for an approval.
+	// One that qualified as history waits there for something live, or for a person: who
+	// approves it or brought it back.
+	called := f.leading.approved || f.moved && before.standing.BroughtBack()
 	f.handsOff = f.standing.Stage == lifecycle.MarketingQualified && f.handoff == "" &&
-		len(f.qualified) > 0 && (f.leading.approved || !l.Historical && (l.Cause == Live || f.moved))
+		len(f.qualified) > 0 && (called || !l.Historical && (l.Cause == Live || f.moved))
 	return f
 }
 

@@ -66,13 +66,15 @@ var leadsTo = map[lifecycle.Cause]lifecycle.Stage{
 }
 
 // ActOnLead does what a person says of a lead: it moves the lead, closes its handoff,
-// records the move and leaves word for ingest, in one transaction. It returns the track.
-// Errors: ErrNotFound, *TrackError, and those of lifecycle.Standing.Move.
-func (s *Store) ActOnLead(ctx context.Context, a LeadAct) (track string, err error) {
+// records the move and leaves word for ingest, in one transaction. It returns where the
+// lead stands then, without what a standard says of it: none may any more. Errors:
+// ErrNotFound, *TrackError, and those of lifecycle.Standing.Move.
+func (s *Store) ActOnLead(ctx context.Context, a LeadAct) (*handoffv1.Qualification, error) {
 	agreed, err := s.agreements(ctx)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
+	var p *person
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		if err := lockLead(tx, a.Lead); err != nil {
 			return err
@@ -81,14 +83,18 @@ func (s *Store) ActOnLead(ctx context.Context, a LeadAct) (track string, err err
 		if err != nil {
 			return err
 		}
-		track = t.name
-		return s.applyToLead(tx, &a, &person{Actor: a.Actor, track: t, agreed: agreed[t.standard], moment: s.now()})
+		p = &person{Actor: a.Actor, track: t, agreed: agreed[t.standard], moment: s.now()}
+		return s.applyToLead(tx, &a, p)
 	})
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	s.waker.Wake()
-	return track, nil
+	return &handoffv1.Qualification{
+		Name: LeadName(a.Lead) + "/qualification", Lead: LeadName(a.Lead), Track: p.track.name,
+		Stage: stageOf(p.after.Stage), Cycle: int32(p.after.Cycle),
+		QualifiedCount: int32(p.after.Qualified), RecycledCount: int32(p.after.Recycled),
+	}, nil
 }
 
 // onlyTrack is where a lead stands in a track; without a name in its only one.
