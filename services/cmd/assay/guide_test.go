@@ -39,6 +39,18 @@ func TestGuideToExceptions(t *testing.T) {
 	}
 }
 
+// The guide to people and access, done as it says.
+func TestGuideToPeople(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds the program")
+	}
+	s := newShell(t)
+	s.follow(s.program(), "people-and-access.md", "")
+	if shown := s.must("user", "show", "jane"); !strings.Contains(shown, "jane@example.com") {
+		t.Errorf("%s", shown)
+	}
+}
+
 const root = "../../../"
 
 // program builds the program into a new folder.

@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
@@ -14,16 +15,17 @@ type Call struct {
 	Role  typev1.Role
 	// Method is its full name, `assay.handoff.v1.HandoffService/AcceptHandoff`.
 	Method string
-	// Resource is what it is about: a resource name, or that of a collection.
-	Resource string
-	// Fields are the paths of the fields that were given, in lowerCamelCase.
-	Fields []string
+	// Describe says what it is about, a resource name or that of a collection, and the
+	// paths of the fields that were given, in lowerCamelCase. It is asked only of a call
+	// that changes something.
+	Describe func() (resource string, fields []string)
 	// RequestID and TraceID of the call, empty if it has none.
 	RequestID, TraceID string
 
 	mu       sync.Mutex // held from before an entry is written until its transaction ended
 	recorded bool
-	about    sync.Mutex // guards Resource
+	name     sync.Mutex // guards about
+	about    string
 }
 
 type callKey struct{}
@@ -42,14 +44,18 @@ func from(ctx context.Context) *Call {
 // To be said in the transaction, before it ends.
 func About(ctx context.Context, resource string) {
 	if c := from(ctx); c != nil {
-		c.about.Lock()
-		defer c.about.Unlock()
-		c.Resource = resource
+		c.name.Lock()
+		defer c.name.Unlock()
+		c.about = resource
 	}
 }
 
-func (c *Call) resource() string {
-	c.about.Lock()
-	defer c.about.Unlock()
-	return c.Resource
+// describe is what the entry says of the call.
+func (c *Call) describe() (resource string, fields []string) {
+	if c.Describe != nil {
+		resource, fields = c.Describe()
+	}
+	c.name.Lock()
+	defer c.name.Unlock()
+	return cmp.Or(c.about, resource), fields
 }

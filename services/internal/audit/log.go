@@ -95,8 +95,9 @@ func (l *Log) append(tx *sqldb.Tx, c *Call) error {
 	}
 	e := &Entry{
 		Number: number + 1, Time: sqldb.Time(sqldb.Micros(l.now())), Actor: c.Actor, Role: c.Role,
-		Method: c.Method, Resource: c.resource(), Fields: c.Fields, RequestID: c.RequestID, TraceID: c.TraceID,
+		Method: c.Method, RequestID: c.RequestID, TraceID: c.TraceID,
 	}
+	e.Resource, e.Fields = c.describe()
 	e.Hash = e.sum(before)
 	fields, err := json.Marshal(e.Fields)
 	if err != nil {

@@ -43,7 +43,8 @@ func eachStore(t *testing.T, run func(t *testing.T, log *audit.Log, db *sqldb.DB
 func call(n int) *audit.Call {
 	return &audit.Call{
 		Actor: "jane", Role: typev1.Role_ROLE_SALES, Method: "assay.handoff.v1.HandoffService/AcceptHandoff",
-		Resource: fmt.Sprint("handoffs/", n), Fields: []string{"reason"}, RequestID: "r", TraceID: "t",
+		Describe:  func() (string, []string) { return fmt.Sprint("handoffs/", n), []string{"reason"} },
+		RequestID: "r", TraceID: "t",
 	}
 }
 

@@ -23,18 +23,22 @@ func record(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler gr
 	if !known || !ok || who.Role == typev1.Role_ROLE_SERVICE {
 		return handler(ctx, req)
 	}
-	name := strings.TrimPrefix(info.FullMethod, "/")
-	descriptor, err := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(strings.ReplaceAll(name, "/", ".")))
-	method, ok := descriptor.(protoreflect.MethodDescriptor)
-	if err != nil || !ok {
-		return handler(ctx, req)
-	}
 	c := &audit.Call{
-		Actor: who.Actor, Role: who.Role, Method: name, RequestID: RequestID(ctx),
-		Resource: audit.Resource(method, message.ProtoReflect()), Fields: audit.Fields(message.ProtoReflect()),
+		Actor: who.Actor, Role: who.Role, Method: strings.TrimPrefix(info.FullMethod, "/"), RequestID: RequestID(ctx),
+		Describe: func() (string, []string) { return describe(info.FullMethod, message.ProtoReflect()) },
 	}
 	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
 		c.TraceID = span.TraceID().String()
 	}
 	return handler(audit.With(ctx, c), req)
+}
+
+// describe says what a call is about and which fields it gives.
+func describe(fullMethod string, request protoreflect.Message) (resource string, fields []string) {
+	name := strings.ReplaceAll(strings.TrimPrefix(fullMethod, "/"), "/", ".")
+	d, _ := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
+	if method, ok := d.(protoreflect.MethodDescriptor); ok {
+		resource = audit.Resource(method, request)
+	}
+	return resource, audit.Fields(request)
 }

@@ -31,6 +31,9 @@ func TestTokensOfAnIssuer(t *testing.T) {
 		if a := in.call(t, jane, "GET", "/v1/users/jane", nil); a.status != 200 || a.str("subject") != "00u1" {
 			t.Fatalf("%d %s", a.status, a.text)
 		}
+		if a := in.must(t, "GET", "/v1/auditEntries?pageSize=1", nil); a.str("auditEntries", 0, "resource") != "users/jane" || a.str("auditEntries", 0, "fields", 0) != "subject" {
+			t.Errorf("that the token is hers: %s", a.text)
+		}
 		if _, err := handoffv1.NewUserServiceClient(in.dial(t, jane)).GetUser(t.Context(), &handoffv1.GetUserRequest{Name: "users/jane"}); err != nil {
 			t.Errorf("gRPC: %v", err)
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/internal/audit"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -53,10 +54,15 @@ func (s *Store) HolderOfToken(ctx context.Context, issuer, subject, email string
 	if !errors.Is(err, ErrNotFound) || email == "" {
 		return h, err
 	}
-	err = scanErr(s.db.Read().QueryRowContext(ctx, `SELECT 1 FROM users WHERE email = $1 AND subject = '' AND inactive = 0`, email))
+	found, err := scanHolder(s.db.Read().QueryRowContext(ctx, selectHolder+`email = $1 AND subject = '' AND inactive = 0`, email))
 	if err != nil {
 		return Holder{}, err
 	}
+	// It is a change, and the user's own, though it comes with the check of a token.
+	ctx = audit.With(ctx, &audit.Call{
+		Actor: found.User, Role: found.Role, Method: "assay.handoff.v1.AccessService/VerifyApiKey",
+		Describe: func() (string, []string) { return UserName(found.User), []string{"subject"} },
+	})
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		if _, err := tx.Exec(`UPDATE users SET issuer = $1, subject = $2, revision = revision + 1, update_time = $4
 			WHERE email = $3 AND subject = '' AND inactive = 0 AND NOT EXISTS (SELECT 1 FROM users WHERE subject = $2)`,
@@ -67,14 +73,6 @@ func (s *Store) HolderOfToken(ctx context.Context, issuer, subject, email string
 		return err
 	})
 	return h, err
-}
-
-func scanErr(row *sql.Row) error {
-	err := row.Scan(new(int64))
-	if errors.Is(err, sql.ErrNoRows) {
-		return ErrNotFound
-	}
-	return err
 }
 
 // Coarse is how exactly it is known when somebody last called: so that not every call is
