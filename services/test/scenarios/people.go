@@ -18,11 +18,13 @@ import (
 // Word is what a person does with the lead, after its activities were decided.
 type Word struct {
 	// Does is what: `claim`, `reassign`, `accept`, `reject`, `recycle`, `disqualify`,
-	// `reinstate`, an outcome: `qualified`, `opportunity`, `won`, `lost`, or of an approval:
+	// `reinstate`, `leave`, an outcome: `qualified`, `opportunity`, `won`, `lost`, or of an approval:
 	// `request`, `approve`, `decline`, `revoke`.
 	Does string `yaml:"does"`
 	// To is the user who gets it, with `reassign`.
 	To string `yaml:"to"`
+	// Of is the user who is gone, with `leave`: all that they have is handed on.
+	Of string `yaml:"of"`
 	// Who does it. Default: the role.
 	Who string `yaml:"who"`
 	// Role of the person: `sales` (default), `marketing`, `manager`, `admin`, `auditor`.
@@ -77,6 +79,9 @@ func (p *Player) say(ctx context.Context, lead string, w *Word) (err error) {
 		return err
 	case "request", "approve", "decline", "revoke":
 		return p.sayOfApproval(ctx, lead, w)
+	case "leave":
+		_, err = p.Decisions.ReassignOwner(ctx, &handoffv1.ReassignOwnerRequest{Owner: "users/" + w.Of, Reason: cmp.Or(w.Reason, "scenario")})
+		return err
 	case "reinstate":
 		_, err = p.Decisions.ReinstateLead(ctx, &handoffv1.ReinstateLeadRequest{Lead: lead, Track: w.Track, Reason: w.Reason})
 		return err
