@@ -19,7 +19,11 @@ func registerGauges(meter metric.Meter, s *store.Store) (metric.Registration, er
 		metric.WithDescription("Leads whose review or release failed too often."), metric.WithUnit("{lead}"))
 	running, err4 := meter.Int64ObservableGauge("assay.operations.running",
 		metric.WithDescription("Operations over all leads that have not ended."), metric.WithUnit("{operation}"))
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
+	late, err5 := meter.Int64ObservableGauge("assay.clocks.due",
+		metric.WithDescription("Steps of SLA clocks (a warning, a breach, what follows it) that are due and not done yet."), metric.WithUnit("{step}"))
+	stuck, err6 := meter.Int64ObservableGauge("assay.clocks.quarantined",
+		metric.WithDescription("SLA clocks whose step failed too often."), metric.WithUnit("{clock}"))
+	if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
 		return nil, err
 	}
 	return meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
@@ -31,6 +35,12 @@ func registerGauges(meter metric.Meter, s *store.Store) (metric.Registration, er
 		o.ObserveInt64(due, w.Due)
 		o.ObserveInt64(failed, w.Quarantined)
 		o.ObserveInt64(running, w.Operations)
+		clocks, err := s.DueTimers(ctx)
+		if err != nil {
+			return err
+		}
+		o.ObserveInt64(late, int64(clocks.Due))
+		o.ObserveInt64(stuck, int64(clocks.Quarantined))
 		return nil
-	}, held, due, failed, running)
+	}, held, due, failed, running, late, stuck)
 }

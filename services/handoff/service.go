@@ -138,7 +138,9 @@ func New(d Deps) (*Service, error) {
 	if s.delivery, err = s.deliveries(d); err != nil {
 		return nil, fmt.Errorf("handoff: %w", err)
 	}
-	s.clocks = clockwork.New(s.store, d.Telemetry.Log, d.Now)
+	if s.clocks, err = clockwork.New(s.store, d.Telemetry.Meter, d.Telemetry.Log, d.Now); err != nil {
+		return nil, fmt.Errorf("handoff: %w", err)
+	}
 	s.review = review.New(review.Deps{Store: s.store, Pending: pending, Qualifier: s.qualifier, Log: d.Telemetry.Log, Now: d.Now})
 	s.rescore, err = rescore.New(rescore.Deps{
 		Store: s.store, Pending: pending, Qualifier: s.qualifier, Standards: s.standards,

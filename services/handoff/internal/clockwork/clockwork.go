@@ -18,6 +18,9 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/duework"
@@ -37,16 +40,21 @@ const (
 
 // Worker does what is due. Start it once.
 type Worker struct {
-	store  *store.Store
-	log    *slog.Logger
-	now    func() time.Time
+	store *store.Store
+	log   *slog.Logger
+	now   func() time.Time
+	// late counts the steps that were done, by how late they were.
+	late   metric.Float64Histogram
 	stop   context.CancelFunc
 	worker sync.WaitGroup
 }
 
 // New returns a worker that is not started.
-func New(s *store.Store, log *slog.Logger, now func() time.Time) *Worker {
-	return &Worker{store: s, log: log, now: now}
+func New(s *store.Store, meter metric.Meter, log *slog.Logger, now func() time.Time) (*Worker, error) {
+	late, err := meter.Float64Histogram("assay.clocks.lateness", metric.WithUnit("s"),
+		metric.WithDescription("From the instant at which a step of an SLA clock is due until it is done, by the kind of step."),
+		metric.WithExplicitBucketBoundaries(.001, .005, .01, .025, .05, .1, .25, .5, 1, 5, 30, 300, 3600))
+	return &Worker{store: s, log: log, now: now, late: late}, err
 }
 
 // Start begins to work. The context gives values only: Stop ends the work.
@@ -84,17 +92,24 @@ func (w *Worker) Pass(ctx context.Context) (int, error) {
 	if err != nil || len(due) == 0 {
 		return 0, err
 	}
-	_, err = w.store.Fire(ctx, due)
+	err = w.fire(ctx, due)
 	if err == nil || len(due) == 1 {
 		return len(due), w.later(ctx, due[0], err)
 	}
 	// One of them fails: each by itself, so that it holds up no other.
 	var failed []error
 	for _, t := range due {
-		_, err := w.store.Fire(ctx, []store.Timer{t})
-		failed = append(failed, w.later(ctx, t, err))
+		failed = append(failed, w.later(ctx, t, w.fire(ctx, []store.Timer{t})))
 	}
 	return len(due), errors.Join(failed...)
+}
+
+func (w *Worker) fire(ctx context.Context, due []store.Timer) error {
+	done, err := w.store.Fire(ctx, due)
+	for _, f := range done {
+		w.late.Record(ctx, f.Time.Sub(f.DueTime).Seconds(), metric.WithAttributes(attribute.String("step", string(f.Kind))))
+	}
+	return err
 }
 
 // later has a step that failed done later.

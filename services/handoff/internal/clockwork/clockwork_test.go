@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/metric/noop"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/clockwork"
@@ -52,7 +53,11 @@ func open(t *testing.T, url string) *office {
 	if err := s.VoidLeases(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return &office{Store: s, db: db, worker: clockwork.New(s, slog.New(slog.DiscardHandler), time.Now)}
+	worker, err := clockwork.New(s, noop.Meter{}, slog.New(slog.DiscardHandler), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &office{Store: s, db: db, worker: worker}
 }
 
 // handOff hands a lead off to jane and returns the id.

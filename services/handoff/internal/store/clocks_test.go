@@ -20,6 +20,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/decision"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
 	"github.com/assay-hq/assay/services/handoff/internal/people"
+	"github.com/assay-hq/assay/services/handoff/internal/report"
 	"github.com/assay-hq/assay/services/handoff/internal/routing"
 	"github.com/assay-hq/assay/services/handoff/internal/sla/slatest"
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
@@ -590,5 +591,88 @@ func TestLawsOfTimers(t *testing.T) {
 				t.Fatalf("%d timers left, %v", len(left), err)
 			}
 		})
+	})
+}
+
+// Who leaves is credited with the clocks that ran; the next owners have their own.
+func TestSomebodyLeavesWhileClocksRun(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		timed := o.punctual(t, `{withinMinutes: 120}`)
+		o.clock = monday(9, 0)
+		for _, id := range []string{"jane", "otto"} {
+			o.employs(t, id, nil)
+		}
+		staff := people.New(o.db, func() time.Time { return o.clock })
+		_, err := staff.CreateTeam(t.Context(), "dach", &handoffv1.Team{Members: []*handoffv1.TeamMember{{User: "users/jane", Weight: 1}, {User: "users/otto", Weight: 1}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		routed := func(l *store.Lead) {
+			l.Assessments[0].Handling.Route = routing.Route{Rule: "territory", Target: routing.Target{Team: "dach"}}
+		}
+		handoffs := []*handoffv1.Handoff{o.qualify(t, timed, routed), o.qualify(t, timed, routed)}
+		o.clock = monday(10, 30)
+		if _, err := o.ReassignOwner(t.Context(), store.Leave{User: "jane", Reason: "left", Actor: "maria", By: lifecycle.Manager}); err != nil {
+			t.Fatal(err)
+		}
+		for _, h := range handoffs {
+			now := o.handoff(t, h)
+			last := now.GetClocks()[len(now.GetClocks())-1]
+			if now.GetOwner() != "otto" || last.GetOwner() != "otto" || last.GetStopTime() != nil {
+				t.Errorf("handoff %v", now)
+			}
+			if first := now.GetClocks()[0]; len(now.GetClocks()) == 2 &&
+				(first.GetOwner() != "jane" || first.GetState() != handoffv1.SlaClock_STATE_MET || first.GetWorkingDuration().AsDuration() != 90*time.Minute) {
+				t.Errorf("her clock %v", first)
+			}
+		}
+	})
+}
+
+// The report has a clock where it is credited, and the answer to a lead where it was given.
+func TestResponseReport(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		timed := o.punctual(t, `{withinMinutes: 120}`)
+		asked := func(l *store.Lead) { l.Accepted, l.Stirred = o.clock.Add(-time.Minute), o.clock }
+		o.clock = monday(9, 0)
+		first, second := o.qualify(t, timed, asked), o.qualify(t, timed, asked)
+		o.give(t, first, "jane")
+		o.give(t, second, "jane")
+		o.clock = monday(12, 0)
+		o.give(t, first, "otto") // too late for jane
+		o.becomes(t, second, "Accepted", "jane")
+		o.clock = monday(12, 30)
+		o.becomes(t, first, "Recycle", "otto")
+		o.clock = monday(13, 0)
+		running := o.qualify(t, timed, asked)
+		o.give(t, running, "otto")
+
+		r, err := o.ResponseReport(t.Context(), store.Cohort{From: monday(0, 0), To: monday(24, 0), Track: "sales"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := func(f *report.Figures) string {
+			median, _ := f.Working(0.5)
+			speed, _ := f.SpeedToLead(0.5)
+			machine, _ := f.Machine(0.5)
+			return fmt.Sprintf("%s: %d of %d met, %d run, median %s, speed to lead %s, machine %s", f.Name, f.Met, f.Clocks, f.Running, median, speed, machine)
+		}
+		got := []string{line(&r.Total)}
+		for _, owner := range r.Owners() {
+			got = append(got, line(owner))
+		}
+		want := []string{
+			": 1 of 3 met, 1 run, median 3h0m0s, speed to lead 3h1m0s, machine 1m0s",
+			"jane: 0 of 2 met, 0 run, median 3h0m0s, speed to lead 3h1m0s, machine 1m0s",
+			"otto: 1 of 1 met, 1 run, median 30m0s, speed to lead 3h31m0s, machine 1m0s",
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("report (-want +got):\n%s", diff)
+		}
+		for name, c := range map[string]store.Cohort{"before": {To: monday(9, 0)}, "after": {From: monday(14, 0)}, "elsewhere": {Track: "partners"}} {
+			if r, err := o.ResponseReport(t.Context(), c); err != nil || r.Total.Clocks+r.Total.Running > 0 {
+				t.Errorf("%s: %+v, %v", name, r, err)
+			}
+		}
 	})
 }

@@ -39,6 +39,11 @@ func (s *Store) WaitForTimers(ctx context.Context, found bool) error {
 	})
 }
 
+// DueTimers counts the timers that are due and those that failed too often, for metrics.
+func (s *Store) DueTimers(ctx context.Context) (duework.Count, error) {
+	return s.timers.Count(ctx, s.db, s.now())
+}
+
 // ClaimTimers leases at most limit timers that are due, those due longest first.
 func (s *Store) ClaimTimers(ctx context.Context, lease time.Duration, limit int) ([]Timer, error) {
 	next, err := s.timers.Next(ctx, s.db) // a look costs no writer
