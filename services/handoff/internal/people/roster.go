@@ -3,7 +3,6 @@ package people
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"slices"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
@@ -137,23 +136,23 @@ func Find(from Querier, called string) (string, error) {
 // locks before reading with [UsersIn]. Who does not exist is passed over. Leads and teams
 // are locked before users.
 func Lock(tx *sqldb.Tx, ids ...string) error {
-	return lock(tx, `SELECT user_id FROM users WHERE user_id = $1`, ids)
+	return lock(tx, "users", "user_id", ids)
 }
 
 // LockTeam keeps teams as they are until the transaction ends, those that exist.
 func LockTeam(tx *sqldb.Tx, ids ...string) error {
-	return lock(tx, `SELECT team_id FROM teams WHERE team_id = $1`, ids)
+	return lock(tx, "teams", "team_id", ids)
 }
 
-// lock locks one row after the other in the order of their ids, so that nobody waits in
-// a circle.
-func lock(tx *sqldb.Tx, query string, ids []string) error {
+// lock locks rows in the order of their ids, so that nobody waits in a circle.
+func lock(tx *sqldb.Tx, table, id string, ids []string) error {
 	if tx.Dialect() == sqldb.SQLite {
 		return nil // its one writer holds every lock
 	}
-	for _, id := range slices.Compact(slices.Sorted(slices.Values(ids))) {
-		err := tx.QueryRow(query+tx.Dialect().ForUpdate(), id).Scan(new(string))
-		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+	for chunk := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(ids))), most) {
+		rows, err := tx.Query(`SELECT `+id+` FROM `+table+` WHERE `+id+` IN (`+sqldb.List(1, len(chunk))+`) ORDER BY `+id+tx.Dialect().ForUpdate(), texts(chunk)...)
+		_, err = all(rows, err, func(interface{ Scan(...any) error }) (struct{}, error) { return struct{}{}, nil })
+		if err != nil {
 			return err
 		}
 	}

@@ -260,7 +260,7 @@ func TestOnlyWhoMayGetsALead(t *testing.T) {
 			}
 			full := p.Capacity != nil && p.Open >= *p.Capacity
 			late := rules.WorkingTime == routing.Require && !nineToFive.Open(instant)
-			return !p.Inactive && !(turn && (full || late))
+			return !p.Inactive && (!turn || !full && !late)
 		}
 		for range rapid.IntRange(1, 20).Draw(t, "leads") {
 			lead := lead("country", rapid.SampledFrom([]string{"DE", "US"}).Draw(t, "country"), "employees", rapid.SampledFrom([]int{1, 5000}).Draw(t, "employees"),
