@@ -22,6 +22,7 @@
 //	  - internal/dispatch: what waits for an owner, given out as soon as there is one.
 //	  - internal/event: the catalogue of what destinations are told (pure).
 //	  - internal/delivery: carries events to destinations, each once in effect.
+//	  - internal/crm: brings handoffs to CRMs, and back what became of them.
 //	  - internal/link: one-click links in messages.
 //	  - internal/seal: secrets, unreadable at rest.
 //	  - internal/outbox: tells ingest of moves and of what sales said.

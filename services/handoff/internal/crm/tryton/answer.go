@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/big"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/assay-hq/assay/services/handoff/internal/crm"
@@ -252,10 +251,12 @@ func (a *amount) UnmarshalJSON(b []byte) error {
 		return nil
 	}
 	number, ok := new(big.Rat).SetString(parts.Decimal)
-	if text := ""; ok {
-		if text = number.FloatString(2); len(text) <= len("999999999999999.99") {
-			*a = amount(strings.TrimPrefix(text, "+"))
-		}
+	if !ok {
+		return nil
+	}
+	// What rounds up to one digit more is out of range, too.
+	if text := number.FloatString(2); len(text) <= len("999999999999999.99") {
+		*a = amount(text)
 	}
 	return nil
 }
