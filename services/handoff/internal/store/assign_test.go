@@ -17,6 +17,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
 	"github.com/assay-hq/assay/services/handoff/internal/people"
 	"github.com/assay-hq/assay/services/handoff/internal/routing"
+	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 )
 
@@ -159,6 +160,57 @@ func TestTheHottestOfABatchIsFirst(t *testing.T) {
 			t.Errorf("the hot one: %s", got.GetAssignReason())
 		}
 		owns(t, f.handoffs(t, cold.ID)[0], "", "territory → team dach; nobody available: 2 full")
+	})
+}
+
+// The order in which to work a queue, and that of what is due, read page by page.
+func TestOrdersOfAQueue(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		lead := func(name string, priority int, score float64, response *standard.Response) {
+			id := fmt.Sprintf("01900000-0000-7000-8000-%012s", name)
+			o.decide(t, o.scored(id, decision.Qualified, func(l *store.Lead) {
+				h := &l.Assessments[0].Handling
+				h.Priority, h.Response = priority, response
+				l.Assessments[0].Engagement.Score = &score
+			}))
+			if response != nil {
+				o.give(t, o.handoffs(t, id)[0], "jane")
+			}
+		}
+		lead("1", 0, 50, nil)
+		lead("2", 1, 40, nil)
+		lead("3", 0, 60, agreed(t, "{withinMinutes: 120}"))
+		lead("4", 0, 60, agreed(t, "{withinMinutes: 60}"))
+		lead("5", 0, 60, nil)
+		byQueue := func(place []any) ([]store.RankedHandoff, error) { return o.Handoffs(t.Context(), nil, true, place, 2) }
+		byDue := func(place []any) ([]store.RankedHandoff, error) {
+			return o.HandoffsByDueTime(t.Context(), nil, place, 2)
+		}
+		for name, c := range map[string]struct {
+			read func([]any) ([]store.RankedHandoff, error)
+			want string
+		}{
+			"the hottest, and of these what is due first": {byQueue, "24351"},
+			"what is due first, then what is never":       {byDue, "43125"},
+		} {
+			got := ""
+			for place := []any(nil); ; {
+				page, err := c.read(place)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, h := range page {
+					got += h.GetLead()[len(h.GetLead())-1:]
+					place = h.Place
+				}
+				if len(page) < 2 {
+					break
+				}
+			}
+			if got != c.want {
+				t.Errorf("%s: %s, want %s", name, got, c.want)
+			}
+		}
 	})
 }
 

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -83,13 +84,11 @@ func (s *Store) AssignWaiting(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	var failed []error // one holds up no other
 	for _, lease := range leases {
-		err := s.db.Write(ctx, func(tx *sqldb.Tx) error { return s.assignWaiting(tx, lease) })
-		if err != nil {
-			return 0, err
-		}
+		failed = append(failed, s.db.Write(ctx, func(tx *sqldb.Tx) error { return s.assignWaiting(tx, lease) }))
 	}
-	return len(leases), nil
+	return len(leases), errors.Join(failed...)
 }
 
 // assignWaiting gives what waits for one an owner, as far as there is one, and ends the
