@@ -69,22 +69,37 @@ func (a *Packets) assemble(ctx context.Context, h *handoffv1.Handoff) (*handoffv
 	p.EngagementScore, p.EngagementBand = evidence.EngagementScore, evidence.GetEngagementBand()
 	p.StandardVersion, p.TraceId = evidence.GetStandardVersion(), evidence.GetTraceId()
 	p.Points = strongest(evidence)
-	lead, err := a.Ingest.GetLead(ctx, &ingestv1.GetLeadRequest{Name: h.GetLead()})
-	switch {
-	case status.Code(err) == codes.NotFound: // erased meanwhile: what was decided stays
-	case err != nil:
-		return nil, fmt.Errorf("the lead: %w", err)
-	default:
-		activities, err := a.Ingest.ListActivities(ctx, &ingestv1.ListActivitiesRequest{Parent: h.GetLead(), PageSize: lookBack})
-		if err != nil {
-			return nil, fmt.Errorf("its activities: %w", err)
-		}
-		p.AttributesJson, p.LeadSourceJson = attributesOf(lead), sourceOf(lead)
-		p.Identities = identitiesOf(lead)
-		p.Activities = latest(activities.GetActivities())
+	if err := a.person(ctx, h.GetLead(), p); err != nil {
+		return nil, err
 	}
 	p.NextStep = nextStep(h, p)
 	return p, nil
+}
+
+// Person returns a packet with the person alone, as they are now: of a lead, `leads/{lead}`,
+// that marketing is told of.
+func (a *Packets) Person(ctx context.Context, lead string) (*handoffv1.HandoffPacket, error) {
+	p := &handoffv1.HandoffPacket{}
+	return p, a.person(caller.With(ctx, caller.System("handoff")), lead, p)
+}
+
+// person adds who a lead is, and what it did last.
+func (a *Packets) person(ctx context.Context, name string, p *handoffv1.HandoffPacket) error {
+	lead, err := a.Ingest.GetLead(ctx, &ingestv1.GetLeadRequest{Name: name})
+	switch {
+	case status.Code(err) == codes.NotFound: // erased meanwhile: what was decided stays
+		return nil
+	case err != nil:
+		return fmt.Errorf("the lead: %w", err)
+	}
+	activities, err := a.Ingest.ListActivities(ctx, &ingestv1.ListActivitiesRequest{Parent: name, PageSize: lookBack})
+	if err != nil {
+		return fmt.Errorf("its activities: %w", err)
+	}
+	p.AttributesJson, p.LeadSourceJson = attributesOf(lead), sourceOf(lead)
+	p.Identities = identitiesOf(lead)
+	p.Activities = latest(activities.GetActivities())
+	return nil
 }
 
 // strongest are the rules that gave the most points, after what was withheld of them.

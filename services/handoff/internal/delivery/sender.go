@@ -47,6 +47,8 @@ type Assembler interface {
 	// Packet returns what sales is given with a handoff, as it was when it was first
 	// asked for. An error says that it cannot be had now.
 	Packet(ctx context.Context, handoff string) (*handoffv1.HandoffPacket, error)
+	// Person returns a packet with the person alone.
+	Person(ctx context.Context, lead string) (*handoffv1.HandoffPacket, error)
 }
 
 // Deps are what a sender needs. All are required, but for Sealer: without it, nothing with
@@ -257,15 +259,17 @@ func (s *Sender) open(d *store.Destination, row *store.Delivery, now time.Time) 
 // prepare makes what is sent, before the first attempt.
 func (s *Sender) prepare(ctx context.Context, transport Transport, d *Delivery) *unsent {
 	if d.Destination.Detail != LinkOnly {
+		ctx, cancel := context.WithTimeout(ctx, preparing)
+		defer cancel()
 		var packet *handoffv1.HandoffPacket
 		var err error
 		switch {
 		case d.Sample:
 			packet = SamplePacket()
 		case d.Event.Handoff != "":
-			ctx, cancel := context.WithTimeout(ctx, preparing)
-			defer cancel()
 			packet, err = s.Assembler.Packet(ctx, d.Event.Handoff)
+		case d.Event.Lead != "":
+			packet, err = s.Assembler.Person(ctx, d.Event.Lead)
 		}
 		if err != nil {
 			// Its text may hold anything; its kind is in the spans.

@@ -59,6 +59,10 @@ func (p *packets) Packet(context.Context, string) (*handoffv1.HandoffPacket, err
 	return delivery.SamplePacket(), p.err
 }
 
+func (p *packets) Person(context.Context, string) (*handoffv1.HandoffPacket, error) {
+	return &handoffv1.HandoffPacket{Identities: map[string]string{"email": "ada@initech.example"}}, nil
+}
+
 func (d *desk) now() time.Time { return time.Now().Add(time.Duration(d.ahead.Load())) }
 
 // pass lets time pass.
@@ -261,6 +265,23 @@ func TestHowMuchOfAPersonTravelsIsForTheDestinationToSay(t *testing.T) {
 		if len(body) > delivery.MaxBody {
 			t.Errorf("%s: %d bytes", id, len(body))
 		}
+	}
+}
+
+// Marketing goes on with a lead that came back: it has to know whom.
+func TestMarketingIsToldOfThePerson(t *testing.T) {
+	d := newDesk(t)
+	full, got := receiver(t, status(200))
+	thin, bare := receiver(t, status(200))
+	d.add("full", full, func(to *handoffv1.Destination) { to.Detail = handoffv1.Destination_DETAIL_FULL })
+	d.add("thin", thin)
+	d.start()
+	d.tell(store.Event{Type: event.LeadRecycled, Lead: "leads/01900000-0000-7000-8000-00000000000a", Track: "sales", Data: map[string]any{"reason": "no_budget"}})
+	if body := string(next(t, got).body); !strings.Contains(body, "ada@initech.example") || !strings.Contains(body, "no_budget") {
+		t.Errorf("%s", body)
+	}
+	if body := string(next(t, bare).body); strings.Contains(body, "ada@") {
+		t.Errorf("%s", body)
 	}
 }
 

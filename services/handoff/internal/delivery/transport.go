@@ -42,9 +42,9 @@ type Delivery struct {
 	// Sample: somebody tries the destination out. The event is one of the catalogue, and
 	// a CRM makes nothing of it.
 	Sample bool
-	// Packet is what sales is given with the handoff, with no more of the person than the
-	// detail of the destination allows. In Render only; nil with LinkOnly, and for an
-	// event that is about no handoff.
+	// Packet is what sales is given with the handoff, or, of an event about a lead, who that
+	// is; with no more of the person than the detail of the destination allows. In Render
+	// only; nil with LinkOnly, and for an event that is about nobody.
 	Packet *handoffv1.HandoffPacket
 	// Body is what Render made; nil in Render itself.
 	Body []byte

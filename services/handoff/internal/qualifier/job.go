@@ -265,7 +265,7 @@ func (j *job) toDecide() *store.Lead {
 		l.Accepted = j.claimed
 	}
 	if j.span != nil {
-		l.TraceID = j.span.SpanContext().TraceID().String()
+		l.TraceID, l.Traceparent = j.span.SpanContext().TraceID().String(), j.traceparent()
 	}
 	for _, s := range j.standards {
 		asOf, again := s.AsOf(j.GetAsOfTime().AsTime(), j.attributes)

@@ -30,8 +30,6 @@ type change struct {
 	handling standard.Handling
 	rank     int64
 	assignment
-	// traceparent of what caused it; empty: it is in the context.
-	traceparent string
 	// requested is when the lead asked, machine what the machine took since; of a new
 	// handoff only, zero where nobody knows.
 	requested time.Time
@@ -65,6 +63,9 @@ type happened struct {
 	changes []*change
 	// moves of leads from stage to stage.
 	moves []Move
+	// traces are the traceparents of what caused it, by the id of the lead; of others it is
+	// in the context.
+	traces map[string]string
 	// events that are neither, e.g. of clocks.
 	events []Event
 }

@@ -55,6 +55,8 @@ type Lead struct {
 	FitDuration, EngagementDuration time.Duration
 	// TraceID of the capture; empty if it was not traced.
 	TraceID string
+	// Traceparent of the span that decides it; empty if it is not traced.
+	Traceparent string
 	// LeadSourceJSON is where the lead first came from.
 	LeadSourceJSON []byte
 }
@@ -559,6 +561,12 @@ func (b *batch) timings(l *Lead) *handoffv1.StepTimings {
 // follow adds the rows of what happened in a track.
 func (b *batch) follow(l *Lead, f *followed, decision string) {
 	moment := sqldb.Micros(b.moment)
+	if l.Traceparent != "" {
+		if b.happened.traces == nil {
+			b.happened.traces = map[string]string{}
+		}
+		b.happened.traces[l.ID] = l.Traceparent
+	}
 	if f.moved {
 		b.move(Move{
 			ID: newID(), Lead: l.ID, Track: f.name, Cycle: f.standing.Cycle,

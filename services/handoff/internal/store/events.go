@@ -45,6 +45,9 @@ func (s *Store) announce(tx *sqldb.Tx, h *happened) error {
 			events = append(events, e)
 		}
 	}
+	for i := range events {
+		events[i].Traceparent = h.traces[LeadID(events[i].Lead)]
+	}
 	if err := restrict(tx, h, events); err != nil {
 		return err
 	}
@@ -97,7 +100,7 @@ func (c *change) event(kind string) Event {
 		"state": strings.TrimPrefix(h.GetState().String(), "STATE_"), "queue": h.GetQueue(), "owner": h.GetOwner(),
 		"team": h.GetTeam(), "priority": h.GetPriority(), "action": h.GetAction(), "actor": c.actor,
 	}
-	e := Event{Type: kind, Lead: h.GetLead(), Handoff: h.GetName(), Track: h.GetTrack(), Data: data, Traceparent: c.traceparent}
+	e := Event{Type: kind, Lead: h.GetLead(), Handoff: h.GetName(), Track: h.GetTrack(), Data: data}
 	if due := h.GetDueTime(); due != nil {
 		data["dueTime"] = due.AsTime().Format(time.RFC3339)
 	}
