@@ -51,12 +51,18 @@ func (scorer) Invoke(_ context.Context, _ string, request, _ any, _ ...grpc.Call
 // they think of models: nothing is qualified.
 func serve(t *testing.T) (*handoff.Service, grpc.ClientConnInterface) {
 	t.Helper()
+	return serveWith(t, nil)
+}
+
+// serveWith is serve with an ingest.
+func serveWith(t *testing.T, ingest grpc.ClientConnInterface) (*handoff.Service, grpc.ClientConnInterface) {
+	t.Helper()
 	db := dbtest.Open(t, dbtest.SQLite(t), "handoff", sqldb.Full)
 	if err := db.Migrate(t.Context(), handoff.Migrations); err != nil {
 		t.Fatal(err)
 	}
 	service, err := handoff.New(handoff.Deps{
-		DB: db, Telemetry: telemetry.New("handoff", nil), Now: time.Now, ProfileFit: scorer{}, Behavior: scorer{},
+		DB: db, Telemetry: telemetry.New("handoff", nil), Now: time.Now, Ingest: ingest, ProfileFit: scorer{}, Behavior: scorer{},
 	})
 	if err != nil {
 		t.Fatal(err)
