@@ -108,11 +108,11 @@ func (s *Store) readClocks(from querier, handoffs []string) (map[string]chain, e
 	return found, nil
 }
 
-// ByClock is the cause of what a clock does to a handoff, Timekeeper its actor.
-const (
-	ByClock    lifecycle.Cause = "sla"
-	Timekeeper                 = "system:sla"
-)
+// ByClock is the cause of what a clock does to a handoff.
+const ByClock lifecycle.Cause = "sla"
+
+// Timekeeper is the actor of it.
+const Timekeeper = "system:sla"
 
 // runClocks stops the clocks of handoffs that were answered or changed their owner, starts
 // those of new owners, and fills in what is known of the response.

@@ -406,6 +406,34 @@ func TestAStepSurvivesItsWorker(t *testing.T) {
 	})
 }
 
+// If the time is put back while a step is in somebody's hands, it waits until it is due
+// again, and is done once.
+func TestTimeThatIsPutBack(t *testing.T) {
+	each(t, func(t *testing.T, o *office) {
+		timed := o.punctual(t, `{withinMinutes: 120, warnAtPercent: [50]}`)
+		o.clock = monday(9, 0)
+		o.give(t, o.qualify(t, timed), "jane")
+		o.clock = monday(10, 0)
+		due, err := o.ClaimTimers(t.Context(), time.Minute, 10)
+		if err != nil || len(due) != 1 {
+			t.Fatal(due, err)
+		}
+		o.clock = monday(9, 30)
+		if done, err := o.Fire(t.Context(), due); err != nil || len(done) > 0 {
+			t.Errorf("did %v, %v", done, err)
+		}
+		for _, at := range []struct {
+			when time.Time
+			want int
+		}{{monday(9, 59), 0}, {monday(10, 0), 1}, {monday(10, 1), 0}} {
+			o.clock = at.when
+			if got := o.fire(t); len(got) != at.want {
+				t.Errorf("at %s: %v", at.when, got)
+			}
+		}
+	})
+}
+
 // Many workers do each step once.
 func TestManyWorkersDoEachStepOnce(t *testing.T) {
 	each(t, func(t *testing.T, o *office) {

@@ -173,6 +173,10 @@ func (f *firing) fire(t *Timer) error {
 		_, err := f.store.timers.Complete(f.tx, t.lease)
 		return err
 	}
+	if t.DueTime.After(f.moment) { // somebody put the time back since it was claimed
+		_, err := f.store.timers.Release(f.tx, t.lease)
+		return err
+	}
 	rules, err := f.store.terms.readRules(f.tx, []string{c.rules})
 	if err != nil {
 		return err
