@@ -2,6 +2,8 @@ package standard_test
 
 import (
 	"errors"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -84,5 +86,25 @@ func TestResponsesThatAreNone(t *testing.T) {
 		if !errors.As(err, &problems) || problems[0].Path != c.path {
 			t.Errorf("%s: %v, want a problem at %s", c.sla, err, c.path)
 		}
+	}
+}
+
+// What the guide shows is a standard.
+func TestTheGuideToRoutingAndSLA(t *testing.T) {
+	guide, err := os.ReadFile("../../../../docs/guides/set-up-routing-and-sla.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := strings.Split(string(guide), "```yaml\n")[1:]
+	timed := 0
+	for _, block := range blocks {
+		text, _, _ := strings.Cut(block, "```")
+		c := compile(t, "id: guide\n"+text)
+		if c.Handle([]string{"gates"}, false).Response != nil {
+			timed++
+		}
+	}
+	if timed != 1 {
+		t.Errorf("%d of %d examples have a time to answer, want 1", timed, len(blocks))
 	}
 }
