@@ -6,9 +6,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -33,11 +35,27 @@ var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 func eachStore(t *testing.T, run func(t *testing.T, log *audit.Log, db *sqldb.DB)) {
 	dbtest.Each(t, func(t *testing.T, open func(string, sqldb.Sync) *sqldb.DB) {
 		db := open("handoff", sqldb.Full)
-		if err := db.Migrate(t.Context(), os.DirFS("../../handoff/migrations")); err != nil {
+		if err := db.Migrate(t.Context(), schema(t)); err != nil {
 			t.Fatal(err)
 		}
 		run(t, audit.Keep(db, func() time.Time { return monday }), db)
 	})
+}
+
+// schema are the tables of the log, as handoff has them, and one that is changed.
+func schema(t *testing.T) fs.FS {
+	t.Helper()
+	const changed = "-- +goose Up\nCREATE TABLE changed (id TEXT NOT NULL PRIMARY KEY, n INTEGER NOT NULL);"
+	files := fstest.MapFS{}
+	for _, dialect := range []string{"sqlite", "postgres"} {
+		log, err := os.ReadFile("../../handoff/migrations/" + dialect + "/009_audit.sql")
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[dialect+"/001_changed.sql"] = &fstest.MapFile{Data: []byte(changed)}
+		files[dialect+"/002_audit.sql"] = &fstest.MapFile{Data: log}
+	}
+	return files
 }
 
 func call(n int) *audit.Call {
@@ -50,8 +68,7 @@ func call(n int) *audit.Call {
 
 // touch is a change.
 func touch(tx *sqldb.Tx) error {
-	_, err := tx.Exec(`INSERT INTO release_rates (track, per_hour, last_time) VALUES ('sales', 1, 0)
-		ON CONFLICT (track) DO UPDATE SET per_hour = release_rates.per_hour + 1`)
+	_, err := tx.Exec(`INSERT INTO changed (id, n) VALUES ('x', 1) ON CONFLICT (id) DO UPDATE SET n = changed.n + 1`)
 	return err
 }
 
@@ -220,7 +237,7 @@ func TestWhoRewritesHistoryIsFound(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			db := dbtest.Open(t, dbtest.SQLite(t), "handoff", sqldb.Full)
-			if err := db.Migrate(t.Context(), os.DirFS("../../handoff/migrations")); err != nil {
+			if err := db.Migrate(t.Context(), schema(t)); err != nil {
 				t.Fatal(err)
 			}
 			log := audit.Keep(db, func() time.Time { return monday })

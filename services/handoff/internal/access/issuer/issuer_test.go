@@ -36,7 +36,7 @@ func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{Server: oidc.Start(t), now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
 	w.Issuer = issuer.New(issuer.Config{Issuer: w.URL, Audience: audience}, nil, w.clock)
-	t.Cleanup(w.Issuer.Close)
+	t.Cleanup(w.Close)
 	return w
 }
 
