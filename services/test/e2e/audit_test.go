@@ -6,9 +6,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 )
 
 // readsOnly are the methods that change nothing though they are no GET.
@@ -30,18 +27,21 @@ func (a *audited) change(method, key, verb, path string, body any) answer {
 	a.t.Helper()
 	before := a.must(a.t, "GET", "/v1/auditEntries?pageSize=1", nil).str("auditEntries", 0, "name")
 	out := a.call(a.t, key, verb, path, body)
-	if out.status == http.StatusNotImplemented {
-		a.t.Logf("%s: nobody serves it", method)
-		return out
-	}
 	if out.status != http.StatusOK {
 		a.t.Fatalf("%s: %s %s: %d %s", method, verb, path, out.status, out.text)
 	}
-	a.done[method] = true
 	log := a.must(a.t, "GET", "/v1/auditEntries?pageSize=2", nil)
 	if log.str("auditEntries", 0, "name") == before || log.str("auditEntries", 1, "name") != before {
 		a.t.Errorf("%s left not one entry: %s", method, log.text)
 	}
+	a.left(method, log)
+	return out
+}
+
+// left looks at the latest entry, which has to be the one that a method left.
+func (a *audited) left(method string, log answer) {
+	a.t.Helper()
+	a.done[method] = true
 	if got := log.str("auditEntries", 0, "method"); !strings.HasSuffix(got, "/"+method) {
 		a.t.Errorf("%s is logged as %s", method, got)
 	}
@@ -53,7 +53,6 @@ func (a *audited) change(method, key, verb, path string, body any) answer {
 			a.t.Errorf("%s: the log has %q: %s", method, personal, log.text)
 		}
 	}
-	return out
 }
 
 // handoff captures somebody who qualifies and returns their lead and handoff.
@@ -136,23 +135,28 @@ func TestEveryChangeLeavesOneEntry(t *testing.T) {
 	post("PublishStandardVersion", version+":publish", map[string]any{})
 	a.change("CreateStandardFeedback", sales, "POST", "/v1/standards/default/feedback", map[string]any{"text": "a person's words"})
 	post("RetireStandard", "standards/default:retire", map[string]any{})
-	post("CancelOperation", post("RescoreLeads", "leads:rescore", map[string]any{}).str("name")+":cancel", map[string]any{})
+	for !a.done["CancelOperation"] { // one over so few leads may end before it is cancelled
+		operation := post("RescoreLeads", "leads:rescore", map[string]any{}).str("name")
+		out := a.call(t, adminKey, "POST", "/v1/"+operation+":cancel", map[string]any{})
+		if out.status == http.StatusOK {
+			a.left("CancelOperation", a.must(t, "GET", "/v1/auditEntries?pageSize=2", nil))
+		}
+	}
 	post("ReleaseHeldLeads", "heldLeads:release", map[string]any{"track": "sales"})
 	a.change("UpdateReleaseRate", adminKey, "PATCH", "/v1/tracks/sales/releaseRate", map[string]any{"perHour": 100})
 
 	// Destinations.
-	if made := post("CreateDestination", "destinations?destinationId=hook", map[string]any{"kind": "KIND_WEBHOOK", "url": "https://example.com/hook"}); made.status == http.StatusOK {
-		a.change("UpdateDestination", adminKey, "PATCH", "/v1/destinations/hook", map[string]any{"displayName": "Dora"})
-		for method, verb := range map[string]string{"RotateDestinationSecret": "rotateSecret", "SendTestEvent": "sendTestEvent"} {
-			post(method, "destinations/hook:"+verb, map[string]any{})
-		}
-		post("DisableDestination", "destinations/hook:disable", map[string]any{})
-		post("EnableDestination", "destinations/hook:enable", map[string]any{})
-		post("ReplayDeliveries", "deliveries:replay", map[string]any{
-			"destination": "destinations/hook", "fromTime": time.Now().Add(-time.Hour).Format(time.RFC3339), "toTime": time.Now().Format(time.RFC3339),
-		})
-		a.change("DeleteDestination", adminKey, "DELETE", "/v1/destinations/hook", nil)
+	post("CreateDestination", "destinations?destinationId=hook", map[string]any{"kind": "KIND_WEBHOOK", "url": "https://example.com/hook"})
+	a.change("UpdateDestination", adminKey, "PATCH", "/v1/destinations/hook", map[string]any{"displayName": "Dora"})
+	for method, verb := range map[string]string{"RotateDestinationSecret": "rotateSecret", "SendTestEvent": "sendTestEvent"} {
+		post(method, "destinations/hook:"+verb, map[string]any{})
 	}
+	post("DisableDestination", "destinations/hook:disable", map[string]any{})
+	post("EnableDestination", "destinations/hook:enable", map[string]any{})
+	post("ReplayDeliveries", "deliveries:replay", map[string]any{
+		"destination": "destinations/hook", "fromTime": time.Now().Add(-time.Hour).Format(time.RFC3339), "toTime": time.Now().Format(time.RFC3339),
+	})
+	a.change("DeleteDestination", adminKey, "DELETE", "/v1/destinations/hook", nil)
 
 	// Refusals leave nothing, neither those of the door nor those of a service.
 	before := a.entries()
@@ -184,7 +188,7 @@ func TestEveryChangeLeavesOneEntry(t *testing.T) {
 			_ = call(t, conn, m)
 			continue
 		}
-		if !a.done[string(m.Name())] && status.Code(call(t, conn, m)) != codes.Unimplemented {
+		if !a.done[string(m.Name())] {
 			t.Errorf("%s changes something and has no step here", m.FullName())
 		}
 	}

@@ -108,11 +108,7 @@ func TestEveryRoleAtEveryMethod(t *testing.T) {
 				if wrong := judge(role, may, code == codes.Unauthenticated, isRefusal(status.Convert(err).Message())); wrong != "" {
 					t.Errorf("gRPC: %s of %s: %v, %s", role, method.FullName(), err, wrong)
 				}
-				if code == codes.Unimplemented {
-					t.Logf("gRPC: %s of %s: %v", role, method.FullName(), err)
-					continue
-				}
-				if code == codes.Internal || code == codes.Unknown {
+				if code == codes.Internal || code == codes.Unknown || code == codes.Unimplemented {
 					t.Errorf("gRPC: %s of %s: %v", role, method.FullName(), err)
 				}
 				for _, b := range bindings(method) {
@@ -121,10 +117,6 @@ func TestEveryRoleAtEveryMethod(t *testing.T) {
 						t.Fatal(err)
 					}
 					calls++
-					if a.status == http.StatusNotImplemented {
-						t.Logf("REST: %s of %s %s: %d", role, b.method, b.path, a.status)
-						continue
-					}
 					if wrong := judge(role, may, a.status == http.StatusUnauthorized, isRefusal(a.str("detail"))); wrong != "" {
 						t.Errorf("REST: %s of %s %s: %d, %s", role, b.method, b.path, a.status, wrong)
 					}
