@@ -39,7 +39,8 @@ func drawVerdict(t *rapid.T) lifecycle.Verdict {
 		Verdict: rapid.SampledFrom([]decision.Verdict{
 			decision.Qualified, decision.Nurture, decision.Disqualified, decision.NeedsAnswers,
 		}).Draw(t, "verdict"),
-		Codes: rapid.SliceOfNDistinct(rapid.SampledFrom(codes), 1, 3, rapid.ID).Draw(t, "codes"),
+		Approved: rapid.Bool().Draw(t, "approved"),
+		Codes:    rapid.SliceOfNDistinct(rapid.SampledFrom(codes), 1, 3, rapid.ID).Draw(t, "codes"),
 	}
 }
 
@@ -86,7 +87,7 @@ func TestStandingsStayWhole(t *testing.T) {
 		rules, s, now := drawRules(t), lifecycle.Standing{}, moment
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 48).Draw(t, "hours")) * time.Hour)
-			next := s
+			var next lifecycle.Standing
 			switch rapid.IntRange(0, 2).Draw(t, "what") {
 			case 0:
 				s = s.Stir()

@@ -130,17 +130,23 @@ func (r *Rules) back(stage Stage, id string) Return {
 	return Return{}
 }
 
-// returns says whether a lead may become marketing qualified for these reasons; one that
-// does not rest always may.
-func (r *Rules) returns(s Standing, codes []string, at time.Time) bool {
+// returns says whether a lead may become marketing qualified by a verdict; one that does
+// not rest always may. What a manager approves need not wait, and is not counted: they
+// know what it rests for. Only `never` is for reinstating alone.
+func (r *Rules) returns(s Standing, v Verdict, at time.Time) bool {
 	if r == nil || !s.Rests() {
 		return true
 	}
-	if s.Stage == Recycled && r.MaxRequalifications != nil && s.Qualified > *r.MaxRequalifications {
+	back := r.back(s.Stage, s.Reason)
+	switch {
+	case back.Never:
+		return false
+	case v.Approved:
+		return true
+	case s.Stage == Recycled && r.MaxRequalifications != nil && s.Qualified > *r.MaxRequalifications:
 		return false
 	}
-	back := r.back(s.Stage, s.Reason)
-	return !back.Never && back.takes(codes) && !at.Before(r.ReturnTime(s))
+	return back.takes(v.Codes) && !at.Before(r.ReturnTime(s))
 }
 
 // takes says whether one of the reasons is among those that are needed.

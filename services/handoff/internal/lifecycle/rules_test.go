@@ -139,6 +139,27 @@ func TestReturnTime(t *testing.T) {
 	}
 }
 
+// What a manager approves need not wait, unless the reason is for ever.
+func TestApprovalsDoNotWait(t *testing.T) {
+	for _, c := range []struct {
+		stage  lifecycle.Stage
+		reason string
+		before int
+		want   bool
+	}{
+		{recycled, "no_budget", 1, true},
+		{recycled, "no_response", 9, true},
+		{disqualified, "on_request_later", 1, true},
+		{disqualified, "ineligible", 1, false},
+	} {
+		s := lifecycle.Standing{Stage: c.stage, Cycle: 1, Stirred: true, Since: moment, Reason: c.reason, Qualified: c.before}
+		approved := lifecycle.Verdict{Verdict: decision.Qualified, Codes: []string{"approval"}, Approved: true}
+		if _, moved := s.Follow(agreed, approved, moment); moved != c.want {
+			t.Errorf("%s for %s: comes back %v, want %v", c.stage, c.reason, moved, c.want)
+		}
+	}
+}
+
 // Of several reasons of a verdict the strictest is the one the lead rests for.
 func TestTheStrictestReasonCounts(t *testing.T) {
 	for _, c := range []struct {

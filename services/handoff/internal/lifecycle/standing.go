@@ -38,6 +38,8 @@ type Verdict struct {
 	Verdict decision.Verdict
 	// Codes of its reasons.
 	Codes []string
+	// Approved: a manager's approval is behind it.
+	Approved bool
 }
 
 // Step is how a person moves a lead.
@@ -104,7 +106,7 @@ func (s Standing) Follow(rules *Rules, v Verdict, at time.Time) (Standing, bool)
 		return s, false
 	case t.To == Disqualified && s.waives(v.Codes):
 		return s, false
-	case t.To == MarketingQualified && !rules.returns(s, v.Codes, at):
+	case t.To == MarketingQualified && !rules.returns(s, v, at):
 		return s, false
 	}
 	reason := ""

@@ -82,7 +82,7 @@ func follow(before track, l *Lead, assessments []*Assessment, moment time.Time) 
 // lead goes where the leading verdict leads, unless the lead would become qualified
 // and is not to yet.
 func (f *followed) lead(l *Lead, before track, moment time.Time) {
-	verdict := lifecycle.Verdict{Verdict: f.leading.Decision.Verdict, Codes: f.codes()}
+	verdict := lifecycle.Verdict{Verdict: f.leading.Decision.Verdict, Codes: f.codes(), Approved: f.leading.approved}
 	next, moves := f.standing.Follow(f.leading.Lifecycle, verdict, moment)
 	f.bound = next.Stage
 	if !moves {

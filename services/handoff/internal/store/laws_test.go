@@ -241,7 +241,7 @@ func (m *machine) check(t *rapid.T) {
 		seen[key] = true
 		live := int(h.GetCycle()) == cycle[h.GetTrack()]
 		at := stage[h.GetTrack()]
-		ok := true
+		var ok bool
 		switch h.GetState() {
 		case handoffv1.Handoff_STATE_OPEN:
 			ok = live && at == lifecycle.MarketingQualified
