@@ -38,6 +38,7 @@ type house struct {
 	standards  handoffv1.StandardServiceClient
 	operations handoffv1.OperationServiceClient
 	held       handoffv1.HeldLeadServiceClient
+	reports    handoffv1.ReportServiceClient
 	behavior   *sqldb.DB
 	// ahead is how far the clocks of the services are ahead of the world's.
 	ahead atomic.Int64
@@ -116,6 +117,7 @@ func open(t testing.TB, url, standard string, process *telemetry.Process) *house
 	h.standards = handoffv1.NewStandardServiceClient(conn)
 	h.operations = handoffv1.NewOperationServiceClient(conn)
 	h.held = handoffv1.NewHeldLeadServiceClient(conn)
+	h.reports = handoffv1.NewReportServiceClient(conn)
 	return h
 }
 
