@@ -94,7 +94,8 @@ type StandardForm struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The version it is made from: `standards/{standard}/versions/{version}`.
 	Version string `protobuf:"bytes,1,opt,name=version,proto3" json:"version,omitempty"`
-	// The fields: first those that a lead cannot qualify without, then by the points
+	// The fields: first those that a lead cannot qualify without, then those by which it
+	// selects itself (`selfSelection`), both in the order of the standard, then by the points
 	// that depend on them.
 	Fields        []*FormField `protobuf:"bytes,2,rep,name=fields,proto3" json:"fields,omitempty"`
 	unknownFields protoimpl.UnknownFields
