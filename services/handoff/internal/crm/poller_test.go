@@ -53,7 +53,7 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), sqldb.Config{URL: "sqlite:" + t.TempDir(), Service: "handoff"})
+	db, err := sqldb.Open(t.Context(), sqldb.Config{URL: "sqlite:" + t.TempDir(), Service: "handoff", Sync: sqldb.Normal})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -131,7 +131,7 @@ func (c *clock) pass(d time.Duration) time.Time {
 
 func open(t *testing.T) (*store.Store, *sqldb.DB, *clock) {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), sqldb.Config{URL: "sqlite:" + t.TempDir(), Service: "handoff"})
+	db, err := sqldb.Open(t.Context(), sqldb.Config{URL: "sqlite:" + t.TempDir(), Service: "handoff", Sync: sqldb.Normal})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +161,7 @@ func TestOneRecordWhateverBecomesOfTheCalls(t *testing.T) {
 		}), 0, 6).Draw(t, "faults")
 		sender := crm.NewSender(places, c.Now)
 		var since time.Time // the CRM has begun what it has not finished
-		for attempt := range 20 {
+		for attempt := range 10 {
 			if len(f.late) > 0 && c.Now().Sub(since) > time.Minute {
 				f.finish() // in time
 			}
