@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/assay-hq/assay/services/handoff"
 	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 	"github.com/assay-hq/assay/services/internal/telemetry"
@@ -37,6 +38,9 @@ func TestSettingsSayWhatIsWrongInTheWordsOfTheFlags(t *testing.T) {
 		"peer is none":    {Settings{Peers: map[string]string{"gateway": "a:1"}}, []string{`--peer: "gateway" is no service that is called`}},
 		"peer's address":  {Settings{Services: []string{"handoff"}, InternalSecret: secret, Peers: map[string]string{"ingest": "a:0", "profilefit": "b:1", "behavior": "c:1"}}, []string{"--peer ingest=a:0: expected a port from 1"}},
 		"no secret":       {Settings{Services: []string{"behavior"}}, []string{"ASSAY_INTERNAL_SECRET: expected the secret that the processes share"}},
+		"tokens":          {Settings{Tokens: handoff.Tokens{Issuer: "https://id.example.com", Audience: "assay"}}, nil},
+		"tokens for whom": {Settings{Tokens: handoff.Tokens{Issuer: "https://id.example.com"}}, []string{"--oidc-audience: expected what tokens are for"}},
+		"plain HTTP":      {Settings{Tokens: handoff.Tokens{Issuer: "http://id.example.com", Audience: "assay"}}, []string{"--oidc-issuer: expected a URL with https"}},
 		"short secret":    {Settings{InternalSecret: "short"}, []string{"ASSAY_INTERNAL_SECRET: expected at least 32 bytes, found 5"}},
 		"several":         {Settings{DB: "x", HTTPAddr: "x"}, []string{"--db", "--http-addr"}},
 	} {

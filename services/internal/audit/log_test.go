@@ -43,7 +43,7 @@ func eachStore(t *testing.T, run func(t *testing.T, log *audit.Log, db *sqldb.DB
 }
 
 // schema are the tables of the log, as handoff has them, and one that is changed.
-func schema(t *testing.T) fs.FS {
+func schema(t testing.TB) fs.FS {
 	t.Helper()
 	const changed = "-- +goose Up\nCREATE TABLE changed (id TEXT NOT NULL PRIMARY KEY, n INTEGER NOT NULL);"
 	files := fstest.MapFS{}
