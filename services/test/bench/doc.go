@@ -19,6 +19,7 @@
 //	rescore.go    8  all leads again after a publish, and a preview of one
 //	explain.go    9  an explanation with a line for each activity
 //	clocks.go     10 open SLA clocks: at rest, lateness, many due at once
+//	deliver.go    11 deliveries: from decision to receiver, and many at once
 //	size.go       what a service's database holds
 //	system.go     the services in this process, and what their metrics say
 //	table.go      the table
