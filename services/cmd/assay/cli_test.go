@@ -187,7 +187,7 @@ func TestImportHandsOffWhenAsked(t *testing.T) {
 	}
 	s.must("handoff", "outcome", name, "sales-qualified")
 	won := s.must("handoff", "outcome", name, "won", "--amount", "12500.00", "--currency", "EUR")
-	for _, want := range []string{"state    WON", "stage    CUSTOMER", "outcome  WON 12500.00 EUR"} {
+	for _, want := range []string{"state     WON", "stage     CUSTOMER", "outcome   WON 12500.00 EUR"} {
 		if !strings.Contains(won, want) {
 			t.Errorf("the outcome does not say %q:\n%s", want, won)
 		}
