@@ -129,7 +129,7 @@ func (s *callbackServer) FollowLink(ctx context.Context, in *handoffv1.FollowLin
 	if err := s.mayWork(ctx, actor); err != nil {
 		return nil, err
 	}
-	act := store.Act{Handoff: o.Link.Handoff.String(), Actor: actor, By: lifecycle.Sales, Etag: o.handoff.GetEtag()}
+	act := store.Act{Handoff: o.Handoff.String(), Actor: actor, By: lifecycle.Sales, Etag: o.handoff.GetEtag()}
 	switch o.Action {
 	case link.Claim:
 		act.Cause, act.To = lifecycle.ByAccept, lifecycle.SalesAccepted

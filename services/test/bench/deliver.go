@@ -181,8 +181,7 @@ func (b *bench) manyDeliveries(ctx context.Context, t *target, s *system) error 
 
 	// The same requests by the same many senders, with nothing behind them.
 	body := bytes.Repeat([]byte("x"), 2000)
-	plain := 0.0
-	plain, err = closedLoop(ctx, senders, b.seconds(3), func(ctx context.Context, _ int) (int, error) {
+	plain, err := closedLoop(ctx, senders, b.seconds(3), func(ctx context.Context, _ int) (int, error) {
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
 		if err != nil {
 			return 0, err

@@ -205,7 +205,7 @@ func TestNothingIsDialledThatIsNotAllowed(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { reached.Add(1) }))
 	defer server.Close()
 	refused := NewGuard(nil).Client()
-	if _, err := refused.Get(server.URL); !errors.Is(err, ErrGuarded) { //nolint:bodyclose // there is none
+	if _, err := refused.Get(server.URL); !errors.Is(err, ErrGuarded) {
 		t.Errorf("got %v", err)
 	}
 	networks, _ := ParseNetworks([]string{"127.0.0.1"})

@@ -307,7 +307,7 @@ func TestAnswers(t *testing.T) {
 		{"204", status(204), delivered, 1, "delivered", "", 0},
 		{"10 MB", func(_ int, w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 10<<20)) }, delivered, 1, "delivered", "", 0},
 		{"a status and then nothing", func(_ int, w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(200)
+			w.WriteHeader(http.StatusOK)
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
 		}, delivered, 1, "delivered", "", 0},
@@ -373,9 +373,9 @@ func TestARetrySendsTheSameBytesUnderTheSameKey(t *testing.T) {
 		case 0:
 			<-r.Context().Done() // it has it, and does not say so
 		case 1:
-			w.WriteHeader(500)
+			w.WriteHeader(http.StatusInternalServerError)
 		default:
-			w.WriteHeader(200)
+			w.WriteHeader(http.StatusOK)
 		}
 	})
 	secret := d.add("crm", url, func(to *handoffv1.Destination) { to.Detail = handoffv1.Destination_DETAIL_FULL })
@@ -463,7 +463,7 @@ func TestAChatGetsOneMessageASecond(t *testing.T) {
 	url, got := receiver(t, func(n int, w http.ResponseWriter, _ *http.Request) {
 		if n == 1 {
 			w.Header().Set("Retry-After", "30")
-			w.WriteHeader(429)
+			w.WriteHeader(http.StatusTooManyRequests)
 		}
 	})
 	d.add("chat", url, func(to *handoffv1.Destination) {
@@ -582,7 +582,7 @@ func TestASampleNamesNobody(t *testing.T) {
 
 func TestStoppingLeavesNothingHalfKnown(t *testing.T) {
 	d := newDesk(t)
-	url, got := receiver(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(200) })
+	url, got := receiver(t, func(_ int, w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
 	d.add("crm", url)
 	d.start()
 	for range 30 {

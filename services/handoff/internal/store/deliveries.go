@@ -217,7 +217,8 @@ func (s *Store) writeDown(tx *sqldb.Tx, entries []*entry) error {
 	var destinations []string
 	effects := map[string]*effect{}
 	for _, e := range entries {
-		n, err := int64(0), error(nil)
+		var n int64
+		var err error
 		if e.end == nil {
 			n, err = tx.Affected(`UPDATE deliveries SET body = $1 WHERE delivery_id = $2 AND fence = $3 AND lease_until > 0`,
 				e.body, e.delivery.ID, e.delivery.fence)
