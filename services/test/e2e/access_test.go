@@ -10,8 +10,7 @@ import (
 // protos.
 func TestEachRoleMayDoItsPart(t *testing.T) {
 	inBothModes(t, func(t *testing.T, in *installation) {
-		lead := in.must(t, "POST", "/v1/leads:capture", with(person("dora@example.com", did("trial.started")), "waitForDecision", true, "waitTimeout", "20s")).str("lead")
-		handoff := in.must(t, "GET", "/v1/"+lead+"/qualification", nil).str("handoff")
+		lead, handoff := in.handedOff(t, person("dora@example.com", did("trial.started")))
 		const (
 			capture = iota
 			read

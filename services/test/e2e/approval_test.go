@@ -10,14 +10,6 @@ import (
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 )
 
-// somebody is a capture of a person of whom next to nothing is known.
-func somebody(email string) map[string]any {
-	return map[string]any{
-		"lead":       map[string]any{"identities": []any{map[string]any{"kind": "KIND_EMAIL", "value": email}}, "attributes": map[string]any{"job_title": "Engineer"}},
-		"activities": []any{did("event.attended", "name", "fair")},
-	}
-}
-
 func TestAnApprovalFromTheTradeShowToTheReport(t *testing.T) {
 	inBothModes(t, func(t *testing.T, in *installation) {
 		sales, manager := in.key(t, typev1.Role_ROLE_SALES), in.key(t, typev1.Role_ROLE_MANAGER)
@@ -104,11 +96,11 @@ func TestAnApprovalFromTheTradeShowToTheReport(t *testing.T) {
 func TestApprovalsThatAreRefused(t *testing.T) {
 	in := oneProcess(t)
 	manager := in.key(t, typev1.Role_ROLE_MANAGER)
-	lead := in.must(t, "POST", "/v1/leads:capture", with(somebody("finn@example.com"), "waitForDecision", true, "waitTimeout", "20s")).str("lead")
-	staff := in.must(t, "POST", "/v1/leads:capture", with(map[string]any{"lead": map[string]any{
+	lead := in.capture(t, somebody("finn@example.com")).str("lead")
+	staff := in.capture(t, map[string]any{"lead": map[string]any{
 		"identities": []any{map[string]any{"kind": "KIND_EMAIL", "value": "me@your-company.example"}},
-	}}, "waitForDecision", true, "waitTimeout", "20s")).str("lead")
-	handed := in.must(t, "POST", "/v1/leads:capture", with(person("gina@example.com", did("trial.started")), "waitForDecision", true, "waitTimeout", "20s")).str("lead")
+	}}).str("lead")
+	handed := in.capture(t, person("gina@example.com", did("trial.started"))).str("lead")
 	at := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.RFC3339) }
 	nobody := "leads/01900000-0000-7000-8000-000000000000"
 	for _, c := range []struct {

@@ -55,21 +55,10 @@ func (a *audited) left(method string, log answer) {
 	}
 }
 
-// handoff captures somebody who qualifies and returns their lead and handoff.
-func (a *audited) handoff(email string) (lead, handoff string) {
-	a.t.Helper()
-	lead = a.must(a.t, "POST", "/v1/leads:capture", with(person(email, did("trial.started")), "waitForDecision", true, "waitTimeout", "20s")).str("lead")
-	handoff = a.must(a.t, "GET", "/v1/"+lead+"/qualification", nil).str("handoff")
-	if handoff == "" {
-		a.t.Fatalf("%s was not handed off", lead)
-	}
-	return lead, handoff
-}
-
 // visitor captures somebody who does not qualify.
 func (a *audited) visitor(email string) string {
 	a.t.Helper()
-	return a.must(a.t, "POST", "/v1/leads:capture", with(person(email, did("page.viewed")), "waitForDecision", true, "waitTimeout", "20s")).str("lead")
+	return a.capture(a.t, person(email, did("page.viewed"))).str("lead")
 }
 
 // Every method that changes something in handoff leaves exactly one entry, with its
@@ -98,16 +87,16 @@ func TestEveryChangeLeavesOneEntry(t *testing.T) {
 	post("RevokeApiKey", spare.str("name")+":revoke", map[string]any{})
 
 	// Handoffs: sales has its say.
-	lead, handoff := a.handoff("one@example.com")
+	lead, handoff := a.handedOff(t, person("one@example.com", did("trial.started")))
 	a.change("AcceptHandoff", sales, "POST", "/v1/"+handoff+":accept", map[string]any{})
 	a.change("RecordOutcome", sales, "POST", "/v1/"+handoff+":recordOutcome", map[string]any{"outcome": "KIND_OPPORTUNITY"})
-	_, handoff = a.handoff("two@example.com")
+	_, handoff = a.handedOff(t, person("two@example.com", did("trial.started")))
 	a.change("RejectHandoff", sales, "POST", "/v1/"+handoff+":reject", map[string]any{"reason": "no_authority"})
-	_, handoff = a.handoff("three@example.com")
+	_, handoff = a.handedOff(t, person("three@example.com", did("trial.started")))
 	a.change("ClaimHandoff", sales, "POST", "/v1/"+handoff+":claim", map[string]any{})
 	a.change("AcceptHandoff", sales, "POST", "/v1/"+handoff+":accept", map[string]any{})
 	a.change("RecycleHandoff", sales, "POST", "/v1/"+handoff+":recycle", map[string]any{"reason": "no_response"})
-	_, handoff = a.handoff("four@example.com")
+	_, handoff = a.handedOff(t, person("four@example.com", did("trial.started")))
 	a.change("ReassignHandoff", manager, "POST", "/v1/"+handoff+":reassign", map[string]any{"owner": "users/max", "reason": "a person's words"})
 	a.change("ReassignOwner", adminKey, "POST", "/v1/handoffs:reassignOwner", map[string]any{"owner": "users/max", "reason": "a person's words", "accepted": "ACCEPTED_KEEP"})
 	post("BatchRecordOutcomes", "handoffs:batchRecordOutcomes", map[string]any{"outcomes": []any{map[string]any{"lead": lead, "outcome": "won"}}})

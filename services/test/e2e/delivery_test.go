@@ -45,14 +45,6 @@ func arrived(t *testing.T, got chan message) message {
 	}
 }
 
-// qualified captures somebody who asks for a demo, and returns lead and handoff.
-func (in *installation) qualified(t *testing.T, email string) (lead, handoff string) {
-	t.Helper()
-	lead = in.must(t, "POST", "/v1/leads:capture", with(person(email, did("page.viewed", "path", "/pricing"), did("demo.requested")),
-		"waitForDecision", true, "waitTimeout", "20s")).str("lead")
-	return lead, in.must(t, "GET", "/v1/"+lead+"/qualification", nil).str("handoff")
-}
-
 func TestAHandoffReachesItsDestinations(t *testing.T) {
 	inBothModes(t, func(t *testing.T, in *installation) {
 		address, got := receiver(t)

@@ -17,8 +17,7 @@ import (
 
 func TestFromAFormToASalesperson(t *testing.T) {
 	inBothModes(t, func(t *testing.T, in *installation) {
-		captured := in.must(t, "POST", "/v1/leads:capture",
-			with(person("ana@example.com", did("page.viewed", "path", "/pricing"), did("demo.requested")), "waitForDecision", true, "waitTimeout", "20s"))
+		captured := in.capture(t, person("ana@example.com", did("page.viewed", "path", "/pricing"), did("demo.requested")))
 		lead := captured.str("lead")
 		if got := captured.str("decision", "verdict"); got != "VERDICT_QUALIFIED" {
 			t.Fatalf("verdict %q in %s", got, captured.text)
@@ -89,8 +88,7 @@ func checkSum(t *testing.T, q answer, part string) {
 
 func TestRejectedLeadsComeBackToMarketing(t *testing.T) {
 	inBothModes(t, func(t *testing.T, in *installation) {
-		lead := in.must(t, "POST", "/v1/leads:capture", with(person("ben@example.com", did("trial.started")), "waitForDecision", true, "waitTimeout", "20s")).str("lead")
-		handoff := in.must(t, "GET", "/v1/"+lead+"/qualification", nil).str("handoff")
+		lead, handoff := in.handedOff(t, person("ben@example.com", did("trial.started")))
 		if a := in.call(t, adminKey, "POST", "/v1/"+handoff+":reject", map[string]any{}); a.status != 400 || a.str("fieldViolations", 0, "field") != "reason" {
 			t.Errorf("reject without a reason: %d %s", a.status, a.text)
 		}

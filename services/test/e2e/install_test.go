@@ -211,6 +211,13 @@ func (in *installation) key(t *testing.T, role typev1.Role) string {
 	return in.must(t, "POST", "/v1/apiKeys", map[string]any{"actor": name, "role": role.String()}).str("secret")
 }
 
+// userKey makes a user with a role and returns their key.
+func (in *installation) userKey(t *testing.T, id string, role typev1.Role) string {
+	t.Helper()
+	in.must(t, "POST", "/v1/users?userId="+id, map[string]any{"displayName": strings.ToUpper(id), "role": role.String()})
+	return in.must(t, "POST", "/v1/apiKeys", map[string]any{"actor": id, "role": role.String()}).str("secret")
+}
+
 // dial opens the public gRPC door with a key.
 func (in *installation) dial(t *testing.T, key string) *grpc.ClientConn {
 	t.Helper()
@@ -233,34 +240,4 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-}
-
-// person is a capture of somebody who fits.
-func person(email string, activities ...map[string]any) map[string]any {
-	return map[string]any{
-		"lead": map[string]any{
-			"identities": []any{map[string]any{"kind": "KIND_EMAIL", "value": email}},
-			"attributes": map[string]any{"job_title": "VP Engineering", "industry": "software", "employees": 250, "country": "DE"},
-		},
-		"activities": activities,
-	}
-}
-
-func did(typ string, properties ...any) map[string]any {
-	a := map[string]any{"type": typ}
-	if len(properties) > 0 {
-		p := map[string]any{}
-		for i := 0; i < len(properties); i += 2 {
-			p[properties[i].(string)] = properties[i+1]
-		}
-		a["properties"] = p
-	}
-	return a
-}
-
-func with(m map[string]any, pairs ...any) map[string]any {
-	for i := 0; i < len(pairs); i += 2 {
-		m[pairs[i].(string)] = pairs[i+1]
-	}
-	return m
 }

@@ -24,8 +24,7 @@ func TestADestinationSaysWhatBecameOfAHandoff(t *testing.T) {
 		if !strings.HasPrefix(secret, "whsec_") {
 			t.Fatalf("no inbound secret in %s", made.text)
 		}
-		lead := in.must(t, "POST", "/v1/leads:capture", with(person("hook@example.com", did("demo.requested")), "waitForDecision", true, "waitTimeout", "20s")).str("lead")
-		handoff := in.must(t, "GET", "/v1/"+lead+"/qualification", nil).str("handoff")
+		lead, handoff := in.handedOff(t, person("hook@example.com", did("demo.requested")))
 		won := fmt.Sprintf(`{"handoff":%q,"outcome":"won","amount":12500.00,"currencyCode":"EUR","occurredTime":"2026-01-02T10:00:00Z","stage":"theirs"}`, handoff)
 		opened := fmt.Sprintf(`{"handoff":%q,"outcome":"opportunity"}`, handoff)
 		now := time.Now()

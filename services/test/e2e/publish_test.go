@@ -13,14 +13,29 @@ func looks(points int) string {
 		"qualification": {"gates": {"engagementScore": {"atLeast": 50}}}}`, points)
 }
 
+// publish makes a version decide that both sides agree to; sales is the key of theirs.
+func (in *installation) publish(t *testing.T, sales, spec string) {
+	t.Helper()
+	in.agree(t, sales, in.must(t, "POST", "/v1/standards/default/versions", spec).str("name"))
+}
+
+// agree has both sides sign a version off, and publishes it.
+func (in *installation) agree(t *testing.T, sales, version string) {
+	t.Helper()
+	in.must(t, "POST", "/v1/"+version+":signOff", `{"side": "SIDE_MARKETING"}`)
+	if a := in.call(t, sales, "POST", "/v1/"+version+":signOff", "{}"); a.status != 200 {
+		t.Fatalf("sign-off: %d %s", a.status, a.text)
+	}
+	in.must(t, "POST", "/v1/"+version+":publish", "{}")
+}
+
 // From a draft over its preview to the last lead that it hands off.
 func TestFromADraftToTheLeadsItQualifies(t *testing.T) {
 	inBothModes(t, func(t *testing.T, in *installation) {
 		manager, sales := in.key(t, typev1.Role_ROLE_MANAGER), in.key(t, typev1.Role_ROLE_SALES)
 		var leads []string
 		for i := range 3 {
-			captured := in.must(t, "POST", "/v1/leads:capture",
-				with(person(fmt.Sprintf("lead%d@example.com", i), did("page.viewed", "path", "/")), "waitForDecision", true, "waitTimeout", "20s"))
+			captured := in.capture(t, person(fmt.Sprintf("lead%d@example.com", i), did("page.viewed", "path", "/")))
 			leads = append(leads, captured.str("lead"))
 		}
 		version := in.must(t, "POST", "/v1/standards/default/versions", looks(60)).str("name")
@@ -38,11 +53,7 @@ func TestFromADraftToTheLeadsItQualifies(t *testing.T) {
 			t.Errorf("preview: %s", preview.text)
 		}
 
-		in.must(t, "POST", "/v1/"+version+":signOff", `{"side": "SIDE_MARKETING"}`)
-		if a := in.call(t, sales, "POST", "/v1/"+version+":signOff", "{}"); a.status != 200 {
-			t.Fatalf("sign-off: %d %s", a.status, a.text)
-		}
-		in.must(t, "POST", "/v1/"+version+":publish", "{}")
+		in.agree(t, sales, version)
 		operation := in.must(t, "GET", "/v1/operations?pageSize=1", nil)
 		if operation.str("operations", 0, "kind") != "KIND_RESCORE" || operation.str("operations", 0, "standardVersion") != version {
 			t.Fatalf("operations: %s", operation.text)

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 )
 
 // routed sends leads that look at the prices to whom their account belongs, then to the
@@ -21,25 +23,20 @@ const routed = `{"id": "default",
 func TestALeadFindsItsSalesperson(t *testing.T) {
 	inBothModes(t, func(t *testing.T, in *installation) {
 		keys := map[string]string{}
-		for user, role := range map[string]string{"ann": "ROLE_SALES", "ben": "ROLE_SALES", "ira": "ROLE_SALES", "mia": "ROLE_MANAGER"} {
-			in.must(t, "POST", "/v1/users?userId="+user, map[string]any{"role": role})
-			keys[user] = in.must(t, "POST", "/v1/apiKeys", map[string]any{"actor": user, "role": role}).str("secret")
+		for _, user := range []string{"ann", "ben", "ira"} {
+			keys[user] = in.userKey(t, user, typev1.Role_ROLE_SALES)
 		}
+		keys["mia"] = in.userKey(t, "mia", typev1.Role_ROLE_MANAGER)
 		in.must(t, "POST", "/v1/teams?teamId=dach", `{"members": [{"user": "users/ann", "weight": 2}, {"user": "users/ben"}]}`)
 		in.must(t, "POST", "/v1/teams?teamId=inbound", `{"members": [{"user": "users/ira"}], "manager": "users/mia"}`)
-		version := in.must(t, "POST", "/v1/standards/default/versions", routed).str("name")
-		in.must(t, "POST", "/v1/"+version+":signOff", `{"side": "SIDE_MARKETING"}`)
-		if a := in.call(t, keys["ann"], "POST", "/v1/"+version+":signOff", "{}"); a.status != 200 {
-			t.Fatalf("sign-off: %d %s", a.status, a.text)
-		}
-		in.must(t, "POST", "/v1/"+version+":publish", "{}")
+		in.publish(t, keys["ann"], routed)
 
 		handoff := func(email string, attributes map[string]any) answer {
 			t.Helper()
-			capture := with(person(email, did("page.viewed", "path", "/pricing")), "waitForDecision", true, "waitTimeout", "20s")
+			capture := person(email, did("page.viewed", "path", "/pricing"))
 			capture["lead"].(map[string]any)["attributes"] = attributes
-			lead := in.must(t, "POST", "/v1/leads:capture", capture).str("lead")
-			return in.must(t, "GET", "/v1/"+in.must(t, "GET", "/v1/"+lead+"/qualification", nil).str("handoff"), nil)
+			_, handoff := in.handedOff(t, capture)
+			return in.must(t, "GET", "/v1/"+handoff, nil)
 		}
 		read := func(h answer) answer { t.Helper(); return in.must(t, "GET", "/v1/"+h.str("name"), nil) }
 

@@ -63,24 +63,6 @@ func (r *inbox) of(typ string) (events []answer) {
 	return events
 }
 
-// publish makes a version decide that both sides agree to.
-func (in *installation) publish(t *testing.T, sales, spec string) {
-	t.Helper()
-	version := in.must(t, "POST", "/v1/standards/default/versions", spec).str("name")
-	in.must(t, "POST", "/v1/"+version+":signOff", `{"side": "SIDE_MARKETING"}`)
-	if a := in.call(t, sales, "POST", "/v1/"+version+":signOff", `{"side": "SIDE_SALES"}`); a.status != 200 {
-		t.Fatalf("sign-off: %d %s", a.status, a.text)
-	}
-	in.must(t, "POST", "/v1/"+version+":publish", "{}")
-}
-
-// userKey is the key of a user with a role.
-func (in *installation) userKey(t *testing.T, id string, role typev1.Role) string {
-	t.Helper()
-	in.must(t, "POST", "/v1/users?userId="+id, map[string]any{"displayName": strings.ToUpper(id), "role": role.String()})
-	return in.must(t, "POST", "/v1/apiKeys", map[string]any{"actor": id, "role": role.String()}).str("secret")
-}
-
 // From a demo request to a customer: who gets the lead, by when, who is told, what sales
 // says, and what is known of it all afterwards.
 func TestFromADemoRequestToACustomer(t *testing.T) {
@@ -96,9 +78,7 @@ func TestFromADemoRequestToACustomer(t *testing.T) {
 		})
 		in.publish(t, jane, agreed)
 
-		lead := in.must(t, "POST", "/v1/leads:capture",
-			with(person("ana@example.com", did("page.viewed", "path", "/pricing"), did("demo.requested")), "waitForDecision", true, "waitTimeout", "20s")).str("lead")
-		name := in.must(t, "GET", "/v1/"+lead+"/qualification", nil).str("handoff")
+		lead, name := in.qualified(t, "ana@example.com")
 		handoff := in.must(t, "GET", "/v1/"+name, nil)
 		if handoff.str("owner") != "jane" || handoff.str("team") != "teams/dach" || handoff.str("dueTime") == "" ||
 			handoff.str("clocks", 0, "state") != "STATE_RUNNING" || handoff.str("exception") != "fast_track.demo_request" {
