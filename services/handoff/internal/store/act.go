@@ -13,9 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
-	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
-	"github.com/assay-hq/assay/services/handoff/internal/people"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -234,70 +232,30 @@ func (a *Act) word(m *Move, h *handoffv1.Handoff, moment time.Time) (Telling, bo
 	}, kind != ""
 }
 
-func saveHandoff(tx *sqldb.Tx, h *handoffv1.Handoff, moment time.Time) error {
-	outcome, _, err := outcomeColumns(h.GetOutcome())
-	if err != nil {
+// Report does with a handoff what plan makes of it as it is, and of the stages that its
+// cycle has reached with the word of sales: all acts or none, in one transaction. With dry
+// it only says what would be. Errors are those of [Store.Act] and of plan.
+func (s *Store) Report(ctx context.Context, handoff string, dry bool,
+	plan func(h *handoffv1.Handoff, reached map[lifecycle.Stage]bool) ([]Act, error),
+) (*handoffv1.Handoff, error) {
+	return s.acts(ctx, handoff, dry, func(tx *sqldb.Tx, h *handoffv1.Handoff) ([]Act, error) {
+		reached, err := reachedStages(tx, h)
+		if err != nil {
+			return nil, err
+		}
+		return plan(h, reached)
+	})
+}
+
+// reachedStages are the stages to which sales moved the lead in the cycle of a handoff.
+func reachedStages(tx *sqldb.Tx, h *handoffv1.Handoff) (map[lifecycle.Stage]bool, error) {
+	reached := map[lifecycle.Stage]bool{}
+	rows, err := tx.Query(`SELECT to_stage FROM stage_moves WHERE lead_id = $1 AND track = $2 AND cycle = $3 AND cause IN ($4, $5)`,
+		LeadID(h.GetLead()), h.GetTrack(), h.GetCycle(), string(lifecycle.ByAccept), string(lifecycle.ByOutcome))
+	return reached, scanAll(rows, err, func(rows *sql.Rows) error {
+		var stage int64
+		err := rows.Scan(&stage)
+		reached[lifecycle.Stage(stage)] = true
 		return err
-	}
-	var revision int64
-	err = tx.QueryRow(`UPDATE handoffs SET state = $1, owner = $2, outcome_reason = $3, outcome_sub_reason = $4, outcome = $5, update_time = $6,
-		revision = revision + 1 WHERE handoff_id = $7 RETURNING revision`,
-		int64(h.GetState()), h.GetOwner(), h.GetOutcomeReason(), h.GetOutcomeSubReason(), outcome, sqldb.Micros(moment), HandoffID(h.GetName())).Scan(&revision)
-	h.Etag, h.UpdateTime = etag(revision), timestamppb.New(moment)
-	return err
-}
-
-const selectHandoff = `SELECT handoff_id, lead_id, track, cycle, state, revision, queue, owner, reasons, decision_id,
-	outcome_reason, outcome_sub_reason, outcome, create_time, update_time, priority, queue_rank, action,
-	team, assign_reason, assign_time, transfer_count, approval_id FROM handoffs`
-
-// scanHandoff reads a row; ErrNotFound if there is none.
-func scanHandoff(row interface{ Scan(...any) error }) (*handoffv1.Handoff, error) {
-	h, _, err := scanRanked(row)
-	return h, err
-}
-
-// scanRanked reads a row with its rank in the queue.
-func scanRanked(row interface{ Scan(...any) error }) (*handoffv1.Handoff, int64, error) {
-	var (
-		h                      handoffv1.Handoff
-		id, lead, decision     string
-		approval               string
-		state, revision        int64
-		reasons, outcome       []byte
-		createTime, updateTime int64
-		digest                 typev1.DecisionDigest
-		rank, assignTime       int64
-	)
-	err := row.Scan(&id, &lead, &h.Track, &h.Cycle, &state, &revision, &h.Queue, &h.Owner, &reasons, &decision,
-		&h.OutcomeReason, &h.OutcomeSubReason, &outcome, &createTime, &updateTime, &h.Priority, &rank, &h.Action,
-		&h.Team, &h.AssignReason, &assignTime, &h.TransferCount, &approval)
-	switch {
-	case errors.Is(err, sql.ErrNoRows):
-		return nil, 0, ErrNotFound
-	case err != nil:
-		return nil, 0, err
-	}
-	if err := proto.Unmarshal(reasons, &digest); err != nil {
-		return nil, 0, err
-	}
-	if h.Outcome, err = readOutcome(outcome); err != nil {
-		return nil, 0, err
-	}
-	h.Name, h.Lead, h.Decision = HandoffName(id), LeadName(lead), DecisionName(lead, decision)
-	h.Exception, h.Approval = exceptionAmong(digest.Reasons), ApprovalName(approval)
-	h.State, h.Etag, h.Reasons = handoffv1.Handoff_State(state), etag(revision), digest.Reasons
-	if h.Team = people.TeamName(h.Team); assignTime != 0 {
-		h.AssignTime = timestamppb.New(sqldb.Time(assignTime))
-	}
-	h.CreateTime, h.UpdateTime = timestamppb.New(sqldb.Time(createTime)), timestamppb.New(sqldb.Time(updateTime))
-	return &h, rank, nil
-}
-
-func readOutcome(blob []byte) (*handoffv1.Outcome, error) {
-	if len(blob) == 0 {
-		return nil, nil
-	}
-	o := &handoffv1.Outcome{}
-	return o, proto.Unmarshal(blob, o)
+	})
 }

@@ -69,11 +69,6 @@ type assigning struct {
 	awaited map[string]time.Time
 }
 
-// holds says whether somebody has a handoff: it counts among what they have.
-func holds(h *handoffv1.Handoff) bool {
-	return h.GetState() == handoffv1.Handoff_STATE_OPEN || h.GetState() == handoffv1.Handoff_STATE_ACCEPTED
-}
-
 // see sorts a change: does the handoff get another owner, has somebody room now?
 func (a *assigning) see(c *change) {
 	if c.assigned {
@@ -170,13 +165,6 @@ func (a *assigning) readRoster() error {
 		}
 		return json.Unmarshal(rotation, &a.roster.Teams[id].Rotation)
 	})
-}
-
-// distinct are the texts that are not empty, sorted, each once.
-func distinct(texts []string) []string {
-	texts = slices.DeleteFunc(texts, func(s string) bool { return s == "" })
-	slices.Sort(texts)
-	return slices.Compact(texts)
 }
 
 // settle finds the owner of a handoff, if it has none, and notes what is said of it.

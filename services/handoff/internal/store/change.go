@@ -3,12 +3,8 @@ package store
 import (
 	"time"
 
-	"google.golang.org/protobuf/proto"
-
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
-	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
-	"github.com/assay-hq/assay/services/handoff/internal/people"
 	"github.com/assay-hq/assay/services/handoff/internal/routing"
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/internal/sqldb"
@@ -80,30 +76,4 @@ func (s *Store) follows(tx *sqldb.Tx, h *happened) error {
 		}
 	}
 	return nil
-}
-
-// insertHandoffs writes the handoffs that are new.
-func insertHandoffs(tx *sqldb.Tx, h *happened) error {
-	moment := sqldb.Micros(h.moment)
-	var rows []any
-	for _, c := range h.changes {
-		if c.before != nil {
-			continue
-		}
-		blob, err := proto.Marshal(&typev1.DecisionDigest{Reasons: c.after.GetReasons()})
-		if err != nil {
-			return err
-		}
-		route, err := routeColumn(c.handling.Route)
-		if err != nil {
-			return err
-		}
-		rows = append(rows, HandoffID(c.after.GetName()), LeadID(c.after.GetLead()), c.after.GetTrack(), c.after.GetCycle(),
-			int64(c.after.GetState()), 1, c.after.GetQueue(), c.after.GetOwner(), blob, DecisionID(c.after.GetDecision()), "",
-			moment, moment, c.after.GetPriority(), c.rank, c.after.GetAction(), people.TeamID(c.after.GetTeam()), c.after.GetAssignReason(), assignMicros(c.after), c.after.GetTransferCount(),
-			route, c.waitsFor, ApprovalID(c.after.GetApproval()))
-	}
-	return insert(tx, `INSERT INTO handoffs (handoff_id, lead_id, track, cycle, state, revision, queue, owner, reasons, decision_id,
-		outcome_reason, create_time, update_time, priority, queue_rank, action,
-		team, assign_reason, assign_time, transfer_count, route, waits_for, approval_id) VALUES `, 23, ``, rows)
 }

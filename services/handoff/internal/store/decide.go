@@ -9,106 +9,15 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/durationpb"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
-	"github.com/assay-hq/assay/services/handoff/internal/decision"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
-	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
 // Qualifier is the actor of moves that a verdict causes.
 const Qualifier = "system:qualifier"
-
-// Lead is a lead that was scored and is to be decided.
-type Lead struct {
-	// ID of the lead, without `leads/`.
-	ID string
-	// FactsVersion that was scored.
-	FactsVersion int32
-	// AsOf is the instant of the scores.
-	AsOf time.Time
-	// Cause is why it is decided. Default [Live].
-	Cause Cause
-	// Released are the tracks whose release time came, with [ByRelease].
-	Released []string
-	// Recent says that it did something lately, with [ByReview].
-	Recent bool
-	// Historical: decide, do not hand off.
-	Historical bool
-	// Stirred is when the latest of the scored facts that are the lead's own was
-	// received; zero if there is none.
-	Stirred time.Time
-	// Outcome is the latest imported one among the scored facts; nil if there is none.
-	Outcome *handoffv1.Outcome
-	// Assessments are what the standards say, at most one for each.
-	Assessments []Assessment
-	// Accepted is when the capture became durable, AcceptDuration what it took.
-	Accepted       time.Time
-	AcceptDuration time.Duration
-	// Claimed is when the qualifier began.
-	Claimed time.Time
-	// FitDuration and EngagementDuration are what asking the scorers took.
-	FitDuration, EngagementDuration time.Duration
-	// TraceID of the capture; empty if it was not traced.
-	TraceID string
-	// Traceparent of the span that decides it; empty if it is not traced.
-	Traceparent string
-	// LeadSourceJSON is where the lead first came from.
-	LeadSourceJSON []byte
-}
-
-// Cause is why a lead is decided.
-type Cause int8
-
-const (
-	// Live: something is new of it.
-	Live Cause = iota
-	// ByRescore: the standards changed. One that newly qualifies is held.
-	ByRescore
-	// ByRelease: it was held and its release time came.
-	ByRelease
-	// ByReview: time passed.
-	ByReview
-)
-
-// Assessment is what one standard says of a lead.
-type Assessment struct {
-	// Standard is its id, Version the name of the version that was scored with.
-	Standard, Version string
-	// Specific: the standard says whom it applies to, so on a tie it leads before one
-	// that is for everybody.
-	Specific bool
-	// Track it qualifies for.
-	Track string
-	// Handling is what is done with the lead if it qualifies.
-	Handling standard.Handling
-	// Once: the first verdict in a cycle stands.
-	Once bool
-	// Lifecycle says when a lead comes back that rests; nil: at once.
-	Lifecycle *lifecycle.Rules
-	// AsOf is the instant of its scores, if that is another than the lead's.
-	AsOf time.Time
-	// Decision by its rules.
-	Decision decision.Decision
-	// Fit and Engagement that the decision saw; nil if the standard has no such model.
-	Fit        *typev1.Fit
-	Engagement *typev1.Engagement
-	// Review is the earliest instant after that of the scores at which time alone may
-	// change what the rules read; zero if there is none.
-	Review time.Time
-	// Under gives what the standard says of the lead under an approval; nil: nothing else.
-	Under func(*decision.Approval) Assessment
-	// Attributes gives the attributes that the rules read, as one JSON object. It is
-	// called only for a decision that is recorded.
-	Attributes func() []byte
-
-	// approved: an approval stands in place of the gates.
-	approved bool
-}
 
 // Result is what became of a lead.
 type Result struct {
@@ -490,74 +399,6 @@ func (b *batch) assess(l *Lead, a *Assessment, f *followed) (string, error) {
 	return now.decision, nil
 }
 
-// Whole is the evidence with what the row of a verdict keeps in columns.
-func (a *Assessment) Whole(lead string) *handoffv1.Qualification {
-	q := a.Evidence()
-	q.Name, q.Lead, q.Track = LeadName(lead)+"/qualification", LeadName(lead), a.Track
-	q.Verdict, q.StandardVersion = verdictOf(a.Decision.Verdict), a.Version
-	q.FitScore, q.FitClass = scoreOf(a.Fit), a.Fit.GetFitClass()
-	q.EngagementScore, q.EngagementBand = engagementOf(a.Engagement), a.Engagement.GetEngagementBand()
-	return q
-}
-
-// asOf is the instant of the scores.
-func (a *Assessment) asOf(l *Lead) time.Time {
-	if a.AsOf.IsZero() {
-		return l.AsOf
-	}
-	return a.AsOf
-}
-
-func (a *Assessment) attributes() []byte {
-	if a.Attributes == nil {
-		return nil
-	}
-	return a.Attributes()
-}
-
-// evidence is what the row of a verdict keeps beside its columns.
-func (b *batch) evidence(l *Lead, a *Assessment) *handoffv1.Qualification {
-	timings, trace := b.timings(l), l.TraceID
-	if before, ok := b.captures[key{l.ID, a.Standard}]; ok {
-		timings, trace = before.GetStepTimings(), before.GetTraceId()
-	}
-	q := a.Evidence()
-	q.FactsVersion, q.AsOfTime, q.DecideTime = l.FactsVersion, timestamppb.New(a.asOf(l)), timestamppb.New(b.moment)
-	q.StepTimings, q.TraceId = timings, trace
-	return q
-}
-
-// Evidence is what an assessment saw and said.
-func (a *Assessment) Evidence() *handoffv1.Qualification {
-	return &handoffv1.Qualification{
-		Status:            statusOf(a),
-		Reasons:           reasonsOf(a.Decision.Reasons),
-		Exception:         a.Decision.Exception(),
-		MissingAttributes: a.Decision.Missing,
-		SalesReady:        a.Decision.SalesReady,
-		Lacking:           lackingOf(a.Decision.Lacking),
-		CombinedScore:     combinedOf(a.Engagement),
-		CombinedBand:      a.Engagement.GetCombined().GetBand(),
-		Fit:               a.Fit,
-		Engagement:        a.Engagement,
-	}
-}
-
-// timings are how long each step took. Deciding is counted from the scores to here:
-// the commit is still to come, and no row can know what it will take.
-func (b *batch) timings(l *Lead) *handoffv1.StepTimings {
-	wait := max(l.Claimed.Sub(l.Accepted), 0)
-	whole := max(b.moment.Sub(l.Claimed), 0)
-	return &handoffv1.StepTimings{
-		AcceptDuration:     durationpb.New(l.AcceptDuration),
-		QueueWaitDuration:  durationpb.New(wait),
-		FitDuration:        durationpb.New(l.FitDuration),
-		EngagementDuration: durationpb.New(l.EngagementDuration),
-		DecideDuration:     durationpb.New(max(whole-l.FitDuration-l.EngagementDuration, 0)),
-		TotalDuration:      durationpb.New(l.AcceptDuration + wait + whole),
-	}
-}
-
 // follow adds the rows of what happened in a track.
 func (b *batch) follow(l *Lead, f *followed, decision string) {
 	moment := sqldb.Micros(b.moment)
@@ -666,49 +507,4 @@ func (b *batch) write(s *Store) error {
 		return err
 	}
 	return b.writeHeld(s)
-}
-
-func digestOf(l *Lead, f *followed) *typev1.DecisionDigest {
-	a := f.leading
-	return &typev1.DecisionDigest{
-		Verdict:         verdictOf(a.Decision.Verdict),
-		Stage:           stageOf(f.standing.Stage),
-		Reasons:         reasonsOf(a.Decision.Reasons),
-		FitScore:        scoreOf(a.Fit),
-		FitClass:        a.Fit.GetFitClass(),
-		EngagementScore: engagementOf(a.Engagement),
-		EngagementBand:  a.Engagement.GetEngagementBand(),
-		StandardVersion: a.Version,
-		FactsVersion:    l.FactsVersion,
-	}
-}
-
-func scoreOf(f *typev1.Fit) *float64 {
-	if f == nil {
-		return nil
-	}
-	return f.Score
-}
-
-func engagementOf(e *typev1.Engagement) *float64 {
-	if e == nil {
-		return nil
-	}
-	return e.Score
-}
-
-func boolColumn(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// outcomeColumns are an outcome as stored, with its time; nil and 0 for none.
-func outcomeColumns(o *handoffv1.Outcome) (any, int64, error) {
-	if o == nil {
-		return nil, 0, nil
-	}
-	blob, err := proto.Marshal(o)
-	return blob, sqldb.Micros(o.GetOccurredTime().AsTime()), err
 }

@@ -6,10 +6,8 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
@@ -203,49 +201,4 @@ func (s *Store) replay(ctx context.Context, which string, args ...any) (n int64,
 		s.sends.Wake()
 	}
 	return n, err
-}
-
-// FollowedLink is a link that somebody followed.
-type FollowedLink struct {
-	// Action it took, and who followed it when.
-	Action, Actor string
-	Time          time.Time
-}
-
-// Followed returns who followed a link; nil: nobody yet.
-func (s *Store) Followed(ctx context.Context, hash string) (*FollowedLink, error) {
-	var l FollowedLink
-	var at int64
-	err := s.db.Read().QueryRowContext(ctx, `SELECT action, actor, follow_time FROM followed_links WHERE link_hash = $1`, hash).
-		Scan(&l.Action, &l.Actor, &at)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	l.Time = sqldb.Time(at)
-	return &l, err
-}
-
-// Follow notes who followed a link. The first one stays.
-func (s *Store) Follow(ctx context.Context, hash, handoff string, l FollowedLink) error {
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		_, err := tx.Exec(`INSERT INTO followed_links (link_hash, handoff_id, action, actor, follow_time) VALUES ($1,$2,$3,$4,$5)
-			ON CONFLICT (link_hash) DO NOTHING`, hash, HandoffID(handoff), l.Action, l.Actor, sqldb.Micros(l.Time))
-		return err
-	})
-}
-
-// Evidence is what a decision saw, `leads/{lead}/decisions/{decision}`. With ErrNotFound it
-// is empty.
-func (s *Store) Evidence(ctx context.Context, decision string) (*handoffv1.Qualification, error) {
-	lead, id, _ := strings.Cut(strings.TrimPrefix(decision, "leads/"), "/decisions/")
-	var blob []byte
-	err := s.db.Read().QueryRowContext(ctx, `SELECT evidence FROM decisions WHERE lead_id = $1 AND decision_id = $2`, lead, id).Scan(&blob)
-	if errors.Is(err, sql.ErrNoRows) {
-		return &handoffv1.Qualification{}, ErrNotFound
-	}
-	var d handoffv1.Decision
-	if err = errors.Join(err, proto.Unmarshal(blob, &d)); err != nil {
-		return nil, err
-	}
-	return d.GetEvidence(), nil
 }

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/event"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -172,4 +173,8 @@ func (s *Store) disable(tx *sqldb.Tx, id, reason string, moment time.Time) error
 		return err
 	}
 	return s.Emit(tx, moment, disabledEvent(id, reason))
+}
+
+func disabledEvent(id, reason string) Event {
+	return Event{Type: event.DestinationDisabled, Data: map[string]any{"destination": DestinationName(id), "reason": reason}}
 }

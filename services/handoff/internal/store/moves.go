@@ -1,10 +1,15 @@
 package store
 
 import (
+	"context"
+	"database/sql"
 	"encoding/json"
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
@@ -73,4 +78,35 @@ func properties(p map[string]any) []byte {
 		panic(err) // texts and numbers always marshal
 	}
 	return b
+}
+
+// Moves lists the stage moves of a lead, latest first.
+func (s *Store) Moves(ctx context.Context, lead string, place []any, limit int) ([]Move, error) {
+	w := where{conditions: []string{"lead_id = $1"}, args: []any{lead}}
+	w.from("move_time, move_id", "<", place)
+	query := `SELECT move_time, move_id, track, cycle, from_stage, to_stage, cause, reason, sub_reason, actor, decision_id, version
+		FROM stage_moves` + w.String() + ` ORDER BY move_time DESC, move_id DESC LIMIT ` + w.arg(limit)
+	var moves []Move
+	rows, err := s.db.Read().QueryContext(ctx, query, w.args...)
+	err = scanAll(rows, err, func(rows *sql.Rows) error {
+		m := Move{Lead: lead}
+		var at, from, to int64
+		err := rows.Scan(&at, &m.ID, &m.Track, &m.Cycle, &from, &to, &m.Cause, &m.Reason, &m.SubReason, &m.Actor, &m.Decision, &m.Version)
+		m.Time, m.From, m.To = sqldb.Time(at), lifecycle.Stage(from), lifecycle.Stage(to)
+		moves = append(moves, m)
+		return err
+	})
+	return moves, err
+}
+
+// Place of the move in the list.
+func (m *Move) Place() []any { return []any{sqldb.Micros(m.Time), m.ID} }
+
+// Proto is the move in the API.
+func (m *Move) Proto() *handoffv1.StageMove {
+	return &handoffv1.StageMove{
+		Track: m.Track, Cycle: int32(m.Cycle), FromStage: stageOf(m.From), ToStage: stageOf(m.To),
+		Cause: string(m.Cause), Reason: m.Reason, SubReason: m.SubReason, Actor: m.Actor, StandardVersion: m.Version,
+		Decision: DecisionName(m.Lead, m.Decision), MoveTime: timestamppb.New(m.Time),
+	}
 }

@@ -101,3 +101,17 @@ func hundredths(score *float64) any {
 	}
 	return int64(points.Round(*score))
 }
+
+func scoreOf(f *typev1.Fit) *float64 {
+	if f == nil {
+		return nil
+	}
+	return f.Score
+}
+
+func engagementOf(e *typev1.Engagement) *float64 {
+	if e == nil {
+		return nil
+	}
+	return e.Score
+}

@@ -59,7 +59,7 @@ type TrackError struct{ Tracks []string }
 // Error names them.
 func (e *TrackError) Error() string { return "one of the tracks " + strings.Join(e.Tracks, ", ") }
 
-// leads to where a person brings a lead, by the cause.
+// leadsTo is where a person brings a lead, by the cause.
 var leadsTo = map[lifecycle.Cause]lifecycle.Stage{
 	lifecycle.ByDisqualify: lifecycle.Disqualified,
 	lifecycle.ByReinstate:  lifecycle.Lead,
@@ -130,7 +130,7 @@ func (s *Store) applyToLead(tx *sqldb.Tx, a *LeadAct, p *person) error {
 		if h, err = scanHandoff(tx.QueryRow(selectHandoff+` WHERE handoff_id = $1`, p.track.handoff)); err != nil {
 			return err
 		}
-		if h.GetState() != handoffv1.Handoff_STATE_OPEN && h.GetState() != handoffv1.Handoff_STATE_ACCEPTED {
+		if !holds(h) {
 			h = nil // over
 		}
 		before = proto.CloneOf(h)

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"database/sql"
 	"strings"
 	"time"
@@ -11,7 +10,6 @@ import (
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
-	"github.com/assay-hq/assay/services/handoff/internal/report"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -127,43 +125,4 @@ func (s *Store) whole(from querier, handoffs ...*handoffv1.Handoff) error {
 		h.Clocks = clocksAt(chains[ids[i]], now)
 	}
 	return s.deliver(from, byID)
-}
-
-// ResponseReport counts how quickly the handoffs were answered whose clocks started in the
-// bounds of a cohort.
-func (s *Store) ResponseReport(ctx context.Context, c Cohort) (*report.Responses, error) {
-	var w where
-	if !c.From.IsZero() {
-		w.conditions = append(w.conditions, "c.start_time >= "+w.arg(sqldb.Micros(c.From)))
-	}
-	if !c.To.IsZero() {
-		w.conditions = append(w.conditions, "c.start_time < "+w.arg(sqldb.Micros(c.To)))
-	}
-	if c.Track != "" {
-		w.conditions = append(w.conditions, "c.track = "+w.arg(c.Track))
-	}
-	now := sqldb.Micros(s.now())
-	counted := &report.Responses{}
-	rows, err := s.db.Read().QueryContext(ctx, `SELECT c.owner, c.team, c.number, c.due_time, c.stop_time, c.met, c.working_time,
-			r.request_time, r.machine_time, r.touch_time
-		FROM sla_clocks c JOIN responses r ON r.handoff_id = c.handoff_id`+w.String(), w.args...)
-	return counted, scanAll(rows, err, func(rows *sql.Rows) error {
-		var number, due, stop, met, working, request, machine, touch int64
-		var c report.Clock
-		if err := rows.Scan(&c.Owner, &c.Team, &number, &due, &stop, &met, &working, &request, &machine, &touch); err != nil {
-			return err
-		}
-		c.Stopped, c.Met, c.Over = stop != 0, met != 0, stop == 0 && due != 0 && due < now
-		c.Working = time.Duration(working) * time.Microsecond
-		if stop != 0 && stop == touch && request != 0 { // what stopped it was the first answer
-			speed := time.Duration(max(touch-request, 0)) * time.Microsecond
-			c.Answer = &speed
-		}
-		if number == 1 && machine != 0 {
-			took := time.Duration(machine) * time.Microsecond
-			c.Machine = &took
-		}
-		counted.Add(&c)
-		return nil
-	})
 }

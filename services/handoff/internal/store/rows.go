@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"math/bits"
+	"slices"
 
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
@@ -85,4 +86,18 @@ func scanAll(rows *sql.Rows, err error, scan func(*sql.Rows) error) error {
 		}
 	}
 	return errors.Join(rows.Err(), rows.Close())
+}
+
+func boolColumn(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// distinct are the texts that are not empty, sorted, each once.
+func distinct(texts []string) []string {
+	texts = slices.DeleteFunc(texts, func(s string) bool { return s == "" })
+	slices.Sort(texts)
+	return slices.Compact(texts)
 }

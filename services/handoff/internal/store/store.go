@@ -13,9 +13,9 @@ import (
 )
 
 var (
-	// ErrNotFound: there is no such lead, verdict or handoff.
+	// ErrNotFound: what is asked for is not there.
 	ErrNotFound = errors.New("not found")
-	// ErrEtag: the handoff was changed since its etag was read.
+	// ErrEtag: what is to change was changed since its etag was read.
 	ErrEtag = errors.New("etag does not match")
 )
 

@@ -5,15 +5,12 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
-	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
 	"github.com/assay-hq/assay/services/internal/points"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
@@ -78,81 +75,6 @@ func (s *Store) qualification(ctx context.Context, lead, standard string, asked 
 	}
 	q.Outcome, err = latestOutcome(reported, imported)
 	return &q, err
-}
-
-// latestOutcome is the later of what sales reported and what an import brought.
-func latestOutcome(reported, imported []byte) (*handoffv1.Outcome, error) {
-	r, err := readOutcome(reported)
-	if err != nil {
-		return nil, err
-	}
-	i, err := readOutcome(imported)
-	if err != nil {
-		return nil, err
-	}
-	if r == nil || (i != nil && i.GetOccurredTime().AsTime().After(r.GetOccurredTime().AsTime())) {
-		return i, nil
-	}
-	return r, nil
-}
-
-// Term is one condition of a list: a column and the value it must have.
-type Term struct {
-	Column Column
-	Value  any
-}
-
-// Column is a column that lists can be filtered by.
-type Column string
-
-// Columns of the lists of qualifications and of handoffs.
-const (
-	StageColumn    Column = "stage"
-	VerdictColumn  Column = "verdict"
-	FitClassColumn Column = "fit_class"
-	BandColumn     Column = "engagement_band"
-	TrackColumn    Column = "track"
-	StandardColumn Column = "standard_id"
-	StateColumn    Column = "state"
-	QueueColumn    Column = "queue"
-	OwnerColumn    Column = "owner"
-	LeadColumn     Column = "lead_id"
-)
-
-// where is the condition of the terms and of the place to go on from.
-type where struct {
-	conditions []string
-	args       []any
-}
-
-func (w *where) arg(v any) string {
-	w.args = append(w.args, v)
-	return "$" + strconv.Itoa(len(w.args))
-}
-
-func (w *where) terms(terms []Term) {
-	for _, t := range terms {
-		w.conditions = append(w.conditions, string(t.Column)+" = "+w.arg(t.Value))
-	}
-}
-
-// from goes on beyond a place in an order of columns, e.g. `(a, b) < ($1, $2)`.
-func (w *where) from(columns, operator string, place []any) {
-	if len(place) == 0 {
-		return
-	}
-	marks := make([]string, len(place))
-	for i, v := range place {
-		marks[i] = w.arg(v)
-	}
-	w.conditions = append(w.conditions, "("+columns+") "+operator+" ("+strings.Join(marks, ", ")+")")
-}
-
-func (w *where) String() string {
-	if len(w.conditions) == 0 {
-		return ""
-	}
-	return " WHERE " + strings.Join(w.conditions, " AND ")
 }
 
 // Line is a line of the list of qualifications, with its place in the order.
@@ -228,144 +150,6 @@ func scoreFrom(hundredths sql.NullInt64) *float64 {
 	}
 	score := points.Points(hundredths.Int64).Float()
 	return &score
-}
-
-// Record is a decision with its place in the list.
-type Record struct {
-	Decision *handoffv1.Decision
-	Place    []any
-}
-
-// Decisions lists the decisions about a lead, latest first.
-func (s *Store) Decisions(ctx context.Context, lead string, place []any, limit int) ([]Record, error) {
-	w := where{conditions: []string{"lead_id = $1"}, args: []any{lead}}
-	w.from("decide_time, decision_id", "<", place)
-	query := `SELECT decide_time, decision_id, evidence FROM decisions` + w.String() +
-		` ORDER BY decide_time DESC, decision_id DESC LIMIT ` + w.arg(limit)
-	var records []Record
-	rows, err := s.db.Read().QueryContext(ctx, query, w.args...)
-	err = scanAll(rows, err, func(rows *sql.Rows) error {
-		var (
-			at   int64
-			id   string
-			blob []byte
-		)
-		if err := rows.Scan(&at, &id, &blob); err != nil {
-			return err
-		}
-		d := &handoffv1.Decision{}
-		records = append(records, Record{Decision: d, Place: []any{at, id}})
-		return proto.Unmarshal(blob, d)
-	})
-	return records, err
-}
-
-// Moves lists the stage moves of a lead, latest first.
-func (s *Store) Moves(ctx context.Context, lead string, place []any, limit int) ([]Move, error) {
-	w := where{conditions: []string{"lead_id = $1"}, args: []any{lead}}
-	w.from("move_time, move_id", "<", place)
-	query := `SELECT move_time, move_id, track, cycle, from_stage, to_stage, cause, reason, sub_reason, actor, decision_id, version
-		FROM stage_moves` + w.String() + ` ORDER BY move_time DESC, move_id DESC LIMIT ` + w.arg(limit)
-	var moves []Move
-	rows, err := s.db.Read().QueryContext(ctx, query, w.args...)
-	err = scanAll(rows, err, func(rows *sql.Rows) error {
-		m := Move{Lead: lead}
-		var at, from, to int64
-		err := rows.Scan(&at, &m.ID, &m.Track, &m.Cycle, &from, &to, &m.Cause, &m.Reason, &m.SubReason, &m.Actor, &m.Decision, &m.Version)
-		m.Time, m.From, m.To = sqldb.Time(at), lifecycle.Stage(from), lifecycle.Stage(to)
-		moves = append(moves, m)
-		return err
-	})
-	return moves, err
-}
-
-// Place of the move in the list.
-func (m *Move) Place() []any { return []any{sqldb.Micros(m.Time), m.ID} }
-
-// Proto is the move in the API.
-func (m *Move) Proto() *handoffv1.StageMove {
-	return &handoffv1.StageMove{
-		Track: m.Track, Cycle: int32(m.Cycle), FromStage: stageOf(m.From), ToStage: stageOf(m.To),
-		Cause: string(m.Cause), Reason: m.Reason, SubReason: m.SubReason, Actor: m.Actor, StandardVersion: m.Version,
-		Decision: DecisionName(m.Lead, m.Decision), MoveTime: timestamppb.New(m.Time),
-	}
-}
-
-// Handoff returns a handoff, or ErrNotFound.
-func (s *Store) Handoff(ctx context.Context, id string) (*handoffv1.Handoff, error) {
-	h, err := scanHandoff(s.db.Read().QueryRowContext(ctx, selectHandoff+` WHERE handoff_id = $1`, id))
-	if err != nil {
-		return nil, err
-	}
-	return h, s.whole(reader{ctx, s.db}, h)
-}
-
-// RankedHandoff is a handoff with its place in a list.
-type RankedHandoff struct {
-	*handoffv1.Handoff
-	Place []any
-}
-
-// dueTime is when a handoff must be answered, last of all if no clock of it runs.
-var dueTime = `COALESCE((SELECT NULLIF(r.due_time, 0) FROM responses r WHERE r.handoff_id = handoffs.handoff_id), ` +
-	strconv.FormatInt(sqldb.Micros(never), 10) + `)`
-
-// Handoffs lists handoffs, oldest first; byQueue in the order to work them: the hottest
-// first, of those that are as hot the one that is due first.
-func (s *Store) Handoffs(ctx context.Context, terms []Term, byQueue bool, place []any, limit int) ([]RankedHandoff, error) {
-	if byQueue {
-		return s.listHandoffs(ctx, terms, "-priority, queue_rank, "+dueTime+", handoff_id", place, limit, func(h *handoffv1.Handoff, rank int64) []any {
-			return []any{int64(-h.GetPriority()), rank, dueMicros(h), HandoffID(h.GetName())}
-		})
-	}
-	return s.listHandoffs(ctx, terms, "create_time, handoff_id", place, limit, func(h *handoffv1.Handoff, _ int64) []any {
-		return []any{sqldb.Micros(h.GetCreateTime().AsTime()), HandoffID(h.GetName())}
-	})
-}
-
-// HandoffsByDueTime lists handoffs, those first that must be answered first, and last those
-// without a clock.
-func (s *Store) HandoffsByDueTime(ctx context.Context, terms []Term, place []any, limit int) ([]RankedHandoff, error) {
-	return s.listHandoffs(ctx, terms, dueTime+", handoff_id", place, limit, func(h *handoffv1.Handoff, _ int64) []any {
-		return []any{dueMicros(h), HandoffID(h.GetName())}
-	})
-}
-
-func dueMicros(h *handoffv1.Handoff) int64 {
-	if h.GetDueTime() == nil {
-		return sqldb.Micros(never)
-	}
-	return sqldb.Micros(h.GetDueTime().AsTime())
-}
-
-// listHandoffs lists handoffs in an order of columns; at is the place of one in it, by the
-// handoff and its rank.
-func (s *Store) listHandoffs(
-	ctx context.Context, terms []Term, order string, place []any, limit int, at func(*handoffv1.Handoff, int64) []any,
-) ([]RankedHandoff, error) {
-	var w where
-	w.terms(terms)
-	w.from(order, ">", place)
-	query := selectHandoff + w.String() + ` ORDER BY ` + order + ` LIMIT ` + w.arg(limit)
-	var plain []*handoffv1.Handoff
-	var ranks []int64
-	rows, err := s.db.Read().QueryContext(ctx, query, w.args...)
-	err = scanAll(rows, err, func(rows *sql.Rows) error {
-		h, rank, err := scanRanked(rows)
-		plain, ranks = append(plain, h), append(ranks, rank)
-		return err
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := s.whole(reader{ctx, s.db}, plain...); err != nil {
-		return nil, err
-	}
-	handoffs := make([]RankedHandoff, len(plain))
-	for i, h := range plain {
-		handoffs[i] = RankedHandoff{h, at(h, ranks[i])}
-	}
-	return handoffs, nil
 }
 
 // Exists says whether a lead was ever decided.

@@ -16,10 +16,23 @@ import (
 
 // Cohort are the handoffs that a report is about.
 type Cohort struct {
-	// From and To bound when they were created, To excluded; zero: not.
+	// From and To bound when they were created or their clocks started, To excluded; zero: not.
 	From, To time.Time
 	// Track; empty: all.
 	Track string
+}
+
+// cohort bounds a column of times and one of tracks.
+func (w *where) cohort(c Cohort, timeColumn, trackColumn string) {
+	if !c.From.IsZero() {
+		w.conditions = append(w.conditions, timeColumn+" >= "+w.arg(sqldb.Micros(c.From)))
+	}
+	if !c.To.IsZero() {
+		w.conditions = append(w.conditions, timeColumn+" < "+w.arg(sqldb.Micros(c.To)))
+	}
+	if c.Track != "" {
+		w.conditions = append(w.conditions, trackColumn+" = "+w.arg(c.Track))
+	}
 }
 
 // ExceptionReport counts what became of the handoffs of a cohort, by the way their leads
@@ -27,15 +40,7 @@ type Cohort struct {
 func (s *Store) ExceptionReport(ctx context.Context, c Cohort) (*report.Exceptions, error) {
 	var w where
 	w.conditions = []string{"h.state <> " + w.arg(int64(handoffv1.Handoff_STATE_MERGED))} // the other one goes on
-	if !c.From.IsZero() {
-		w.conditions = append(w.conditions, "h.create_time >= "+w.arg(sqldb.Micros(c.From)))
-	}
-	if !c.To.IsZero() {
-		w.conditions = append(w.conditions, "h.create_time < "+w.arg(sqldb.Micros(c.To)))
-	}
-	if c.Track != "" {
-		w.conditions = append(w.conditions, "h.track = "+w.arg(c.Track))
-	}
+	w.cohort(c, "h.create_time", "h.track")
 	reached := func(stage lifecycle.Stage) string {
 		return `CASE WHEN EXISTS (SELECT 1 FROM stage_moves m WHERE m.lead_id = h.lead_id AND m.track = h.track AND m.cycle = h.cycle
 			AND m.to_stage = ` + w.arg(int64(stage)) + `) THEN 1 ELSE 0 END`
@@ -88,4 +93,35 @@ func scanReported(rows *sql.Rows) (report.Handoff, error) {
 		h.Closed = true
 	}
 	return h, err
+}
+
+// ResponseReport counts how quickly the handoffs were answered whose clocks started in the
+// bounds of a cohort.
+func (s *Store) ResponseReport(ctx context.Context, c Cohort) (*report.Responses, error) {
+	var w where
+	w.cohort(c, "c.start_time", "c.track")
+	now := sqldb.Micros(s.now())
+	counted := &report.Responses{}
+	rows, err := s.db.Read().QueryContext(ctx, `SELECT c.owner, c.team, c.number, c.due_time, c.stop_time, c.met, c.working_time,
+			r.request_time, r.machine_time, r.touch_time
+		FROM sla_clocks c JOIN responses r ON r.handoff_id = c.handoff_id`+w.String(), w.args...)
+	return counted, scanAll(rows, err, func(rows *sql.Rows) error {
+		var number, due, stop, met, working, request, machine, touch int64
+		var c report.Clock
+		if err := rows.Scan(&c.Owner, &c.Team, &number, &due, &stop, &met, &working, &request, &machine, &touch); err != nil {
+			return err
+		}
+		c.Stopped, c.Met, c.Over = stop != 0, met != 0, stop == 0 && due != 0 && due < now
+		c.Working = time.Duration(working) * time.Microsecond
+		if stop != 0 && stop == touch && request != 0 { // what stopped it was the first answer
+			speed := time.Duration(max(touch-request, 0)) * time.Microsecond
+			c.Answer = &speed
+		}
+		if number == 1 && machine != 0 {
+			took := time.Duration(machine) * time.Microsecond
+			c.Machine = &took
+		}
+		counted.Add(&c)
+		return nil
+	})
 }
