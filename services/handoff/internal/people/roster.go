@@ -3,6 +3,8 @@ package people
 import (
 	"context"
 	"database/sql"
+	"iter"
+	"maps"
 	"slices"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
@@ -29,14 +31,17 @@ func (r reader) QueryRow(query string, args ...any) *sql.Row {
 	return r.db.QueryRowContext(r.ctx, query, args...)
 }
 
-// most is the most ids of one statement.
-const most = 500
+// chunks are the ids, sorted and each once, in runs that one statement takes.
+func chunks(ids []string) iter.Seq[[]string] {
+	const most = 500
+	return slices.Chunk(slices.Compact(slices.Sorted(slices.Values(ids))), most)
+}
 
 // UsersIn returns the users with the ids, by id; who does not exist is not in it. Each has
 // how many handoffs they have.
 func UsersIn(from Querier, ids []string) (map[string]*handoffv1.User, error) {
 	users := map[string]*handoffv1.User{}
-	for chunk := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(ids))), most) {
+	for chunk := range chunks(ids) {
 		rows, err := from.Query(selectUser+` WHERE user_id IN (`+sqldb.List(1, len(chunk))+`)`, texts(chunk)...)
 		list, err := all(rows, err, scanUser)
 		if err != nil {
@@ -53,7 +58,7 @@ func UsersIn(from Querier, ids []string) (map[string]*handoffv1.User, error) {
 // not in it.
 func TeamsIn(from Querier, ids []string) (map[string]*handoffv1.Team, error) {
 	teams := map[string]*handoffv1.Team{}
-	for chunk := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(ids))), most) {
+	for chunk := range chunks(ids) {
 		rows, err := from.Query(selectTeam+` WHERE team_id IN (`+sqldb.List(1, len(chunk))+`)`, texts(chunk)...)
 		list, err := all(rows, err, scanTeam)
 		if err != nil {
@@ -68,12 +73,7 @@ func TeamsIn(from Querier, ids []string) (map[string]*handoffv1.Team, error) {
 
 // fillMembers gives teams their members, as they were given.
 func fillMembers(from Querier, teams map[string]*handoffv1.Team) error {
-	ids := make([]string, 0, len(teams))
-	for id := range teams {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for chunk := range slices.Chunk(ids, most) {
+	for chunk := range chunks(slices.Collect(maps.Keys(teams))) {
 		rows, err := from.Query(`SELECT team_id, user_id, weight, paused FROM team_members WHERE team_id IN (`+
 			sqldb.List(1, len(chunk))+`) ORDER BY team_id, position`, texts(chunk)...)
 		_, err = all(rows, err, func(row interface{ Scan(...any) error }) (struct{}, error) {
@@ -149,7 +149,7 @@ func lock(tx *sqldb.Tx, table, id string, ids []string) error {
 	if tx.Dialect() == sqldb.SQLite {
 		return nil // its one writer holds every lock
 	}
-	for chunk := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(ids))), most) {
+	for chunk := range chunks(ids) {
 		rows, err := tx.Query(`SELECT `+id+` FROM `+table+` WHERE `+id+` IN (`+sqldb.List(1, len(chunk))+`) ORDER BY `+id+tx.Dialect().ForUpdate(), texts(chunk)...)
 		_, err = all(rows, err, func(interface{ Scan(...any) error }) (struct{}, error) { return struct{}{}, nil })
 		if err != nil {

@@ -86,13 +86,7 @@ func (s *Store) CreateTeam(ctx context.Context, id string, t *handoffv1.Team) (a
 		if n == 0 {
 			return &TakenError{"teamId"}
 		}
-		if err := saveMembers(tx, id, t); err != nil {
-			return err
-		}
-		if err := s.changed(tx, nil, []string{id}); err != nil {
-			return err
-		}
-		after, err = readTeam(tx, id)
+		after, err = s.saveMembers(tx, id, t)
 		return err
 	})
 	return after, err
@@ -130,13 +124,7 @@ func (s *Store) UpdateTeam(ctx context.Context, id, etag string, change func(t *
 		if _, err := tx.Exec(`DELETE FROM team_members WHERE team_id = $1`, id); err != nil {
 			return err
 		}
-		if err := saveMembers(tx, id, t); err != nil {
-			return err
-		}
-		if err := s.changed(tx, nil, []string{id}); err != nil {
-			return err
-		}
-		after, err = readTeam(tx, id)
+		after, err = s.saveMembers(tx, id, t)
 		return err
 	})
 	return after, err
@@ -150,14 +138,19 @@ func readTeam(tx *sqldb.Tx, id string) (*handoffv1.Team, error) {
 	return t, fillMembers(tx, map[string]*handoffv1.Team{id: t})
 }
 
-func saveMembers(tx *sqldb.Tx, id string, t *handoffv1.Team) error {
+// saveMembers writes the members of a team, says that it was changed and returns it as it
+// is then.
+func (s *Store) saveMembers(tx *sqldb.Tx, id string, t *handoffv1.Team) (*handoffv1.Team, error) {
 	for i, m := range t.GetMembers() {
 		if _, err := tx.Exec(`INSERT INTO team_members (team_id, user_id, position, weight, paused) VALUES ($1, $2, $3, $4, $5)`,
 			id, UserID(m.GetUser()), i, m.GetWeight(), number(m.GetPaused())); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	if err := s.changed(tx, nil, []string{id}); err != nil {
+		return nil, err
+	}
+	return readTeam(tx, id)
 }
 
 // checkPeople refuses members and managers who are no users.

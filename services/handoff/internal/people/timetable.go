@@ -1,8 +1,6 @@
 package people
 
 import (
-	"slices"
-
 	"google.golang.org/protobuf/proto"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
@@ -46,7 +44,7 @@ func (t *Timetable) Team(id string) (hours *typev1.WorkingHours) {
 // TimetablesIn returns the timetables of users, by id; who does not exist is not in it.
 func TimetablesIn(from Querier, users []string) (map[string]*Timetable, error) {
 	tables := map[string]*Timetable{}
-	for chunk := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(users))), most) {
+	for chunk := range chunks(users) {
 		rows, err := from.Query(`SELECT user_id, content FROM users WHERE user_id IN (`+sqldb.List(1, len(chunk))+`)`, texts(chunk)...)
 		_, err = all(rows, err, func(row interface{ Scan(...any) error }) (struct{}, error) {
 			var id string
@@ -92,7 +90,7 @@ func TimetablesIn(from Querier, users []string) (map[string]*Timetable, error) {
 // that nobody leads is not in it.
 func ManagersIn(from Querier, teams []string) (map[string]string, error) {
 	managers := map[string]string{}
-	for chunk := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(teams))), most) {
+	for chunk := range chunks(teams) {
 		rows, err := from.Query(`SELECT team_id, manager FROM teams WHERE manager <> '' AND team_id IN (`+sqldb.List(1, len(chunk))+`)`, texts(chunk)...)
 		_, err = all(rows, err, func(row interface{ Scan(...any) error }) (struct{}, error) {
 			var team, manager string
