@@ -307,7 +307,7 @@ func say(ctx context.Context, do func(context.Context, store.Word) (*handoffv1.A
 		return nil, apierr.Unauthenticated()
 	}
 	a, err := do(ctx, store.Word{
-		Approval: id(in.GetName()), Actor: who.Actor, Leads: decides(who.Role), Comment: in.GetComment(), Etag: in.GetEtag(),
+		Approval: id(in.GetName()), Actor: who.Actor, Leads: manages(who.Role), Comment: in.GetComment(), Etag: in.GetEtag(),
 	})
 	return a, approvalError(in.GetName(), err)
 }

@@ -5,17 +5,11 @@ import (
 	"errors"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
-	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/people"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
 )
-
-// manages says whether a caller may take what others have, and give it away.
-func manages(role typev1.Role) bool {
-	return role == typev1.Role_ROLE_MANAGER || role == typev1.Role_ROLE_ADMIN
-}
 
 func (s *handoffServer) ClaimHandoff(ctx context.Context, in *handoffv1.ClaimHandoffRequest) (*handoffv1.Handoff, error) {
 	who, ok := caller.From(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"regexp"
 	"slices"
@@ -273,9 +274,7 @@ func (s *destinationServer) SendTestEvent(ctx context.Context, in *handoffv1.Sen
 		return nil, apierr.InvalidField("eventType", "a type of GET /v1/eventTypes")
 	}
 	data := map[string]any{"sample": true}
-	for k, v := range kind.Sample {
-		data[k] = v
-	}
+	maps.Copy(data, kind.Sample)
 	return s.store.Try(ctx, id(in.GetName()), store.Event{Type: name, Data: data}, s.now())
 }
 

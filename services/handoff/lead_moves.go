@@ -23,6 +23,12 @@ var movers = map[typev1.Role]lifecycle.Who{
 	typev1.Role_ROLE_ADMIN:     lifecycle.Admin,
 }
 
+// manages says whether a role has a manager's say: it decides for both sides of a standard,
+// takes what others have and gives it away.
+func manages(role typev1.Role) bool {
+	return role == typev1.Role_ROLE_MANAGER || role == typev1.Role_ROLE_ADMIN
+}
+
 func (s *handoffServer) DisqualifyLead(ctx context.Context, in *handoffv1.DisqualifyLeadRequest) (*handoffv1.Qualification, error) {
 	return s.actOnLead(ctx, in.GetLead(), store.LeadAct{
 		Track: in.GetTrack(), Cause: lifecycle.ByDisqualify, Reason: in.GetReason(), SubReason: in.GetSubReason(),

@@ -46,7 +46,7 @@ func (s *standardServer) SignOffStandardVersion(ctx context.Context, in *handoff
 func signingSide(ctx context.Context, asked handoffv1.SignOff_Side) (standard.Side, error) {
 	c, _ := caller.From(ctx)
 	for _, side := range sides {
-		if either := decides(c.Role); c.Role == side.role || either && asked == side.name {
+		if either := manages(c.Role); c.Role == side.role || either && asked == side.name {
 			if asked != side.name && asked != handoffv1.SignOff_SIDE_UNSPECIFIED {
 				return "", apierr.PermissionDenied()
 			}
@@ -66,15 +66,10 @@ func publication(ctx context.Context, in *handoffv1.PublishStandardVersionReques
 	}
 	p.OverrideReason = strings.TrimSpace(in.GetOverrideReason())
 	switch {
-	case !decides(c.Role):
+	case !manages(c.Role):
 		return p, apierr.PermissionDenied()
 	case p.OverrideReason == "":
 		return p, apierr.InvalidField("overrideReason", "why the change cannot wait: it is logged")
 	}
 	return p, nil
-}
-
-// decides tells whether a role may decide for either side.
-func decides(role typev1.Role) bool {
-	return role == typev1.Role_ROLE_MANAGER || role == typev1.Role_ROLE_ADMIN
 }

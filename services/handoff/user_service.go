@@ -108,7 +108,7 @@ func (s *userServer) UpdateUser(ctx context.Context, in *handoffv1.UpdateUserReq
 func (s *userServer) SetAbsences(ctx context.Context, in *handoffv1.SetAbsencesRequest) (*handoffv1.User, error) {
 	who, _ := caller.From(ctx)
 	id := people.UserID(in.GetName())
-	if who.Actor != id && who.Role != typev1.Role_ROLE_MANAGER && who.Role != typev1.Role_ROLE_ADMIN {
+	if who.Actor != id && !manages(who.Role) {
 		return nil, apierr.PermissionDeniedFor("the absences of somebody else are set by a manager or an admin")
 	}
 	if violations := people.CheckAbsences("absences", in.GetAbsences()); len(violations) > 0 {
