@@ -26,7 +26,7 @@ func TestGitLab(t *testing.T) {
 	}
 	for _, scenario := range file.Scenarios {
 		t.Run(scenario.Name, func(t *testing.T) {
-			var chain sla.Chain
+			var clocks chain
 			var standing sla.Standing
 			for _, step := range scenario.Steps {
 				switch step.Owner {
@@ -43,15 +43,15 @@ func TestGitLab(t *testing.T) {
 					}
 					standing.Waits = waiting
 				}
-				chain = chain.Follow(standing, file.At(t, step.At), "", func(owner string) sla.Clock {
+				clocks = clocks.follow(standing, file.At(t, step.At), "", func(owner string) sla.Clock {
 					return sla.Clock{Allowed: file.Allowed, Calendar: calendars[owner]}
 				})
 			}
-			if len(chain) != len(scenario.Clocks) {
-				t.Fatalf("%d clocks, want %d", len(chain), len(scenario.Clocks))
+			if len(clocks) != len(scenario.Clocks) {
+				t.Fatalf("%d clocks, want %d", len(clocks), len(scenario.Clocks))
 			}
 			for i, want := range scenario.Clocks {
-				clock := &chain[i]
+				clock := &clocks[i]
 				if clock.Owner != want.Owner || clock.Number != want.Transfers || clock.Running() != want.Running {
 					t.Errorf("clock %d of %s, running %v; want %+v", clock.Number, clock.Owner, clock.Running(), want)
 				}

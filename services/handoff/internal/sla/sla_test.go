@@ -81,7 +81,7 @@ func TestAClockWithoutWorkingTime(t *testing.T) {
 func TestLawsOfAChain(t *testing.T) {
 	berlin := calendar(t, schedule.Hours{Zone: "Europe/Berlin", Days: []schedule.DayHours{{From: "09:00", To: "17:00"}}})
 	rapid.Check(t, func(t *rapid.T) {
-		var chain sla.Chain
+		var clocks chain
 		var standing sla.Standing
 		shown := map[int]sla.Reading{}
 		now := time.Date(2026, 3, 16, 8, 0, 0, 0, time.UTC)
@@ -89,18 +89,18 @@ func TestLawsOfAChain(t *testing.T) {
 			now = now.Add(time.Duration(rapid.IntRange(0, 40*3600).Draw(t, "seconds")) * time.Second)
 			before := standing
 			standing = sla.Standing{Waits: rapid.Bool().Draw(t, "waits"), Owner: rapid.SampledFrom([]string{"", "amy", "ben"}).Draw(t, "owner")}
-			was := len(chain)
-			chain = chain.Follow(standing, now, "changed", func(string) sla.Clock { return sla.Clock{Allowed: 2 * time.Hour, Calendar: berlin} })
-			if standing == before && len(chain) != was {
+			was := len(clocks)
+			clocks = clocks.follow(standing, now, "changed", func(string) sla.Clock { return sla.Clock{Allowed: 2 * time.Hour, Calendar: berlin} })
+			if standing == before && len(clocks) != was {
 				t.Fatal("a clock started though nothing changed")
 			}
-			running := chain.Running()
+			running := clocks.running()
 			if (running != nil) != (standing.Waits && standing.Owner != "") || (running != nil && running.Owner != standing.Owner) {
 				t.Fatalf("%+v: running %+v", standing, running)
 			}
-			for i := range chain {
-				clock := &chain[i]
-				if clock.Number != i+1 || (clock.Running() && i < len(chain)-1) || (i > 0 && clock.Start.Before(chain[i-1].Stop)) {
+			for i := range clocks {
+				clock := &clocks[i]
+				if clock.Number != i+1 || (clock.Running() && i < len(clocks)-1) || (i > 0 && clock.Start.Before(clocks[i-1].Stop)) {
 					t.Fatalf("clock %d: %+v", i+1, clock)
 				}
 				shows := clock.Read(now)
