@@ -8,7 +8,6 @@ import (
 	"html/template"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -241,27 +240,4 @@ func write(w http.ResponseWriter, code int, p page) {
 	h.Set("X-Frame-Options", "DENY")
 	w.WriteHeader(code)
 	_, _ = w.Write(b.Bytes())
-}
-
-// bucket lets so many through in a second, and some more at once after a rest.
-type bucket struct {
-	perSecond, size float64
-
-	mu     sync.Mutex
-	tokens float64
-	last   time.Time
-}
-
-func (b *bucket) take(now time.Time) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !b.last.IsZero() {
-		b.tokens = min(b.size, b.tokens+now.Sub(b.last).Seconds()*b.perSecond)
-	}
-	b.last = now
-	if b.tokens < 1 {
-		return false
-	}
-	b.tokens--
-	return true
 }
