@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -139,11 +140,7 @@ func strongest(q *handoffv1.Qualification) []*handoffv1.PacketPoint {
 // attributesOf are the attributes of a lead as JSON, the first in the order of their keys.
 func attributesOf(lead *ingestv1.Lead) []byte {
 	fields := lead.GetAttributes().GetFields()
-	keys := make([]string, 0, len(fields))
-	for key := range fields {
-		keys = append(keys, key)
-	}
-	slices.Sort(keys)
+	keys := slices.Sorted(maps.Keys(fields))
 	kept := map[string]any{}
 	for _, key := range keys[:min(len(keys), maxAttributes)] {
 		switch v := fields[key].AsInterface().(type) {

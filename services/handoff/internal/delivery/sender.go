@@ -3,7 +3,6 @@ package delivery
 import (
 	"cmp"
 	"context"
-	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -16,7 +15,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
-	"github.com/assay-hq/assay/services/handoff/internal/event"
 	"github.com/assay-hq/assay/services/handoff/internal/seal"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/caller"
@@ -339,59 +337,4 @@ func (s *Sender) trace(ctx context.Context, d *store.Destination, row *store.Del
 		options = append(options, trace.WithNewRoot(), trace.WithLinks(telemetry.Link(row.Traceparent)))
 	}
 	return s.Tracer.Start(ctx, "assay.deliver", options...)
-}
-
-// metrics of the sender.
-type metrics struct {
-	attempts metric.Int64Counter
-	duration metric.Float64Histogram
-	lag      metric.Float64Histogram
-	gauges   metric.Registration
-}
-
-func newMetrics(meter metric.Meter, s *store.Store) (m metrics, err error) {
-	var errs [7]error
-	m.attempts, errs[0] = meter.Int64Counter("assay.delivery.attempts",
-		metric.WithDescription("Attempts to deliver, by destination and outcome."), metric.WithUnit("{attempt}"))
-	m.duration, errs[1] = meter.Float64Histogram("assay.delivery.duration",
-		metric.WithDescription("How long an attempt took."), metric.WithUnit("s"))
-	m.lag, errs[2] = meter.Float64Histogram("assay.delivery.lag",
-		metric.WithDescription("From an event to its arrival."), metric.WithUnit("s"),
-		metric.WithExplicitBucketBoundaries(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3600, 86400))
-	due, err3 := meter.Int64ObservableGauge("assay.delivery.due",
-		metric.WithDescription("Deliveries that are due."), metric.WithUnit("{delivery}"))
-	dead, err4 := meter.Int64ObservableGauge("assay.delivery.dead",
-		metric.WithDescription("Dead letters: deliveries that are tried no more."), metric.WithUnit("{delivery}"))
-	age, err5 := meter.Float64ObservableGauge("assay.delivery.oldest.due.age",
-		metric.WithDescription("Since when the oldest delivery is due."), metric.WithUnit("s"))
-	errs[3], errs[4], errs[5] = err3, err4, err5
-	m.gauges, errs[6] = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
-		backlogs, err := s.Backlogs(ctx)
-		if err != nil {
-			return err
-		}
-		for _, b := range backlogs {
-			on := metric.WithAttributes(attribute.String("destination", b.Destination))
-			o.ObserveInt64(due, b.Due, on)
-			o.ObserveInt64(dead, b.Dead, on)
-			seconds := 0.0
-			if !b.Oldest.IsZero() {
-				seconds = max(time.Since(b.Oldest).Seconds(), 0)
-			}
-			o.ObserveFloat64(age, seconds, on)
-		}
-		return nil
-	}, due, dead, age)
-	return m, errors.Join(errs[:]...)
-}
-
-func (m metrics) stop() { _ = m.gauges.Unregister() }
-
-func (m metrics) attempt(ctx context.Context, d *handoffv1.Destination, row *store.Delivery, r *Result, took time.Duration, at time.Time) {
-	on := attribute.String("destination", store.DestinationID(d.GetName()))
-	m.attempts.Add(ctx, 1, metric.WithAttributes(on, attribute.String("outcome", r.Outcome.String())))
-	m.duration.Record(ctx, took.Seconds(), metric.WithAttributes(on))
-	if r.Outcome == Delivered && row.Type != event.DestinationDisabled {
-		m.lag.Record(ctx, max(at.Sub(row.Time).Seconds(), 0), metric.WithAttributes(on))
-	}
 }
