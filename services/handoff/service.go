@@ -12,22 +12,24 @@
 //	  - internal/standard: the standards, compiled; which versions decide.
 //	  - internal/decision: rules and evidence in, verdict out (pure).
 //	  - internal/lifecycle: where a lead may go, and by whom (pure).
+//	  - internal/routing: who gets a handoff (pure).
+//	  - internal/sla: the time in which sales answers (pure).
+//	  - internal/hours: working hours as people give them (pure).
+//	  - internal/report: what became of handoffs, counted (pure).
+//	  - internal/event: the catalogue of what destinations are told (pure).
+//	  - internal/store: what was decided, in one transaction with what follows.
+//	  - internal/people: users and teams.
+//	  - internal/access: who calls, by an API key or a token.
 //	  - internal/qualifier: the loop from a changed lead to its decision.
 //	  - internal/rescore: all leads again, after a publish or to preview one.
 //	  - internal/review: leads whose time has come, to review or to release.
-//	  - internal/sla: the time in which sales answers (pure).
-//	  - internal/clockwork: what falls due while that time runs.
-//	  - internal/store: what was decided, in one transaction with what follows.
-//	  - internal/routing: who gets a handoff (pure).
 //	  - internal/dispatch: what waits for an owner, given out as soon as there is one.
-//	  - internal/event: the catalogue of what destinations are told (pure).
+//	  - internal/clockwork: what falls due while the time to answer runs.
+//	  - internal/outbox: tells ingest of moves and of what sales said.
 //	  - internal/delivery: carries events to destinations, each once in effect.
 //	  - internal/crm: brings handoffs to CRMs, and back what became of them.
 //	  - internal/link: one-click links in messages.
 //	  - internal/seal: secrets, unreadable at rest.
-//	  - internal/outbox: tells ingest of moves and of what sales said.
-//	  - internal/people: users and teams.
-//	  - internal/access: who calls, by an API key or a token.
 package handoff
 
 import (

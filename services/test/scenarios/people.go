@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc/status"
-
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/internal/apierr"
@@ -134,10 +131,8 @@ func (p *Player) move(ctx context.Context, lead string) (*handoffv1.StageMove, e
 
 // field is the first that an error names; empty if it names none.
 func field(err error) string {
-	for _, detail := range status.Convert(err).Details() {
-		if bad, ok := detail.(*errdetails.BadRequest); ok && len(bad.GetFieldViolations()) > 0 {
-			return bad.GetFieldViolations()[0].GetField()
-		}
+	if violations := apierr.Violations(err); len(violations) > 0 {
+		return violations[0].Field
 	}
 	return ""
 }

@@ -5,7 +5,7 @@
 //	table.go     every transition there is: cause, who may, what it needs
 //	standing.go  where a lead stands, and how a verdict or a person moves it
 //	rules.go     what a standard may add: reasons, and when those may come back
-//	verdict.go   the stage that a verdict stands for, and which verdict leads
+//	verdict.go   what a verdict says, the stage it stands for, and which verdict leads
 //
 // Automatic edges (caused by a verdict):
 //

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/assay-hq/assay/services/handoff/internal/decision"
 )
 
 // Standing is where a lead stands in a track. The zero value is a lead that was
@@ -30,16 +28,6 @@ type Standing struct {
 	Waived string
 	// Qualified and Recycled are how often it was marketing qualified and recycled.
 	Qualified, Recycled int
-}
-
-// Verdict is what a standard says of the lead.
-type Verdict struct {
-	// Verdict of the standard.
-	Verdict decision.Verdict
-	// Codes of its reasons.
-	Codes []string
-	// Approved: a manager's approval is behind it.
-	Approved bool
 }
 
 // Step is how a person moves a lead.

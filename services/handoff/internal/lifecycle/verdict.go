@@ -7,6 +7,16 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/decision"
 )
 
+// Verdict is what a standard says of the lead.
+type Verdict struct {
+	// Verdict of the standard.
+	Verdict decision.Verdict
+	// Codes of its reasons.
+	Codes []string
+	// Approved: a manager's approval is behind it.
+	Approved bool
+}
+
 // Wanted is the stage that a verdict stands for.
 func Wanted(v decision.Verdict) Stage {
 	switch v {
