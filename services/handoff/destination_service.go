@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/crm"
 	"github.com/assay-hq/assay/services/handoff/internal/delivery"
 	"github.com/assay-hq/assay/services/handoff/internal/event"
 	"github.com/assay-hq/assay/services/handoff/internal/seal"
@@ -95,7 +96,7 @@ func defaults(d *handoffv1.Destination) {
 	switch {
 	case len(d.GetEventTypes()) > 0:
 	case tryton:
-		d.EventTypes = []string{event.HandoffCreated, event.HandoffAssigned}
+		d.EventTypes = slices.Clone(crm.EventTypes)
 	default:
 		d.EventTypes = []string{"handoff.*"}
 	}

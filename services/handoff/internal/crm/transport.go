@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 
@@ -48,7 +49,7 @@ type body struct {
 // events may be delivered in any order.
 func (t *Transport) Render(d *delivery.Delivery) ([]byte, error) {
 	var b body
-	if d.Event.Handoff != "" && (d.Event.Type == event.HandoffCreated || d.Event.Type == event.HandoffAssigned) {
+	if d.Event.Handoff != "" && slices.Contains(EventTypes, d.Event.Type) {
 		r := RecordOf(d.Event.Lead, d.Event.Handoff, d.Packet)
 		b.Record = &r
 	}
