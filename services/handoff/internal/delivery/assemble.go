@@ -20,6 +20,7 @@ import (
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/decision"
 	"github.com/assay-hq/assay/services/handoff/internal/event"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/caller"
@@ -217,7 +218,7 @@ func nextStep(h *handoffv1.Handoff, p *handoffv1.HandoffPacket) string {
 		return h.GetAction()
 	}
 	for _, reason := range h.GetReasons() {
-		if strings.HasPrefix(reason.GetCode(), "fast_track") {
+		if strings.HasPrefix(reason.GetCode(), decision.FastTrackPrefix) {
 			return "Answer the request: " + reason.GetDescription()
 		}
 	}

@@ -27,6 +27,10 @@ const (
 	ByMerge Cause = "merge"
 )
 
+// NoResponse is the reason for which the leads of somebody who left are recycled, unless
+// another is named.
+const NoResponse = "no_response"
+
 // Causes are all the causes.
 var Causes = []Cause{
 	ByVerdict, ByAccept, ByReject, ByRecycle, ByOutcome, ByLeave, ByDisqualify, ByReinstate, ByMerge,

@@ -170,7 +170,7 @@ type Leave struct {
 	// Accepted says what is done with what they accepted. Default: recycled.
 	Accepted handoffv1.ReassignOwnerRequest_Accepted
 	// RecycleReason and RecycleSubReason are those of recycling. Default reason:
-	// `no_response`.
+	// [lifecycle.NoResponse].
 	RecycleReason, RecycleSubReason string
 	// Reason why they go to others.
 	Reason string
@@ -184,9 +184,6 @@ type Left struct {
 	// Reassigned to others, Queued until there is somebody, and Recycled.
 	Reassigned, Queued, Recycled int
 }
-
-// noResponse is the reason for which leads of somebody who left are recycled.
-const noResponse = "no_response"
 
 // ReassignOwner hands on all that somebody has, in one transaction: what is OPEN by the
 // route by which it came, what is ACCEPTED as asked for. Errors: ErrNoUser, and those of
@@ -268,7 +265,7 @@ func (s *Store) recycleOf(tx *sqldb.Tx, l Leave, h *handoffv1.Handoff, agreed ma
 		Reason: l.RecycleReason, SubReason: l.RecycleSubReason,
 	}
 	if a.Reason == "" {
-		a.Reason = noResponse
+		a.Reason = lifecycle.NoResponse
 	}
 	_, err = s.apply(tx, a, h, &person{Actor: l.Actor, track: t, agreed: agreed[t.standard], moment: moment})
 	return err

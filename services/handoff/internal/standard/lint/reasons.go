@@ -7,6 +7,8 @@ import (
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/decision"
+	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
 )
 
 const (
@@ -14,17 +16,13 @@ const (
 	disqualified = typev1.LifecycleStage_LIFECYCLE_STAGE_DISQUALIFIED
 )
 
-// noResponse is the reason with which leads are recycled of somebody who leaves, unless
-// another is named.
-const noResponse = "no_response"
-
 // reasons finds reasons that do not do what they say.
 func (l *linter) reasons() {
-	lifecycle := l.spec.GetLifecycle()
+	agreed := l.spec.GetLifecycle()
 	codes := qualifying(l.spec.GetQualification())
 	rules := disqualifying(l.spec.GetQualification())
 	toRecycle, leaves := 0, false
-	for i, reason := range lifecycle.GetReasons() {
+	for i, reason := range agreed.GetReasons() {
 		at := index("lifecycle.reasons", i)
 		for j, code := range reason.GetReturns().GetReasons() {
 			if !slices.ContainsFunc(codes, func(given string) bool { return names(code, given) }) {
@@ -36,25 +34,25 @@ func (l *linter) reasons() {
 		}
 		if slices.Contains(reason.GetStages(), recycled) {
 			toRecycle++
-			leaves = leaves || reason.GetId() == noResponse && len(reason.GetSubReasons()) == 0
-			if reason.GetReturns() != nil && lifecycle.MaxRequalifications != nil && lifecycle.GetMaxRequalifications() == 0 && len(reason.GetStages()) == 1 {
+			leaves = leaves || reason.GetId() == lifecycle.NoResponse && len(reason.GetSubReasons()) == 0
+			if reason.GetReturns() != nil && agreed.MaxRequalifications != nil && agreed.GetMaxRequalifications() == 0 && len(reason.GetStages()) == 1 {
 				l.warn("never", at+".returns", "recycled leads never qualify again (`maxRequalifications` is 0), so this is never asked")
 			}
 		}
 	}
 	if toRecycle > 0 && !leaves {
-		l.info("default-reason", "lifecycle.reasons", "when somebody leaves, their leads are recycled for `%s` unless another reason is named; it is not among the reasons here, or needs a sub-reason", noResponse)
+		l.info("default-reason", "lifecycle.reasons", "when somebody leaves, their leads are recycled for `%s` unless another reason is named; it is not among the reasons here, or needs a sub-reason", lifecycle.NoResponse)
 	}
 }
 
 // qualifying are the codes of the reasons by which leads qualify.
 func qualifying(rules *handoffv1.QualificationRules) []string {
-	codes := []string{"approval"}
+	codes := []string{decision.ApprovalCode}
 	for _, s := range rules.GetSelfSelection() {
-		codes = append(codes, "self_selection."+s.GetId())
+		codes = append(codes, decision.SelfSelectionPrefix+s.GetId())
 	}
 	for _, rule := range rules.GetFastTrack() {
-		codes = append(codes, "fast_track."+rule.GetId())
+		codes = append(codes, decision.FastTrackPrefix+rule.GetId())
 	}
 	if rules.GetGates() != nil {
 		codes = append(codes, "gates")
