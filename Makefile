@@ -5,6 +5,8 @@ SHELL := bash
 
 MODULES  := gen services standards
 PACKAGES := $(MODULES:%=./%/...)
+# The pure cores whose laws take many cases.
+LAWS := ./services/behavior/internal/engagement ./services/profilefit/internal/fit ./services/handoff/internal/standard/diff
 # Where the APIs may not break against: main, or on main itself the commit before.
 AGAINST  ?= $(shell git rev-parse -q --verify origin/main main 2>/dev/null | grep -v "$$(git rev-parse HEAD)" | head -1 || true)
 
@@ -23,6 +25,7 @@ run: build ## Build and start Assay: REST on :8080, gRPC on :9090, data under ./
 .PHONY: test
 test: ## Run every test, on SQLite and PostgreSQL, with the race detector.
 	go test -race -timeout 18m $(PACKAGES)
+	go test $(LAWS) # on all of their generated cases, of which the race detector sees a fifth
 
 .PHONY: test-crm
 test-crm: ## Try the handoff to a real CRM: installs Tryton where it is missing, half a minute. Part of `make test`.

@@ -25,7 +25,7 @@ var unexported = cmp.Options{
 
 // What is put to rest comes back, and the same bytes again.
 func TestRoundTrip(t *testing.T) {
-	checkThousand(t, func(t *rapid.T) {
+	rapid.Check(t, func(t *rapid.T) {
 		s := scenarios.Draw(t, "scenario")
 		e := resting(s.compiled, s.model).(*restingEngine)
 		for _, batch := range s.batches {
@@ -55,7 +55,7 @@ func TestRoundTrip(t *testing.T) {
 
 // What is stored does not depend on the order of arrival either.
 func TestStoredBytesAreOfTheSet(t *testing.T) {
-	checkThousand(t, func(t *rapid.T) {
+	rapid.Check(t, func(t *rapid.T) {
 		s := scenarios.Draw(t, "scenario")
 		shuffled, once := resting(s.compiled, s.model).(*restingEngine), resting(s.compiled, s.model).(*restingEngine)
 		for _, batch := range s.batches {
@@ -78,7 +78,7 @@ func TestStoredBytesAreOfTheSet(t *testing.T) {
 
 // Lines of activities sum to what the rule's contributions say, kind by kind.
 func TestActivityLinesSumToTheirRule(t *testing.T) {
-	checkThousand(t, func(t *rapid.T) {
+	rapid.Check(t, func(t *rapid.T) {
 		s := scenarios.Draw(t, "scenario")
 		e := resting(s.compiled, s.model).(*restingEngine)
 		for _, batch := range s.batches {
@@ -147,7 +147,7 @@ func TestHarmedStatesAreNotRead(t *testing.T) {
 
 // What was read is never written to: a record can be opened again.
 func TestOpeningLeavesTheRecord(t *testing.T) {
-	checkThousand(t, func(t *rapid.T) {
+	rapid.Check(t, func(t *rapid.T) {
 		s := scenarios.Draw(t, "scenario")
 		e := resting(s.compiled, s.model).(*restingEngine)
 		for _, batch := range s.batches {

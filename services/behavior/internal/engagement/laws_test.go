@@ -355,23 +355,11 @@ func TestLaws(t *testing.T) {
 	for name, law := range laws {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			checkThousand(t, func(t *rapid.T) {
+			rapid.Check(t, func(t *rapid.T) {
 				if err := law(resting, scenarios.Draw(t, "scenario")); err != nil {
 					t.Fatal(err)
 				}
 			})
-		})
-	}
-}
-
-// checkThousand runs at least a thousand cases, whatever rapid's default is.
-func checkThousand(t *testing.T, property func(*rapid.T)) {
-	t.Helper()
-	cases := 0
-	for cases < 1000 && !t.Failed() {
-		rapid.Check(t, func(t *rapid.T) {
-			cases++
-			property(t)
 		})
 	}
 }

@@ -99,7 +99,7 @@ func newSayable(n int, seed uint64) scenario {
 
 // The oracle and the fold agree over generated models and histories.
 func TestTheOracleAgrees(t *testing.T) {
-	checkThousand(t, func(t *rapid.T) {
+	rapid.Check(t, func(t *rapid.T) {
 		s := newSayable(rapid.IntRange(0, 40).Draw(t, "facts"), rapid.Uint64().Draw(t, "seed"))
 		if err := lawOracle(resting, s); err != nil {
 			t.Fatal(err)

@@ -143,7 +143,7 @@ func where(s *Score, levels *Levels) string {
 // At any instant before its review a score is on the same side of all levels; at the
 // review it is not.
 func TestReviewIsTheFirstThatMoves(t *testing.T) {
-	checkThousand(t, func(t *rapid.T) {
+	rapid.Check(t, func(t *rapid.T) {
 		s := scenarios.Draw(t, "scenario")
 		r := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "levels"), 5))
 		levels := watchSomething(r, &s.model)

@@ -1,18 +1,13 @@
 package fit_test
 
 import (
-	"flag"
 	"os"
 	"testing"
+
+	"github.com/assay-hq/assay/services/internal/lawtest"
 )
 
-// The laws are checked on a thousand generated cases each. `-rapid.checks` says
-// otherwise.
 func TestMain(m *testing.M) {
-	for name, value := range map[string]string{"rapid.checks": "1000", "rapid.nofailfile": "true"} {
-		if err := flag.Set(name, value); err != nil {
-			panic(err)
-		}
-	}
+	lawtest.Cases(1000)
 	os.Exit(m.Run())
 }

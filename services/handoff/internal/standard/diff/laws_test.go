@@ -1,7 +1,6 @@
 package diff
 
 import (
-	"flag"
 	"fmt"
 	"math"
 	"os"
@@ -16,16 +15,13 @@ import (
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
+	"github.com/assay-hq/assay/services/internal/lawtest"
 	"github.com/assay-hq/assay/standards"
 )
 
 func TestMain(m *testing.M) {
 	// Before the flags of the command line, which win.
-	for name, value := range map[string]string{"rapid.checks": "1000", "rapid.nofailfile": "true"} {
-		if err := flag.Set(name, value); err != nil {
-			panic(err)
-		}
-	}
+	lawtest.Cases(1000)
 	os.Exit(m.Run())
 }
 

@@ -1,0 +1,13 @@
+package engagement
+
+import (
+	"os"
+	"testing"
+
+	"github.com/assay-hq/assay/services/internal/lawtest"
+)
+
+func TestMain(m *testing.M) {
+	lawtest.Cases(1000)
+	os.Exit(m.Run())
+}
