@@ -168,8 +168,8 @@ func pageOf(l *handoffv1.Link) page {
 	if l.GetHandoffState() != "OPEN" {
 		return page{Title: "Nothing is left to do", Text: "The lead is " + strings.ToLower(l.GetHandoffState()) + with(l.GetOwner()) + "."}
 	}
-	if l.GetOwner() != l.GetActor() {
-		return page{Title: "The lead went to somebody else", Text: "It is now" + with(l.GetOwner()) + "."}
+	if l.GetPassed() {
+		return page{Title: "The lead is not yours any more", Text: "It is now" + with(l.GetOwner()) + "."}
 	}
 	return page{Title: action.title, Text: action.text, Button: action.button, Reasons: l.GetReasons(), AsksWho: l.GetActor() == ""}
 }

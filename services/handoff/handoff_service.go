@@ -222,9 +222,15 @@ func (s *handoffServer) RecordOutcome(ctx context.Context, in *handoffv1.RecordO
 		return nil, apierr.InvalidField("currencyCode", "the currency of the amount, e.g. `EUR`")
 	case in.GetAmount() == "" && in.GetCurrencyCode() != "":
 		return nil, apierr.InvalidField("amount", "an amount in the currency, e.g. `12500.00`")
+	case in.GetOccurredTime() != nil && (!in.GetOccurredTime().IsValid() || in.GetOccurredTime().AsTime().After(s.now())):
+		return nil, apierr.InvalidField("occurredTime", "a time that is not in the future")
+	}
+	var happened time.Time
+	if in.GetOccurredTime() != nil {
+		happened = in.GetOccurredTime().AsTime()
 	}
 	return s.act(ctx, in.GetName(), store.Act{
-		Cause: lifecycle.ByOutcome, To: to, Reason: in.GetReason(), SubReason: in.GetSubReason(), Etag: in.GetEtag(),
+		Cause: lifecycle.ByOutcome, To: to, Reason: in.GetReason(), SubReason: in.GetSubReason(), Etag: in.GetEtag(), Time: happened,
 		Outcome: &handoffv1.Outcome{
 			Kind: in.GetOutcome(), Reason: in.GetReason(), Amount: in.GetAmount(), CurrencyCode: in.GetCurrencyCode(),
 		},

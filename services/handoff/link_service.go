@@ -18,6 +18,8 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/people"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/caller"
+	"github.com/assay-hq/assay/services/internal/rpc"
 )
 
 // callbackServer answers the CallbackService: what comes back without a key of its own.
@@ -94,7 +96,8 @@ func (s *callbackServer) show(ctx context.Context, o *opened) *handoffv1.Link {
 		Action: o.Action.String(), Handoff: o.handoff.GetName(), ExpireTime: timestamppb.New(o.Expires),
 		HandoffState: strings.TrimPrefix(o.handoff.GetState().String(), "STATE_"), Owner: o.handoff.GetOwner(),
 	}
-	out.Actor, _ = s.actor(o)
+	actor, holds := s.actor(o)
+	out.Actor, out.Passed = actor, !holds
 	if o.followed != nil {
 		out.FollowTime, out.Actor = timestamppb.New(o.followed.Time), o.followed.Actor
 	}
@@ -126,7 +129,8 @@ func (s *callbackServer) FollowLink(ctx context.Context, in *handoffv1.FollowLin
 			return nil, apierr.InvalidField("actor", "a user of Assay who may take leads")
 		}
 	}
-	if err := s.mayWork(ctx, actor); err != nil {
+	role, err := s.mayWork(ctx, actor)
+	if err != nil {
 		return nil, err
 	}
 	act := store.Act{Handoff: o.Handoff.String(), Actor: actor, By: lifecycle.Sales, Etag: o.handoff.GetEtag()}
@@ -145,6 +149,7 @@ func (s *callbackServer) FollowLink(ctx context.Context, in *handoffv1.FollowLin
 	default:
 		return nil, apierr.ForgedLink()
 	}
+	ctx = rpc.Recorded(ctx, caller.Caller{Actor: actor, Role: role}, handoffv1.CallbackService_FollowLink_FullMethodName, o.handoff.GetName(), in)
 	// What happens once is the act: the state of the handoff sees to it. Who followed the
 	// link is noted after it, for whoever comes second.
 	h, err := s.store.Act(ctx, act)
@@ -171,23 +176,20 @@ func stateOf(h *handoffv1.Handoff) string {
 	return state + ", with " + h.GetOwner()
 }
 
-// mayWork refuses who may not take leads. An owner who is no user of ours is one of a
-// machine's, and may.
-func (s *callbackServer) mayWork(ctx context.Context, actor string) error {
+// mayWork refuses who may not take leads, and returns the role of who may. An owner who is
+// no user of ours is one of a machine's, and may.
+func (s *callbackServer) mayWork(ctx context.Context, actor string) (typev1.Role, error) {
 	who, err := s.people.HolderOfKey(ctx, actor)
 	switch {
 	case errors.Is(err, people.ErrNotFound):
-		return nil
+		return typev1.Role_ROLE_SALES, nil
 	case err != nil:
-		return err
-	case who.Inactive || !slices.Contains(sellers, who.Role):
-		return apierr.PermissionDenied()
+		return 0, err
+	case who.Inactive || !people.Sells(who.Role):
+		return 0, apierr.PermissionDenied()
 	}
-	return nil
+	return who.Role, nil
 }
-
-// sellers are the roles that may take leads.
-var sellers = []typev1.Role{typev1.Role_ROLE_SALES, typev1.Role_ROLE_MANAGER, typev1.Role_ROLE_ADMIN}
 
 // refusals are the reasons with which a lead may be refused, as its standard has them.
 func (s *Service) refusals(ctx context.Context, lead, track string) []string {

@@ -12,11 +12,14 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/crm"
 	"github.com/assay-hq/assay/services/handoff/internal/delivery"
 	"github.com/assay-hq/assay/services/handoff/internal/seal"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/caller"
+	"github.com/assay-hq/assay/services/internal/rpc"
 )
 
 // messageAge is how old a message may be, and how far ahead its sender's clock.
@@ -64,7 +67,9 @@ func (b inbox) receive(ctx context.Context, in *handoffv1.ReceiveOutcomeRequest)
 	if err != nil {
 		return nil, err
 	}
-	result, err := b.enter(ctx, report, in.GetDestination(), false)
+	who := caller.Caller{Actor: in.GetDestination(), Role: typev1.Role_ROLE_SERVICE}
+	change := rpc.Recorded(ctx, who, handoffv1.CallbackService_ReceiveOutcome_FullMethodName, report.GetHandoff(), in)
+	result, err := b.enter(change, report, in.GetDestination(), false)
 	if err != nil {
 		return nil, err
 	}

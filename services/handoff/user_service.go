@@ -95,11 +95,11 @@ func (s *userServer) UpdateUser(ctx context.Context, in *handoffv1.UpdateUserReq
 	if err != nil {
 		return nil, peopleError(name, err)
 	}
-	if !in.GetReassignHandoffs() || !after.GetInactive() || after.GetOpenHandoffCount() == 0 {
+	if !in.GetReassignHandoffs() || people.MayOwn(after) || after.GetOpenHandoffCount() == 0 {
 		return after, nil
 	}
 	// From here on nobody gives them more. What fails is done by the same call again.
-	if _, err := s.handOn(ctx, &handoffv1.ReassignOwnerRequest{Owner: name, Reason: "the owner is not active any more"}); err != nil {
+	if _, err := s.handOn(ctx, &handoffv1.ReassignOwnerRequest{Owner: name, Reason: "the owner may not have it any more"}); err != nil {
 		return nil, err
 	}
 	return s.GetUser(ctx, &handoffv1.GetUserRequest{Name: name})

@@ -1,6 +1,7 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"strings"
 
@@ -23,14 +24,29 @@ func record(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler gr
 	if !known || !ok || who.Role == typev1.Role_ROLE_SERVICE {
 		return handler(ctx, req)
 	}
+	return handler(recorded(ctx, who, info.FullMethod, message, ""), req)
+}
+
+// Recorded returns a context under which a change leaves its entry in the audit log although
+// a service asks for it: for what comes in without a key, where only the handler knows who it
+// is and which resource it is about.
+func Recorded(ctx context.Context, who caller.Caller, fullMethod, resource string, request proto.Message) context.Context {
+	return recorded(ctx, who, fullMethod, request, resource)
+}
+
+// recorded is that of a call by somebody; resource is empty where the request names it.
+func recorded(ctx context.Context, who caller.Caller, fullMethod string, request proto.Message, resource string) context.Context {
 	c := &audit.Call{
-		Actor: who.Actor, Role: who.Role, Method: strings.TrimPrefix(info.FullMethod, "/"), RequestID: RequestID(ctx),
-		Describe: func() (string, []string) { return describe(info.FullMethod, message.ProtoReflect()) },
+		Actor: who.Actor, Role: who.Role, Method: strings.TrimPrefix(fullMethod, "/"), RequestID: RequestID(ctx),
+		Describe: func() (string, []string) {
+			named, fields := describe(fullMethod, request.ProtoReflect())
+			return cmp.Or(resource, named), fields
+		},
 	}
 	if span := trace.SpanContextFromContext(ctx); span.HasTraceID() {
 		c.TraceID = span.TraceID().String()
 	}
-	return handler(audit.With(ctx, c), req)
+	return audit.With(ctx, c)
 }
 
 // describe says what a call is about and which fields it gives.

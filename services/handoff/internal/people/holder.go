@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/internal/audit"
 	"github.com/assay-hq/assay/services/internal/sqldb"
@@ -22,6 +23,14 @@ type Holder struct {
 	// LastActive is when they last called, to the hour; zero: never.
 	LastActive time.Time
 }
+
+// Sells says whether a role works leads: whoever has it may own handoffs.
+func Sells(role typev1.Role) bool {
+	return role == typev1.Role_ROLE_SALES || role == typev1.Role_ROLE_MANAGER || role == typev1.Role_ROLE_ADMIN
+}
+
+// MayOwn says whether a user may own handoffs.
+func MayOwn(u *handoffv1.User) bool { return !u.GetInactive() && Sells(u.GetRole()) }
 
 const selectHolder = `SELECT user_id, role, inactive, last_active_time FROM users WHERE `
 

@@ -183,7 +183,7 @@ func (s *Store) Update(ctx context.Context, c Update) (before, after *handoffv1.
 		if err := c.Change(next); err != nil {
 			return err
 		}
-		if next.GetInactive() && !before.GetInactive() && before.GetOpenHandoffCount() > 0 && !c.HandsOn {
+		if MayOwn(before) && !MayOwn(next) && before.GetOpenHandoffCount() > 0 && !c.HandsOn {
 			return &HasHandoffsError{int(before.GetOpenHandoffCount())}
 		}
 		if err := s.save(tx, c.ID, before, next); err != nil {

@@ -234,7 +234,7 @@ func (a *assigning) there(team *Team) (there []Share, off string) {
 			continue
 		}
 		count.add(away)
-		if !p.Inactive && !back.IsZero() && (a.done.Again.IsZero() || back.Before(a.done.Again)) {
+		if !p.Inactive && !p.NotInSales && !back.IsZero() && (a.done.Again.IsZero() || back.Before(a.done.Again)) {
 			a.done.Again = back
 		}
 	}

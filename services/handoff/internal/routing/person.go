@@ -14,6 +14,8 @@ type Person struct {
 	ID string
 	// Inactive: left, or may not call any more.
 	Inactive bool
+	// NotInSales: their role works no leads.
+	NotInSales bool
 	// Hours are the person's own working hours, holidays among them; nil: those of the team,
 	// or else of the standard.
 	Hours *Hours
@@ -70,6 +72,8 @@ func (p *Person) Away(now time.Time) string {
 	switch {
 	case p.Inactive:
 		return "inactive"
+	case p.NotInSales:
+		return "not in sales"
 	case !p.absence(now).IsZero():
 		return "absent"
 	default:

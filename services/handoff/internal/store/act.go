@@ -149,9 +149,12 @@ func (s *Store) acts(ctx context.Context, handoff string, dry bool, plan func(*s
 		if dry {
 			return errOnlyTried
 		}
-		return s.whole(tx, after)
+		if err := s.whole(tx, after); err != nil || len(acts) > 0 {
+			return err
+		}
+		return errUnchanged
 	})
-	if errors.Is(err, errOnlyTried) {
+	if errors.Is(err, errOnlyTried) || errors.Is(err, errUnchanged) {
 		return after, nil
 	}
 	if err != nil {

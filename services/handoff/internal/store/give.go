@@ -149,7 +149,10 @@ func (s *Store) give(
 			return err
 		}
 		if after = h; h.GetOwner() == before.GetOwner() && h.GetOwner() != "" {
-			return s.whole(tx, h)
+			if err := s.whole(tx, h); err != nil {
+				return err
+			}
+			return errUnchanged
 		}
 		what := &happened{moment: s.now(), changes: []*change{{before: before, after: h, cause: cause, actor: actor, assignment: *a}}}
 		if err := s.follows(tx, what); err != nil {
@@ -160,8 +163,14 @@ func (s *Store) give(
 		}
 		return s.whole(tx, h)
 	})
+	if errors.Is(err, errUnchanged) {
+		err = nil
+	}
 	return after, err
 }
+
+// errUnchanged rolls back where nothing changed, so that it leaves no entry in the audit log.
+var errUnchanged = errors.New("nothing changed")
 
 // Leave is somebody whose handoffs go to others.
 type Leave struct {

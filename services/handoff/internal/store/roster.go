@@ -61,7 +61,7 @@ func rosterOf(tx *sqldb.Tx, teams, called []string) (*routing.Roster, error) {
 
 // personOf is a user as routing sees them.
 func personOf(id string, u *handoffv1.User) *routing.Person {
-	p := &routing.Person{ID: id, Inactive: u.GetInactive(), Hours: hoursOf(u.GetWorkingHours()), Open: int(u.GetOpenHandoffCount())}
+	p := &routing.Person{ID: id, Inactive: u.GetInactive(), NotInSales: !people.Sells(u.GetRole()), Hours: hoursOf(u.GetWorkingHours()), Open: int(u.GetOpenHandoffCount())}
 	for _, a := range u.GetAbsences() {
 		p.Absences = append(p.Absences, schedule.Absence{Start: a.GetStartTime().AsTime(), End: a.GetEndTime().AsTime()})
 	}

@@ -153,7 +153,9 @@ type Link struct {
 	// Who has the handoff.
 	Owner string `protobuf:"bytes,7,opt,name=owner,proto3" json:"owner,omitempty"`
 	// The reasons to choose from, where one is needed.
-	Reasons       []string `protobuf:"bytes,8,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	Reasons []string `protobuf:"bytes,8,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	// The handoff is not with whom the link was made for any more: it does nothing.
+	Passed        bool `protobuf:"varint,9,opt,name=passed,proto3" json:"passed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -242,6 +244,13 @@ func (x *Link) GetReasons() []string {
 		return x.Reasons
 	}
 	return nil
+}
+
+func (x *Link) GetPassed() bool {
+	if x != nil {
+		return x.Passed
+	}
+	return false
 }
 
 // What a destination says.
@@ -338,7 +347,7 @@ const file_assay_handoff_v1_callback_service_proto_rawDesc = "" +
 	"\x05token\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xe8\aR\x05token\x12 \n" +
 	"\x06reason\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06reason\x12;\n" +
-	"\x05actor\x18\x03 \x01(\tB%\xbaH\"r 2\x1e^([a-z0-9][a-z0-9._-]{0,62})?$R\x05actor\"\x9d\x02\n" +
+	"\x05actor\x18\x03 \x01(\tB%\xbaH\"r 2\x1e^([a-z0-9][a-z0-9._-]{0,62})?$R\x05actor\"\xb5\x02\n" +
 	"\x04Link\x12\x16\n" +
 	"\x06action\x18\x01 \x01(\tR\x06action\x12\x18\n" +
 	"\ahandoff\x18\x02 \x01(\tR\ahandoff\x12\x14\n" +
@@ -349,7 +358,8 @@ const file_assay_handoff_v1_callback_service_proto_rawDesc = "" +
 	"followTime\x12#\n" +
 	"\rhandoff_state\x18\x06 \x01(\tR\fhandoffState\x12\x14\n" +
 	"\x05owner\x18\a \x01(\tR\x05owner\x12\x18\n" +
-	"\areasons\x18\b \x03(\tR\areasons\"\x9a\x02\n" +
+	"\areasons\x18\b \x03(\tR\areasons\x12\x16\n" +
+	"\x06passed\x18\t \x01(\bR\x06passed\"\x9a\x02\n" +
 	"\x15ReceiveOutcomeRequest\x12L\n" +
 	"\vdestination\x18\x01 \x01(\tB*\xbaH'r%2#^destinations/[a-z][a-z0-9-]{0,62}$R\vdestination\x12'\n" +
 	"\n" +
