@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -44,12 +45,18 @@ const (
 // batchRoutes are the routes whose body may be as large as maxBatch.
 var batchRoutes = []string{"/v1/leads:batchCapture", "/v1/activities:batchRecord", "/v1/handoffs:batchRecordOutcomes"}
 
+// setQueryParser has queries read by ours. grpc-gateway keeps one parser for the whole
+// process, whichever mux it is given to, and several gateways may start at once.
+var setQueryParser = sync.OnceFunc(func() {
+	runtime.NewServeMux(runtime.SetQueryParameterParser(&queryParser{}))
+})
+
 // newMux registers the methods of all services, with our codec and errors.
 func newMux(conns Conns) (*runtime.ServeMux, error) {
+	setQueryParser()
 	json := newCodec()
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, json),
-		runtime.SetQueryParameterParser(&queryParser{}),
 		runtime.WithErrorHandler(func(ctx context.Context, _ *runtime.ServeMux, _ runtime.Marshaler, w http.ResponseWriter, r *http.Request, err error) {
 			writeProblem(ctx, w, r, explain(ctx, r, err))
 		}),
