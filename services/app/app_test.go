@@ -41,6 +41,8 @@ func TestSettingsSayWhatIsWrongInTheWordsOfTheFlags(t *testing.T) {
 		"tokens":          {Settings{Tokens: handoff.Tokens{Issuer: "https://id.example.com", Audience: "assay"}}, nil},
 		"tokens for whom": {Settings{Tokens: handoff.Tokens{Issuer: "https://id.example.com"}}, []string{"--oidc-audience: expected what tokens are for"}},
 		"plain HTTP":      {Settings{Tokens: handoff.Tokens{Issuer: "http://id.example.com", Audience: "assay"}}, []string{"--oidc-issuer: expected a URL with https"}},
+		"public URL":      {Settings{Delivery: handoff.Delivery{PublicURL: "https://assay.example.com/"}}, nil},
+		"no public URL":   {Settings{Delivery: handoff.Delivery{PublicURL: "javascript:x"}}, []string{"--public-url: expected where people reach the gateway"}},
 		"short secret":    {Settings{InternalSecret: "short"}, []string{"ASSAY_INTERNAL_SECRET: expected at least 32 bytes, found 5"}},
 		"several":         {Settings{DB: "x", HTTPAddr: "x"}, []string{"--db", "--http-addr"}},
 	} {

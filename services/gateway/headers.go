@@ -55,26 +55,29 @@ func (c headerConn) Invoke(ctx context.Context, method string, args, reply any, 
 			return err
 		}
 	}
-	dropReadOnlyPaths(m)
+	if err := dropReadOnlyPaths(m); err != nil {
+		return err
+	}
 	visitFrom(ctx).forwarded = true
 	return c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
 }
 
 // dropReadOnlyPaths takes off the update mask what only answers carry. grpc-gateway
 // makes the mask from the fields of the body, and a body may well be a whole resource
-// that was read before.
-func dropReadOnlyPaths(m protoreflect.Message) {
+// that was read before. A mask that names nothing else is refused: an empty one would
+// mean every field that is given.
+func dropReadOnlyPaths(m protoreflect.Message) error {
 	mask := m.Descriptor().Fields().ByName("update_mask")
 	if mask == nil || !m.Has(mask) {
-		return
+		return nil
 	}
 	resource := m.Descriptor().Fields().Get(0)
 	if resource.Message() == nil {
-		return
+		return nil
 	}
 	paths, ok := m.Mutable(mask).Message().Interface().(*fieldmaskpb.FieldMask)
-	if !ok {
-		return
+	if !ok || len(paths.GetPaths()) == 0 {
+		return nil
 	}
 	paths.Paths = slices.DeleteFunc(paths.GetPaths(), func(path string) bool {
 		name, _, _ := strings.Cut(path, ".")
@@ -85,6 +88,10 @@ func dropReadOnlyPaths(m protoreflect.Message) {
 		behavior, _ := proto.GetExtension(fd.Options(), annotations.E_FieldBehavior).([]annotations.FieldBehavior)
 		return name == "etag" || slices.Contains(behavior, annotations.FieldBehavior_OUTPUT_ONLY) || slices.Contains(behavior, annotations.FieldBehavior_IDENTIFIER)
 	})
+	if len(paths.GetPaths()) == 0 {
+		return apierr.InvalidField("updateMask", "a field that may be changed")
+	}
+	return nil
 }
 
 func (p preconditions) apply(m protoreflect.Message) error {

@@ -2,8 +2,10 @@ package handoff
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
@@ -32,6 +34,9 @@ type Delivery struct {
 func (d Delivery) Check() error {
 	if _, err := delivery.ParseNetworks(d.AllowNetworks); err != nil {
 		return fmt.Errorf("--allow-networks %w", err)
+	}
+	if u, err := url.Parse(d.PublicURL); d.PublicURL != "" && (err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "") {
+		return errors.New("--public-url: expected where people reach the gateway, e.g. https://assay.example.com")
 	}
 	if d.SecretsKey != "" {
 		if _, err := seal.Parse(d.SecretsKey); err != nil {

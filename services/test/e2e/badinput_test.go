@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 )
 
 const nobody = "leads/01937b1e-0000-7000-8000-000000000001"
@@ -73,6 +75,19 @@ func TestBadInputIsRefusedWithTheFieldAndWhatWasExpected(t *testing.T) {
 }
 
 // In a batch the good are stored and each bad one is reported by its index.
+// A mask of which nothing is left names no field; it does not stand for all of them.
+func TestAMaskThatNamesNothingToChangeIsRefused(t *testing.T) {
+	inBothModes(t, func(t *testing.T, in *installation) {
+		in.userKey(t, "jane", typev1.Role_ROLE_SALES)
+		if a := in.call(t, adminKey, "PATCH", "/v1/users/jane?updateMask=name", map[string]any{"displayName": "N"}); a.status != 400 || !strings.Contains(a.text, "updateMask") {
+			t.Errorf("%d %s", a.status, a.text)
+		}
+		if name := in.must(t, "GET", "/v1/users/jane", nil).str("displayName"); name == "N" {
+			t.Error("it changed what it did not name")
+		}
+	})
+}
+
 func TestABatchStoresTheGoodAndReportsTheBad(t *testing.T) {
 	inBothModes(t, func(t *testing.T, in *installation) {
 		who := map[string]any{"kind": "KIND_EMAIL", "value": "hal@example.com"}
