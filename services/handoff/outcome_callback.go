@@ -78,13 +78,16 @@ func (b inbox) receive(ctx context.Context, in *handoffv1.ReceiveOutcomeRequest)
 	})
 }
 
+// unsigned is the answer to every message that is not signed as it must be.
+var unsigned = apierr.UnauthenticatedFor("expected a signature by the `inboundSecret` of this destination, at most five minutes old")
+
 // verify holds a message to its signature. An unknown destination is answered as a wrong
 // signature: nobody learns which there are.
 func (b inbox) verify(ctx context.Context, destination string, in *handoffv1.ReceiveOutcomeRequest) error {
 	d, err := b.store.Destination(ctx, destination)
 	switch {
 	case errors.Is(err, store.ErrNotFound), err == nil && b.sealer == nil:
-		return apierr.Unauthenticated()
+		return unsigned
 	case err != nil:
 		return err
 	}
@@ -94,7 +97,7 @@ func (b inbox) verify(ctx context.Context, destination string, in *handoffv1.Rec
 	}
 	at, err := strconv.ParseInt(in.GetWebhookTimestamp(), 10, 64)
 	if age := b.now().Sub(time.Unix(at, 0)); err != nil || secrets.Inbound == "" || in.GetWebhookId() == "" || age > messageAge || age < -messageAge {
-		return apierr.Unauthenticated()
+		return unsigned
 	}
 	verifier, err := standardwebhooks.NewWebhook(secrets.Inbound)
 	if err != nil {
@@ -106,7 +109,7 @@ func (b inbox) verify(ctx context.Context, destination string, in *handoffv1.Rec
 	header.Set(standardwebhooks.HeaderWebhookSignature, in.GetWebhookSignature())
 	// The age was held to the clock of the service.
 	if verifier.VerifyIgnoringTimestamp(in.GetBody(), header) != nil {
-		return apierr.Unauthenticated()
+		return unsigned
 	}
 	return nil
 }

@@ -139,7 +139,7 @@ func TestImportTwiceChangesNothingTheSecondTime(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantRejects := "line,reason,Id,Title,Staff,Country,Demo,Notes\n" +
+		wantRejects := "line,error,Id,Title,Staff,Country,Demo,Notes\n" +
 			"1002,\"column \"\"Staff\"\": expected a number\",P500,CTO,many,DE,no,\n" +
 			"1003,\"column \"\"Id\"\": expected a value: the row names no one\",,CTO,5,DE,no,\n" +
 			"1004,\"expected 6 cells, found 2\",P501,short\n"

@@ -145,7 +145,7 @@ func (f *rejectFile) add(row rejectedRow, reason string) error {
 			return usageError{err}
 		}
 		f.file, f.csv = file, csv.NewWriter(file)
-		if err := f.csv.Write(append([]string{"line", "reason"}, f.header...)); err != nil {
+		if err := f.csv.Write(append([]string{"line", "error"}, f.header...)); err != nil {
 			return err
 		}
 	}

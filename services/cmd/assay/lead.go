@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -266,11 +269,9 @@ func enumNamed(text, prefix string, values map[string]int32, flag string) (strin
 		return name, nil
 	}
 	var known []string
-	for n := range int32(len(values)) {
-		for name, number := range values {
-			if number == n && n > 0 {
-				known = append(known, strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, prefix), "_", "-")))
-			}
+	for _, name := range slices.SortedFunc(maps.Keys(values), func(a, b string) int { return cmp.Compare(values[a], values[b]) }) {
+		if values[name] > 0 {
+			known = append(known, strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(name, prefix), "_", "-")))
 		}
 	}
 	return "", usage("%s %s: expected one of %s", flag, text, strings.Join(known, ", "))

@@ -53,6 +53,9 @@ func TestPeopleByTheCLI(t *testing.T) {
 			t.Errorf("%s: exit %d: %s", name, code, stderr)
 		}
 	}
+	if _, _, stderr := s.do("user", "create", "x", "--role", "boss"); !strings.Contains(stderr, "expected one of sales, marketing, manager, admin, auditor\n") {
+		t.Errorf("a role that is none: %s", stderr)
+	}
 	for name, args := range map[string][]string{
 		"taken":    {"user", "create", "jane", "--role", "sales"},
 		"nobody":   {"user", "show", "nobody"},

@@ -36,7 +36,7 @@ func TestADestinationSaysWhatBecameOfAHandoff(t *testing.T) {
 			says                          string
 		}{
 			"another secret":          {"sales-desk", other.str("inboundSecret"), "m1", won, now, 401, "UNAUTHENTICATED"},
-			"no destination":          {"nowhere", secret, "m1", won, now, 401, "UNAUTHENTICATED"},
+			"no destination":          {"nowhere", secret, "m1", won, now, 401, "inboundSecret"},
 			"too old":                 {"sales-desk", secret, "m1", won, now.Add(-6 * time.Minute), 401, "UNAUTHENTICATED"},
 			"of the future":           {"sales-desk", secret, "m1", won, now.Add(6 * time.Minute), 401, "UNAUTHENTICATED"},
 			"no id":                   {"sales-desk", secret, "", won, now, 401, "UNAUTHENTICATED"},
