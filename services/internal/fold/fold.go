@@ -91,6 +91,6 @@ func writeFolded(b *strings.Builder, r rune) {
 	case r == 'œ':
 		b.WriteString("oe")
 	default:
-		b.WriteRune(r)
+		b.WriteRune(unicode.ToLower(r)) // Cherokee is folded to capitals, and capitals to small letters
 	}
 }

@@ -22,6 +22,7 @@ func TestWords(t *testing.T) {
 		"women's":                   " womens ",
 		"C++ & C#":                  " c++ c# ",
 		"営業部長":                      " 営 業 部 長 ",
+		"ᎠᏂ ꭰꮒ":                     " ꭰꮒ ꭰꮒ ", // Cherokee
 		"Head of R\u2011D\u00a0Lab": " head of r d lab ",
 	} {
 		if got := fold.Words(text); got != want {
