@@ -24,7 +24,7 @@ run: build ## Build and start Assay: REST on :8080, gRPC on :9090, data under ./
 
 .PHONY: test
 test: ## Run every test, on SQLite and PostgreSQL, with the race detector.
-	go test -race -timeout 18m $(PACKAGES)
+	go test -race -p 3 -timeout 18m $(PACKAGES) # three at once: many wait for a commit
 	go test $(LAWS) # on all of their generated cases, of which the race detector sees a fifth
 
 .PHONY: test-crm

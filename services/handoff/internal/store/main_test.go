@@ -3,7 +3,11 @@ package store_test
 import (
 	"testing"
 
+	"github.com/assay-hq/assay/services/internal/lawtest"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 )
 
-func TestMain(m *testing.M) { dbtest.Main(m) }
+func TestMain(m *testing.M) {
+	lawtest.Cases(250)
+	dbtest.Main(m)
+}
