@@ -21,7 +21,7 @@ var core = map[string][]string{
 	"profilefit/internal/fit":      {"internal/condition", "internal/points", "internal/traits"},
 	"behavior/internal/engagement": {"internal/condition", "internal/points", "internal/schedule", "internal/traits"},
 	"handoff/internal/decision":    {"internal/condition", "internal/points", "internal/traits"},
-	"handoff/internal/lifecycle":   {"handoff/internal/decision"},
+	"handoff/internal/lifecycle":   {"handoff/internal/decision", "internal/pattern"},
 	"handoff/internal/routing":     {"internal/condition", "internal/schedule"},
 	"handoff/internal/sla":         {"internal/schedule"},
 }

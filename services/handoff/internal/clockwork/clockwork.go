@@ -15,16 +15,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 
 	"github.com/assay-hq/assay/services/handoff/internal/store"
-	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/duework"
-	"github.com/assay-hq/assay/services/internal/telemetry"
 )
 
 const (
@@ -44,9 +41,8 @@ type Worker struct {
 	log   *slog.Logger
 	now   func() time.Time
 	// late counts the steps that were done, by how late they were.
-	late   metric.Float64Histogram
-	stop   context.CancelFunc
-	worker sync.WaitGroup
+	late metric.Float64Histogram
+	duework.Background
 }
 
 // New returns a worker that is not started.
@@ -59,9 +55,7 @@ func New(s *store.Store, meter metric.Meter, log *slog.Logger, now func() time.T
 
 // Start begins to work. The context gives values only: Stop ends the work.
 func (w *Worker) Start(ctx context.Context) {
-	ctx = caller.With(context.WithoutCancel(ctx), caller.System("handoff"))
-	ctx, w.stop = context.WithCancel(telemetry.WithRemoteParent(ctx, ""))
-	w.worker.Go(func() {
+	w.Begin(ctx, "handoff", func(ctx context.Context) {
 		duework.Loop{
 			Wait: w.store.WaitForTimers, LongestPause: longestPause,
 			Pass: func(ctx context.Context) (bool, error) {
@@ -75,14 +69,6 @@ func (w *Worker) Start(ctx context.Context) {
 			},
 		}.Run(ctx)
 	})
-}
-
-// Stop stops the work, after the batch that is on its way.
-func (w *Worker) Stop() {
-	if w.stop != nil {
-		w.stop()
-		w.worker.Wait()
-	}
 }
 
 // Pass does one batch of what is due, and returns how many steps that were. An error says

@@ -6,15 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"time"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
-	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/duework"
-	"github.com/assay-hq/assay/services/internal/telemetry"
 )
 
 const (
@@ -50,9 +47,8 @@ type PollerDeps struct {
 // Poller asks CRMs what became of handoffs. Start it once.
 type Poller struct {
 	PollerDeps
-	away   map[string]bool // destinations that did not answer the last time
-	stop   context.CancelFunc
-	worker sync.WaitGroup
+	away map[string]bool // destinations that did not answer the last time
+	duework.Background
 }
 
 // NewPoller returns a poller that is not started.
@@ -60,9 +56,7 @@ func NewPoller(d PollerDeps) *Poller { return &Poller{PollerDeps: d, away: map[s
 
 // Start begins to poll. The context gives values only: Stop ends the work.
 func (p *Poller) Start(ctx context.Context) {
-	ctx = caller.With(context.WithoutCancel(ctx), caller.System("handoff"))
-	ctx, p.stop = context.WithCancel(telemetry.WithRemoteParent(ctx, ""))
-	p.worker.Go(func() {
+	p.Begin(ctx, "handoff", func(ctx context.Context) {
 		duework.Loop{
 			Wait: p.Store.WaitForPolls, LongestPause: longestPause, Pass: p.Pass,
 			Failed: func(err error, first bool) {
@@ -72,14 +66,6 @@ func (p *Poller) Start(ctx context.Context) {
 			},
 		}.Run(ctx)
 	})
-}
-
-// Stop stops the work.
-func (p *Poller) Stop() {
-	if p.stop != nil {
-		p.stop()
-		p.worker.Wait()
-	}
 }
 
 // Pass reads the changes of one CRM whose turn it is. An error says that the store is

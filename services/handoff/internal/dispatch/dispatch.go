@@ -13,13 +13,10 @@ package dispatch
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/assay-hq/assay/services/handoff/internal/store"
-	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/duework"
-	"github.com/assay-hq/assay/services/internal/telemetry"
 )
 
 // longestPause bounds the pauses while the store is away.
@@ -27,10 +24,9 @@ const longestPause = time.Second
 
 // Worker assigns what waits. Start it once.
 type Worker struct {
-	store  *store.Store
-	log    *slog.Logger
-	stop   context.CancelFunc
-	worker sync.WaitGroup
+	store *store.Store
+	log   *slog.Logger
+	duework.Background
 }
 
 // New returns a worker that is not started.
@@ -38,9 +34,7 @@ func New(s *store.Store, log *slog.Logger) *Worker { return &Worker{store: s, lo
 
 // Start begins to work. The context gives values only: Stop ends the work.
 func (w *Worker) Start(ctx context.Context) {
-	ctx = caller.With(context.WithoutCancel(ctx), caller.System("handoff"))
-	ctx, w.stop = context.WithCancel(telemetry.WithRemoteParent(ctx, ""))
-	w.worker.Go(func() {
+	w.Begin(ctx, "handoff", func(ctx context.Context) {
 		duework.Loop{
 			Wait: w.store.WaitForSomebody, LongestPause: longestPause,
 			Pass: func(ctx context.Context) (bool, error) {
@@ -54,12 +48,4 @@ func (w *Worker) Start(ctx context.Context) {
 			},
 		}.Run(ctx)
 	})
-}
-
-// Stop stops the work, after the batch that is on its way.
-func (w *Worker) Stop() {
-	if w.stop != nil {
-		w.stop()
-		w.worker.Wait()
-	}
 }

@@ -8,8 +8,9 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/assay-hq/assay/services/internal/pattern"
 )
 
 // Types of events.
@@ -152,15 +153,9 @@ func Find(name string) (Type, bool) {
 	return Catalogue[i], true
 }
 
-// Matches says whether a pattern is for a type: its name, or its beginning and `*`.
-func Matches(pattern, name string) bool {
-	prefix, open := strings.CutSuffix(pattern, "*")
-	return pattern == name || open && strings.HasPrefix(name, prefix)
-}
-
 // Known says whether a pattern is for any type at all.
-func Known(pattern string) bool {
-	return slices.ContainsFunc(Catalogue, func(t Type) bool { return Matches(pattern, t.Name) })
+func Known(p string) bool {
+	return slices.ContainsFunc(Catalogue, func(t Type) bool { return pattern.Matches(p, t.Name) })
 }
 
 // Data writes the data of an event: one JSON object, without what is empty.

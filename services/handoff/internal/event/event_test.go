@@ -7,6 +7,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/assay-hq/assay/services/internal/pattern"
 )
 
 var update = flag.Bool("update", false, "write the catalogue into the reference")
@@ -73,13 +75,13 @@ func TestPatterns(t *testing.T) {
 		{"handoff", "handoff.created", false},
 		{"*.created", "handoff.created", false},
 	} {
-		if Matches(c.pattern, c.name) != c.want {
+		if pattern.Matches(c.pattern, c.name) != c.want {
 			t.Errorf("%s for %s", c.pattern, c.name)
 		}
 	}
-	for pattern, want := range map[string]bool{"handoff.*": true, "sla.breached": true, "*": true, "lead.eaten": false, "": false, "deal.*": false} {
-		if Known(pattern) != want {
-			t.Errorf("%q known: %v", pattern, !want)
+	for types, want := range map[string]bool{"handoff.*": true, "sla.breached": true, "*": true, "lead.eaten": false, "": false, "deal.*": false} {
+		if Known(types) != want {
+			t.Errorf("%q known: %v", types, !want)
 		}
 	}
 }

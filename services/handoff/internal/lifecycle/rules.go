@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/assay-hq/assay/services/internal/pattern"
 )
 
 // Rules are what a standard adds to the table. nil: nothing, any text is taken as a
@@ -152,10 +154,7 @@ func (r *Rules) returns(s Standing, v Verdict, at time.Time) bool {
 // takes says whether one of the reasons is among those that are needed.
 func (b Return) takes(codes []string) bool {
 	return len(b.Reasons) == 0 || slices.ContainsFunc(b.Reasons, func(wanted string) bool {
-		prefix, open := strings.CutSuffix(wanted, "*")
-		return slices.ContainsFunc(codes, func(code string) bool {
-			return code == wanted || open && strings.HasPrefix(code, prefix)
-		})
+		return slices.ContainsFunc(codes, func(code string) bool { return pattern.Matches(wanted, code) })
 	})
 }
 

@@ -17,10 +17,8 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
-	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/duework"
 	"github.com/assay-hq/assay/services/internal/sqldb"
-	"github.com/assay-hq/assay/services/internal/telemetry"
 )
 
 const (
@@ -65,8 +63,7 @@ type Worker struct {
 	leads metric.Int64Counter
 	// historyOf is the operation whose leads need their histories.
 	historyOf string
-	stop      context.CancelFunc
-	worker    sync.WaitGroup
+	duework.Background
 }
 
 // New returns a worker that is not started.
@@ -82,17 +79,7 @@ func New(d Deps) (*Worker, error) {
 
 // Start begins to work. The context gives values only: Stop ends the work.
 func (w *Worker) Start(ctx context.Context) {
-	ctx = caller.With(context.WithoutCancel(ctx), caller.System("handoff"))
-	ctx, w.stop = context.WithCancel(telemetry.WithRemoteParent(ctx, ""))
-	w.worker.Go(func() { w.work(ctx) })
-}
-
-// Stop stops the work: the pages that are decided are finished, their step is not.
-func (w *Worker) Stop() {
-	if w.stop != nil {
-		w.stop()
-		w.worker.Wait()
-	}
+	w.Begin(ctx, "handoff", w.work)
 }
 
 func (w *Worker) work(ctx context.Context) {

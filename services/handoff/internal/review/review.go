@@ -13,7 +13,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"google.golang.org/grpc/status"
@@ -22,9 +21,7 @@ import (
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/qualifier"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
-	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/duework"
-	"github.com/assay-hq/assay/services/internal/telemetry"
 )
 
 const (
@@ -56,8 +53,7 @@ type Deps struct {
 // Worker decides leads whose time has come. Start it once.
 type Worker struct {
 	Deps
-	stop   context.CancelFunc
-	worker sync.WaitGroup
+	duework.Background
 }
 
 // New returns a worker that is not started.
@@ -65,17 +61,7 @@ func New(d Deps) *Worker { return &Worker{Deps: d} }
 
 // Start begins to work. The context gives values only: Stop ends the work.
 func (w *Worker) Start(ctx context.Context) {
-	ctx = caller.With(context.WithoutCancel(ctx), caller.System("handoff"))
-	ctx, w.stop = context.WithCancel(telemetry.WithRemoteParent(ctx, ""))
-	w.worker.Go(func() { w.work(ctx) })
-}
-
-// Stop stops the work, after the batch that is on its way.
-func (w *Worker) Stop() {
-	if w.stop != nil {
-		w.stop()
-		w.worker.Wait()
-	}
+	w.Begin(ctx, "handoff", w.work)
 }
 
 func (w *Worker) work(ctx context.Context) {

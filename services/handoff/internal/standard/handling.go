@@ -5,6 +5,8 @@ import (
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/routing"
+
+	"github.com/assay-hq/assay/services/internal/pattern"
 )
 
 // Handling is what is done with a lead that qualifies.
@@ -57,9 +59,8 @@ type reasonHandling struct {
 // fits says whether the handling is for one of the reasons, and for which.
 func (h *reasonHandling) fits(codes []string) (code string, fits bool) {
 	for _, reason := range h.reasons {
-		prefix, open := strings.CutSuffix(reason, "*")
 		for _, code := range codes {
-			if code == reason || open && strings.HasPrefix(code, prefix) {
+			if pattern.Matches(reason, code) {
 				return code, true
 			}
 		}

@@ -8,6 +8,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+
+	"github.com/assay-hq/assay/services/internal/pattern"
 )
 
 // derived are the attributes that every lead has without a sender saying so.
@@ -81,8 +83,7 @@ func (c *compiler) activity(path, name string) {
 	if c.attributes == nil || name == "*" || strings.HasPrefix(name, "lifecycle.") || strings.HasPrefix(name, "sales.") {
 		return
 	}
-	prefix, open := strings.CutSuffix(name, "*")
-	if !slices.ContainsFunc(c.types, func(t string) bool { return t == name || open && strings.HasPrefix(t, prefix) }) {
+	if !slices.ContainsFunc(c.types, func(t string) bool { return pattern.Matches(name, t) }) {
 		c.add(path, "an activity of `vocabulary`, not %q", name)
 	}
 }

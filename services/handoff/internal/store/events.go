@@ -9,6 +9,7 @@ import (
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/event"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
+	"github.com/assay-hq/assay/services/internal/pattern"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 )
@@ -256,5 +257,5 @@ func (t *taker) takes(e *Event) bool {
 	case len(t.tracks) > 0 && e.Track != "" && !slices.Contains(t.tracks, e.Track):
 		return false
 	}
-	return slices.ContainsFunc(t.types, func(pattern string) bool { return event.Matches(pattern, e.Type) })
+	return slices.ContainsFunc(t.types, func(taken string) bool { return pattern.Matches(taken, e.Type) })
 }

@@ -9,6 +9,8 @@ import (
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/decision"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
+
+	"github.com/assay-hq/assay/services/internal/pattern"
 )
 
 const (
@@ -25,7 +27,7 @@ func (l *linter) reasons() {
 	for i, reason := range agreed.GetReasons() {
 		at := index("lifecycle.reasons", i)
 		for j, code := range reason.GetReturns().GetReasons() {
-			if !slices.ContainsFunc(codes, func(given string) bool { return names(code, given) }) {
+			if !slices.ContainsFunc(codes, func(given string) bool { return pattern.Matches(code, given) }) {
 				l.warn("unknown-reason", index(at+".returns.reasons", j), "no lead qualifies by `%s`; there are %s", code, strings.Join(quoted(codes), ", "))
 			}
 		}
@@ -69,12 +71,6 @@ func disqualifying(rules *handoffv1.QualificationRules) map[string]string {
 		}
 	}
 	return ids
-}
-
-// names says whether a code, with a `*` at its end perhaps, names another.
-func names(code, given string) bool {
-	prefix, open := strings.CutSuffix(code, "*")
-	return code == given || open && strings.HasPrefix(given, prefix)
 }
 
 func quoted(words []string) []string {
