@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff"
 	"github.com/assay-hq/assay/services/ingest"
 	"github.com/assay-hq/assay/services/internal/rpc"
+	"github.com/assay-hq/assay/services/internal/seal"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 	"github.com/assay-hq/assay/services/profilefit"
@@ -53,7 +55,11 @@ var table = []entry{
 	{
 		name: "ingest", migrations: ingest.Migrations, sync: sqldb.Full,
 		build: func(n needs) (service, error) {
-			return ingest.New(ingest.Deps{DB: n.db, Telemetry: n.telemetry, Now: n.now})
+			sealer, err := seal.Load(n.delivery.SecretsKey, n.delivery.SecretsFolder)
+			if err != nil {
+				return nil, fmt.Errorf("the key of secrets: %w", err)
+			}
+			return ingest.New(ingest.Deps{DB: n.db, Telemetry: n.telemetry, Now: n.now, Sealer: sealer})
 		},
 	},
 	{

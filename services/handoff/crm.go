@@ -11,8 +11,8 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/crm"
 	"github.com/assay-hq/assay/services/handoff/internal/crm/tryton"
 	"github.com/assay-hq/assay/services/handoff/internal/delivery"
-	"github.com/assay-hq/assay/services/handoff/internal/seal"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
+	"github.com/assay-hq/assay/services/internal/seal"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 )
 

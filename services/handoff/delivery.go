@@ -11,7 +11,7 @@ import (
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/delivery"
 	"github.com/assay-hq/assay/services/handoff/internal/link"
-	"github.com/assay-hq/assay/services/handoff/internal/seal"
+	"github.com/assay-hq/assay/services/internal/seal"
 )
 
 // Delivery says what deliveries need of the installation.
@@ -46,17 +46,6 @@ func (d Delivery) Check() error {
 	return nil
 }
 
-// sealer keeps secrets; nil: there is no key.
-func (d Delivery) sealer() (*seal.Sealer, error) {
-	switch {
-	case d.SecretsKey != "":
-		return seal.Parse(d.SecretsKey)
-	case d.SecretsFolder != "":
-		return seal.InFolder(d.SecretsFolder)
-	}
-	return nil, nil
-}
-
 // deliveries are the parts that carry events to destinations.
 type deliveries struct {
 	guard   *delivery.Guard
@@ -80,7 +69,7 @@ func (s *Service) deliveries(d Deps) (*deliveries, error) {
 	if err != nil {
 		return nil, err
 	}
-	sealer, err := d.Delivery.sealer()
+	sealer, err := seal.Load(d.Delivery.SecretsKey, d.Delivery.SecretsFolder)
 	if err != nil {
 		return nil, fmt.Errorf("the key of secrets: %w", err)
 	}

@@ -17,9 +17,9 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/crm"
 	"github.com/assay-hq/assay/services/handoff/internal/delivery"
 	"github.com/assay-hq/assay/services/handoff/internal/event"
-	"github.com/assay-hq/assay/services/handoff/internal/seal"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/seal"
 )
 
 // destinationServer answers the DestinationService. The comments in its proto say what

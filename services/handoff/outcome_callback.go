@@ -15,11 +15,11 @@ import (
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/crm"
 	"github.com/assay-hq/assay/services/handoff/internal/delivery"
-	"github.com/assay-hq/assay/services/handoff/internal/seal"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/rpc"
+	"github.com/assay-hq/assay/services/internal/seal"
 )
 
 // messageAge is how old a message may be, and how far ahead its sender's clock.

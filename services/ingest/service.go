@@ -22,6 +22,7 @@ import (
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	"github.com/assay-hq/assay/services/ingest/internal/store"
 	"github.com/assay-hq/assay/services/ingest/migrations"
+	"github.com/assay-hq/assay/services/internal/seal"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 )
@@ -38,6 +39,8 @@ type Deps struct {
 	Telemetry *telemetry.Telemetry
 	// Now is the clock.
 	Now func() time.Time
+	// Sealer keeps the secrets that webhooks are verified with; nil: none can be kept.
+	Sealer *seal.Sealer
 }
 
 // Service is the running service.
@@ -46,6 +49,7 @@ type Service struct {
 	now     func() time.Time
 	metrics *metrics
 	log     *telemetry.Telemetry
+	sealer  *seal.Sealer
 
 	stop   context.CancelFunc
 	chores sync.WaitGroup
@@ -59,7 +63,7 @@ func New(d Deps) (*Service, error) {
 	if d.Telemetry == nil {
 		d.Telemetry = telemetry.New("ingest", nil)
 	}
-	s := &Service{store: store.Open(d.DB, d.Now), now: d.Now, log: d.Telemetry, stop: func() {}}
+	s := &Service{store: store.Open(d.DB, d.Now), now: d.Now, log: d.Telemetry, sealer: d.Sealer, stop: func() {}}
 	var err error
 	if s.metrics, err = newMetrics(d.Telemetry.Meter, s.store, d.Now); err != nil {
 		s.store.Close()

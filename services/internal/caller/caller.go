@@ -20,6 +20,12 @@ type Caller struct {
 	Actor string
 	// Role is what the actor may do.
 	Role typev1.Role
+	// Source is the id of the source whose write key this is, e.g. `web`; empty for people,
+	// services and other keys. Whoever has one may only capture, for this source.
+	Source string
+	// Browser says that the key stands in web pages and apps, and so is public: what it says
+	// is not trusted.
+	Browser bool
 }
 
 // System returns a service calling for itself, not for somebody.

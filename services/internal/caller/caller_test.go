@@ -48,6 +48,23 @@ func TestToken(t *testing.T) {
 	}
 }
 
+// Whoever a token names, the other side sees the same.
+func TestTokenOfAnyone(t *testing.T) {
+	signer := caller.NewRandomSigner()
+	for _, who := range []caller.Caller{
+		{},
+		ana,
+		caller.System("gateway"),
+		{Actor: "web-site", Role: typev1.Role_ROLE_INGEST, Source: "web", Browser: true},
+		{Actor: "shop", Role: typev1.Role_ROLE_INGEST, Source: "shop"},
+		{Role: typev1.Role_ROLE_INGEST, Source: "b"},
+	} {
+		if got, err := signer.Verify(signer.Sign(who, now), now); err != nil || got != who {
+			t.Errorf("%+v became %+v, %v", who, got, err)
+		}
+	}
+}
+
 func TestShortSecretIsRefused(t *testing.T) {
 	if _, err := caller.NewSigner(make([]byte, 31)); err == nil {
 		t.Error("31 bytes were taken")

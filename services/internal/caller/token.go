@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
@@ -46,7 +47,8 @@ func NewRandomSigner() *Signer {
 }
 
 // A token is base64url of: MAC (32 bytes), expiry (8 bytes, Unix seconds), role
-// (4 bytes), actor.
+// (4 bytes), actor; of a write key then a NUL, `b` for one of a browser or `s`, and its
+// source.
 const (
 	macSize    = sha256.Size
 	headerSize = macSize + 8 + 4
@@ -58,6 +60,12 @@ func (s *Signer) Sign(c Caller, now time.Time) string {
 	binary.BigEndian.PutUint64(token[macSize:], uint64(now.Add(TokenLife).Unix()))
 	binary.BigEndian.PutUint32(token[macSize+8:], uint32(c.Role))
 	token = append(token, c.Actor...)
+	switch {
+	case c.Source != "" && c.Browser:
+		token = append(append(token, 0, 'b'), c.Source...)
+	case c.Source != "":
+		token = append(append(token, 0, 's'), c.Source...)
+	}
 	copy(token, s.mac(token[macSize:]))
 	return base64.RawURLEncoding.EncodeToString(token)
 }
@@ -75,10 +83,15 @@ func (s *Signer) Verify(token string, now time.Time) (Caller, error) {
 	if now.Unix() > expiry {
 		return Caller{}, ErrToken
 	}
-	return Caller{
-		Actor: string(raw[headerSize:]),
-		Role:  typev1.Role(binary.BigEndian.Uint32(raw[macSize+8:])),
-	}, nil
+	c := Caller{Role: typev1.Role(binary.BigEndian.Uint32(raw[macSize+8:]))}
+	actor, key, written := strings.Cut(string(raw[headerSize:]), "\x00")
+	if c.Actor = actor; written {
+		if len(key) < 2 {
+			return Caller{}, ErrToken
+		}
+		c.Browser, c.Source = key[0] == 'b', key[1:]
+	}
+	return c, nil
 }
 
 func (s *Signer) mac(message []byte) []byte {

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/assay-hq/assay/services/handoff/internal/seal"
+	"github.com/assay-hq/assay/services/internal/seal"
 )
 
 // RotationPeriod is how long the secret before signs beside a new one.

@@ -24,9 +24,9 @@ import (
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/delivery"
 	"github.com/assay-hq/assay/services/handoff/internal/event"
-	"github.com/assay-hq/assay/services/handoff/internal/seal"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/handoff/migrations"
+	"github.com/assay-hq/assay/services/internal/seal"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 )

@@ -1,5 +1,5 @@
-// Package seal keeps secrets unreadable at rest: what signs webhooks, what logs in to a
-// CRM. They are sealed with AES-256-GCM under one key of the installation, which is not in
+// Package seal keeps secrets unreadable at rest: what signs webhooks, those sent and those
+// received, what logs in to a CRM. They are sealed with AES-256-GCM under one key of the installation, which is not in
 // the database, so that a copy of the database tells none of them.
 package seal
 
@@ -60,6 +60,18 @@ func Parse(text string) (*Sealer, error) {
 		return nil, fmt.Errorf("expected the base64 of %d bytes, e.g. of `openssl rand -base64 %d`", keySize, keySize)
 	}
 	return New(key)
+}
+
+// Load returns the sealer of an installation: with a key as people write it, or else that of
+// a folder, see [InFolder]; nil without either.
+func Load(key, folder string) (*Sealer, error) {
+	switch {
+	case key != "":
+		return Parse(key)
+	case folder != "":
+		return InFolder(folder)
+	}
+	return nil, nil
 }
 
 // fileName is where an installation on one machine keeps its key.
