@@ -18,13 +18,16 @@ func TestTheDocumentNamesEveryPathAndParameter(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := newFront(t)
+	uuid := strings.TrimPrefix(offer, "handoffs/")
 	ids := map[string]string{
 		"account":  strings.TrimPrefix(lead, "leads/"),
 		"lead":     strings.TrimPrefix(lead, "leads/"),
 		"handoff":  strings.TrimPrefix(offer, "handoffs/"),
 		"standard": "default", "dictionary": "competitors", "version": "0123456789abcdef", "apiKey": "17", "operation": strings.TrimPrefix(offer, "handoffs/"), "track": "sales",
 		"user": "jane", "team": "dach", "approval": strings.TrimPrefix(offer, "handoffs/"),
-		"destination": "crm", "delivery": strings.TrimPrefix(offer, "handoffs/"),
+		"destination": "crm", "delivery": uuid,
+		"source": "web", "rejectedEvent": uuid, "mergeProposal": uuid, "correction": uuid, "import": uuid,
+		"suppression": uuid, "erasure": uuid,
 	}
 	parameter := regexp.MustCompile(`\{([^}]+)\}`)
 	for template, item := range doc.Paths.Map() {

@@ -79,6 +79,13 @@ func newMux(conns Conns) (*runtime.ServeMux, error) {
 	return mux, errors.Join(
 		ingestv1.RegisterIngestServiceHandlerClient(ctx, mux, ingestv1.NewIngestServiceClient(headerConn{conns.Ingest})),
 		ingestv1.RegisterAccountServiceHandlerClient(ctx, mux, ingestv1.NewAccountServiceClient(headerConn{conns.Ingest})),
+		ingestv1.RegisterSourceServiceHandlerClient(ctx, mux, ingestv1.NewSourceServiceClient(headerConn{conns.Ingest})),
+		ingestv1.RegisterRejectedEventServiceHandlerClient(ctx, mux, ingestv1.NewRejectedEventServiceClient(headerConn{conns.Ingest})),
+		ingestv1.RegisterIdentityServiceHandlerClient(ctx, mux, ingestv1.NewIdentityServiceClient(headerConn{conns.Ingest})),
+		ingestv1.RegisterCorrectionServiceHandlerClient(ctx, mux, ingestv1.NewCorrectionServiceClient(headerConn{conns.Ingest})),
+		ingestv1.RegisterImportServiceHandlerClient(ctx, mux, ingestv1.NewImportServiceClient(headerConn{conns.Ingest})),
+		ingestv1.RegisterSuppressionServiceHandlerClient(ctx, mux, ingestv1.NewSuppressionServiceClient(headerConn{conns.Ingest})),
+		ingestv1.RegisterPermissionServiceHandlerClient(ctx, mux, ingestv1.NewPermissionServiceClient(headerConn{conns.Ingest})),
 		profilefitv1.RegisterProfileFitServiceHandlerClient(ctx, mux, profilefitv1.NewProfileFitServiceClient(headerConn{conns.ProfileFit})),
 		behaviorv1.RegisterBehaviorScoringServiceHandlerClient(ctx, mux, behaviorv1.NewBehaviorScoringServiceClient(headerConn{conns.Behavior})),
 		handoffv1.RegisterHandoffServiceHandlerClient(ctx, mux, handoffv1.NewHandoffServiceClient(headerConn{conns.Handoff})),
@@ -92,6 +99,7 @@ func newMux(conns Conns) (*runtime.ServeMux, error) {
 		handoffv1.RegisterAuditServiceHandlerClient(ctx, mux, handoffv1.NewAuditServiceClient(headerConn{conns.Handoff})),
 		handoffv1.RegisterApprovalServiceHandlerClient(ctx, mux, handoffv1.NewApprovalServiceClient(headerConn{conns.Handoff})),
 		handoffv1.RegisterReportServiceHandlerClient(ctx, mux, handoffv1.NewReportServiceClient(headerConn{conns.Handoff})),
+		handoffv1.RegisterPrivacyServiceHandlerClient(ctx, mux, handoffv1.NewPrivacyServiceClient(headerConn{conns.Handoff})),
 		handoffv1.RegisterDestinationServiceHandlerClient(ctx, mux, handoffv1.NewDestinationServiceClient(headerConn{conns.Handoff})),
 	)
 }

@@ -108,7 +108,7 @@ func TestAuditorsOnlyRead(t *testing.T) {
 	for _, service := range services(t) {
 		for i := range service.Methods().Len() {
 			method := service.Methods().Get(i)
-			reads := slices.ContainsFunc([]string{"Get", "List", "Lookup", "Diff", "Explain", "Lint", "Verify"}, func(verb string) bool {
+			reads := slices.ContainsFunc([]string{"Get", "List", "Lookup", "Diff", "Explain", "Lint", "Verify", "Check"}, func(verb string) bool {
 				return strings.HasPrefix(string(method.Name()), verb)
 			})
 			if !reads && slices.Contains(access(method).GetRoles(), typev1.Role_ROLE_AUDITOR) {

@@ -43,7 +43,10 @@ type ApiKey struct {
 	// When it ends by itself. Default: never.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	// When it was last used, to the hour.
-	LastUseTime   *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_use_time,json=lastUseTime,proto3" json:"last_use_time,omitempty"`
+	LastUseTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=last_use_time,json=lastUseTime,proto3" json:"last_use_time,omitempty"`
+	// Of a write key: the source that it writes for, `sources/{source}`; the role is then
+	// INGEST. At most two keys of a source are live, for rotation.
+	Source        string `protobuf:"bytes,9,opt,name=source,proto3" json:"source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -134,13 +137,22 @@ func (x *ApiKey) GetLastUseTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ApiKey) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
 // Asks for the keys.
 type ListApiKeysRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Most keys to return. Default 50, at most 1000.
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// From the page before.
-	PageToken     string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// Only write keys of this source: `sources/{source}`.
+	Source        string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -185,6 +197,13 @@ func (x *ListApiKeysRequest) GetPageSize() int32 {
 func (x *ListApiKeysRequest) GetPageToken() string {
 	if x != nil {
 		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListApiKeysRequest) GetSource() string {
+	if x != nil {
+		return x.Source
 	}
 	return ""
 }
@@ -390,7 +409,9 @@ type VerifyApiKeyResponse struct {
 	// What they may do.
 	Role v1.Role `protobuf:"varint,2,opt,name=role,proto3,enum=assay.type.v1.Role" json:"role,omitempty"`
 	// When the secret ends, if it does.
-	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// Of a write key: the source that it writes for, `sources/{source}`.
+	Source        string `protobuf:"bytes,4,opt,name=source,proto3" json:"source,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -446,11 +467,18 @@ func (x *VerifyApiKeyResponse) GetExpireTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *VerifyApiKeyResponse) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
 var File_assay_handoff_v1_access_service_proto protoreflect.FileDescriptor
 
 const file_assay_handoff_v1_access_service_proto_rawDesc = "" +
 	"\n" +
-	"%assay/handoff/v1/access_service.proto\x12\x10assay.handoff.v1\x1a\x1aassay/type/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbb\x03\n" +
+	"%assay/handoff/v1/access_service.proto\x12\x10assay.handoff.v1\x1a\x1aassay/type/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfd\x03\n" +
 	"\x06ApiKey\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12;\n" +
 	"\x05actor\x18\x02 \x01(\tB%\xe0A\x02\xbaH\x1fr\x1d2\x1b^[a-z0-9][a-z0-9._-]{0,62}$R\x05actor\x128\n" +
@@ -462,11 +490,13 @@ const file_assay_handoff_v1_access_service_proto_rawDesc = "" +
 	"\x06secret\x18\x06 \x01(\tB\x03\xe0A\x03R\x06secret\x12;\n" +
 	"\vexpire_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12C\n" +
-	"\rlast_use_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\vlastUseTime\"Y\n" +
+	"\rlast_use_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\vlastUseTime\x12@\n" +
+	"\x06source\x18\t \x01(\tB(\xbaH%r#2!^(sources/[a-z][a-z0-9-]{0,62})?$R\x06source\"\x9b\x01\n" +
 	"\x12ListApiKeysRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x02 \x01(\tR\tpageToken\"r\n" +
+	"page_token\x18\x02 \x01(\tR\tpageToken\x12@\n" +
+	"\x06source\x18\x03 \x01(\tB(\xbaH%r#2!^(sources/[a-z][a-z0-9-]{0,62})?$R\x06source\"r\n" +
 	"\x13ListApiKeysResponse\x123\n" +
 	"\bapi_keys\x18\x01 \x03(\v2\x18.assay.handoff.v1.ApiKeyR\aapiKeys\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"S\n" +
@@ -476,12 +506,13 @@ const file_assay_handoff_v1_access_service_proto_rawDesc = "" +
 	"\x04name\x18\x01 \x01(\tB\"\xe0A\x02\xbaH\x1cr\x1a2\x18^apiKeys/[0-9a-z]{8,40}$R\x04name\"9\n" +
 	"\x13VerifyApiKeyRequest\x12\"\n" +
 	"\x06secret\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80@R\x06secret\"\x92\x01\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80@R\x06secret\"\xaa\x01\n" +
 	"\x14VerifyApiKeyResponse\x12\x14\n" +
 	"\x05actor\x18\x01 \x01(\tR\x05actor\x12'\n" +
 	"\x04role\x18\x02 \x01(\x0e2\x13.assay.type.v1.RoleR\x04role\x12;\n" +
 	"\vexpire_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"expireTime2\xe6\x03\n" +
+	"expireTime\x12\x16\n" +
+	"\x06source\x18\x04 \x01(\tR\x06source2\xe6\x03\n" +
 	"\rAccessService\x12w\n" +
 	"\vListApiKeys\x12$.assay.handoff.v1.ListApiKeysRequest\x1a%.assay.handoff.v1.ListApiKeysResponse\"\x1b\xea\xe0\x18\x04\n" +
 	"\x02\x05\x06\x82\xd3\xe4\x93\x02\r\x12\v/v1/apiKeys\x12t\n" +

@@ -9,7 +9,7 @@ package handoffv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	v1 "github.com/assay-hq/assay/gen/go/assay/behavior/v1"
-	_ "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	v11 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -1934,11 +1934,257 @@ func (x *GetHandoffPacketRequest) GetName() string {
 	return ""
 }
 
+// Asks how interested an account is.
+type GetAccountEngagementRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `accounts/{account}/engagement`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Most leads to list. Default 50, at most 1000.
+	PageSize      int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetAccountEngagementRequest) Reset() {
+	*x = GetAccountEngagementRequest{}
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetAccountEngagementRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetAccountEngagementRequest) ProtoMessage() {}
+
+func (x *GetAccountEngagementRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetAccountEngagementRequest.ProtoReflect.Descriptor instead.
+func (*GetAccountEngagementRequest) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_handoff_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *GetAccountEngagementRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *GetAccountEngagementRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+// How interested an account is.
+type AccountEngagement struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `accounts/{account}/engagement`.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Leads that belong to the account.
+	LeadCount int32 `protobuf:"varint,2,opt,name=lead_count,json=leadCount,proto3" json:"lead_count,omitempty"`
+	// Leads of them that are engaged: with points above 0 by the leading standard.
+	EngagedCount int32 `protobuf:"varint,3,opt,name=engaged_count,json=engagedCount,proto3" json:"engaged_count,omitempty"`
+	// Sum of their engagement scores.
+	TotalScore float64 `protobuf:"fixed64,4,opt,name=total_score,json=totalScore,proto3" json:"total_score,omitempty"`
+	// The leads, the most engaged first.
+	Leads []*AccountLead `protobuf:"bytes,5,rep,name=leads,proto3" json:"leads,omitempty"`
+	// There are more leads than were looked at (1,000): the figures are of those.
+	Truncated     bool `protobuf:"varint,6,opt,name=truncated,proto3" json:"truncated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountEngagement) Reset() {
+	*x = AccountEngagement{}
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountEngagement) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountEngagement) ProtoMessage() {}
+
+func (x *AccountEngagement) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountEngagement.ProtoReflect.Descriptor instead.
+func (*AccountEngagement) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_handoff_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *AccountEngagement) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *AccountEngagement) GetLeadCount() int32 {
+	if x != nil {
+		return x.LeadCount
+	}
+	return 0
+}
+
+func (x *AccountEngagement) GetEngagedCount() int32 {
+	if x != nil {
+		return x.EngagedCount
+	}
+	return 0
+}
+
+func (x *AccountEngagement) GetTotalScore() float64 {
+	if x != nil {
+		return x.TotalScore
+	}
+	return 0
+}
+
+func (x *AccountEngagement) GetLeads() []*AccountLead {
+	if x != nil {
+		return x.Leads
+	}
+	return nil
+}
+
+func (x *AccountEngagement) GetTruncated() bool {
+	if x != nil {
+		return x.Truncated
+	}
+	return false
+}
+
+// A lead of an account.
+type AccountLead struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// `leads/{lead}`.
+	Lead string `protobuf:"bytes,1,opt,name=lead,proto3" json:"lead,omitempty"`
+	// Standard of the scores: `standards/{standard}`.
+	Standard string `protobuf:"bytes,2,opt,name=standard,proto3" json:"standard,omitempty"`
+	// Verdict.
+	Verdict v11.Verdict `protobuf:"varint,3,opt,name=verdict,proto3,enum=assay.type.v1.Verdict" json:"verdict,omitempty"`
+	// Stage in the standard's track.
+	Stage v11.LifecycleStage `protobuf:"varint,4,opt,name=stage,proto3,enum=assay.type.v1.LifecycleStage" json:"stage,omitempty"`
+	// Engagement score; absent while there is none.
+	EngagementScore *float64 `protobuf:"fixed64,5,opt,name=engagement_score,json=engagementScore,proto3,oneof" json:"engagement_score,omitempty"`
+	// Engagement band.
+	EngagementBand string `protobuf:"bytes,6,opt,name=engagement_band,json=engagementBand,proto3" json:"engagement_band,omitempty"`
+	// Fit class.
+	FitClass      string `protobuf:"bytes,7,opt,name=fit_class,json=fitClass,proto3" json:"fit_class,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AccountLead) Reset() {
+	*x = AccountLead{}
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AccountLead) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AccountLead) ProtoMessage() {}
+
+func (x *AccountLead) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_handoff_service_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AccountLead.ProtoReflect.Descriptor instead.
+func (*AccountLead) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_handoff_service_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *AccountLead) GetLead() string {
+	if x != nil {
+		return x.Lead
+	}
+	return ""
+}
+
+func (x *AccountLead) GetStandard() string {
+	if x != nil {
+		return x.Standard
+	}
+	return ""
+}
+
+func (x *AccountLead) GetVerdict() v11.Verdict {
+	if x != nil {
+		return x.Verdict
+	}
+	return v11.Verdict(0)
+}
+
+func (x *AccountLead) GetStage() v11.LifecycleStage {
+	if x != nil {
+		return x.Stage
+	}
+	return v11.LifecycleStage(0)
+}
+
+func (x *AccountLead) GetEngagementScore() float64 {
+	if x != nil && x.EngagementScore != nil {
+		return *x.EngagementScore
+	}
+	return 0
+}
+
+func (x *AccountLead) GetEngagementBand() string {
+	if x != nil {
+		return x.EngagementBand
+	}
+	return ""
+}
+
+func (x *AccountLead) GetFitClass() string {
+	if x != nil {
+		return x.FitClass
+	}
+	return ""
+}
+
 var File_assay_handoff_v1_handoff_service_proto protoreflect.FileDescriptor
 
 const file_assay_handoff_v1_handoff_service_proto_rawDesc = "" +
 	"\n" +
-	"&assay/handoff/v1/handoff_service.proto\x12\x10assay.handoff.v1\x1a(assay/behavior/v1/behavior_service.proto\x1a%assay/handoff/v1/handoff_packet.proto\x1a$assay/handoff/v1/qualification.proto\x1a\x1aassay/type/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x01\n" +
+	"&assay/handoff/v1/handoff_service.proto\x12\x10assay.handoff.v1\x1a(assay/behavior/v1/behavior_service.proto\x1a%assay/handoff/v1/handoff_packet.proto\x1a$assay/handoff/v1/qualification.proto\x1a\x1aassay/type/v1/access.proto\x1a\x1dassay/type/v1/lifecycle.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x01\n" +
 	"\x17GetQualificationRequest\x12A\n" +
 	"\x04name\x18\x01 \x01(\tB-\xe0A\x02\xbaH'r%2#^leads/[0-9a-f-]{36}/qualification$R\x04name\x12F\n" +
 	"\bstandard\x18\x02 \x01(\tB*\xbaH'r%2#^(standards/[a-z][a-z0-9-]{0,62})?$R\bstandard\"\xa7\x01\n" +
@@ -2076,7 +2322,28 @@ const file_assay_handoff_v1_handoff_service_proto_rawDesc = "" +
 	"\x10STATUS_UNCHANGED\x10\x02\x12\x12\n" +
 	"\x0eSTATUS_REFUSED\x10\x03\"X\n" +
 	"\x17GetHandoffPacketRequest\x12=\n" +
-	"\x04name\x18\x01 \x01(\tB)\xe0A\x02\xbaH#r!2\x1f^handoffs/[0-9a-f-]{36}/packet$R\x04name2\xaf\x14\n" +
+	"\x04name\x18\x01 \x01(\tB)\xe0A\x02\xbaH#r!2\x1f^handoffs/[0-9a-f-]{36}/packet$R\x04name\"\x86\x01\n" +
+	"\x1bGetAccountEngagementRequest\x12A\n" +
+	"\x04name\x18\x01 \x01(\tB-\xe0A\x02\xbaH'r%2#^accounts/[0-9a-f-]{36}/engagement$R\x04name\x12$\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\"\xe4\x01\n" +
+	"\x11AccountEngagement\x12\x17\n" +
+	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x1d\n" +
+	"\n" +
+	"lead_count\x18\x02 \x01(\x05R\tleadCount\x12#\n" +
+	"\rengaged_count\x18\x03 \x01(\x05R\fengagedCount\x12\x1f\n" +
+	"\vtotal_score\x18\x04 \x01(\x01R\n" +
+	"totalScore\x123\n" +
+	"\x05leads\x18\x05 \x03(\v2\x1d.assay.handoff.v1.AccountLeadR\x05leads\x12\x1c\n" +
+	"\ttruncated\x18\x06 \x01(\bR\ttruncated\"\xaf\x02\n" +
+	"\vAccountLead\x12\x12\n" +
+	"\x04lead\x18\x01 \x01(\tR\x04lead\x12\x1a\n" +
+	"\bstandard\x18\x02 \x01(\tR\bstandard\x120\n" +
+	"\averdict\x18\x03 \x01(\x0e2\x16.assay.type.v1.VerdictR\averdict\x123\n" +
+	"\x05stage\x18\x04 \x01(\x0e2\x1d.assay.type.v1.LifecycleStageR\x05stage\x12.\n" +
+	"\x10engagement_score\x18\x05 \x01(\x01H\x00R\x0fengagementScore\x88\x01\x01\x12'\n" +
+	"\x0fengagement_band\x18\x06 \x01(\tR\x0eengagementBand\x12\x1b\n" +
+	"\tfit_class\x18\a \x01(\tR\bfitClassB\x13\n" +
+	"\x11_engagement_score2\xd1\x15\n" +
 	"\x0eHandoffService\x12\x93\x01\n" +
 	"\x10GetQualification\x12).assay.handoff.v1.GetQualificationRequest\x1a\x1f.assay.handoff.v1.Qualification\"3\xea\xe0\x18\a\n" +
 	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02\"\x12 /v1/{name=leads/*/qualification}\x12\xa1\x01\n" +
@@ -2114,7 +2381,9 @@ const file_assay_handoff_v1_handoff_service_proto_rawDesc = "" +
 	"\x13BatchRecordOutcomes\x12,.assay.handoff.v1.BatchRecordOutcomesRequest\x1a-.assay.handoff.v1.BatchRecordOutcomesResponse\"5\xea\xe0\x18\x06\n" +
 	"\x04\x02\x03\x04\x05\x82\xd3\xe4\x93\x02%:\x01*\" /v1/handoffs:batchRecordOutcomes\x12\x8f\x01\n" +
 	"\x10GetHandoffPacket\x12).assay.handoff.v1.GetHandoffPacketRequest\x1a\x1f.assay.handoff.v1.HandoffPacket\"/\xea\xe0\x18\a\n" +
-	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=handoffs/*/packet}B=Z;github.com/assay-hq/assay/gen/go/assay/handoff/v1;handoffv1b\x06proto3"
+	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/{name=handoffs/*/packet}\x12\x9f\x01\n" +
+	"\x14GetAccountEngagement\x12-.assay.handoff.v1.GetAccountEngagementRequest\x1a#.assay.handoff.v1.AccountEngagement\"3\xea\xe0\x18\a\n" +
+	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02\"\x12 /v1/{name=accounts/*/engagement}B=Z;github.com/assay-hq/assay/gen/go/assay/handoff/v1;handoffv1b\x06proto3"
 
 var (
 	file_assay_handoff_v1_handoff_service_proto_rawDescOnce sync.Once
@@ -2129,7 +2398,7 @@ func file_assay_handoff_v1_handoff_service_proto_rawDescGZIP() []byte {
 }
 
 var file_assay_handoff_v1_handoff_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_assay_handoff_v1_handoff_service_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_assay_handoff_v1_handoff_service_proto_msgTypes = make([]protoimpl.MessageInfo, 30)
 var file_assay_handoff_v1_handoff_service_proto_goTypes = []any{
 	(ReassignOwnerRequest_Accepted)(0),  // 0: assay.handoff.v1.ReassignOwnerRequest.Accepted
 	(OutcomeResult_Status)(0),           // 1: assay.handoff.v1.OutcomeResult.Status
@@ -2160,71 +2429,81 @@ var file_assay_handoff_v1_handoff_service_proto_goTypes = []any{
 	(*BatchRecordOutcomesResponse)(nil), // 26: assay.handoff.v1.BatchRecordOutcomesResponse
 	(*OutcomeResult)(nil),               // 27: assay.handoff.v1.OutcomeResult
 	(*GetHandoffPacketRequest)(nil),     // 28: assay.handoff.v1.GetHandoffPacketRequest
-	(*Qualification)(nil),               // 29: assay.handoff.v1.Qualification
-	(*Decision)(nil),                    // 30: assay.handoff.v1.Decision
-	(*StageMove)(nil),                   // 31: assay.handoff.v1.StageMove
-	(*Handoff)(nil),                     // 32: assay.handoff.v1.Handoff
-	(Outcome_Kind)(0),                   // 33: assay.handoff.v1.Outcome.Kind
-	(*timestamppb.Timestamp)(nil),       // 34: google.protobuf.Timestamp
-	(*v1.ActivityLine)(nil),             // 35: assay.behavior.v1.ActivityLine
-	(*HandoffPacket)(nil),               // 36: assay.handoff.v1.HandoffPacket
+	(*GetAccountEngagementRequest)(nil), // 29: assay.handoff.v1.GetAccountEngagementRequest
+	(*AccountEngagement)(nil),           // 30: assay.handoff.v1.AccountEngagement
+	(*AccountLead)(nil),                 // 31: assay.handoff.v1.AccountLead
+	(*Qualification)(nil),               // 32: assay.handoff.v1.Qualification
+	(*Decision)(nil),                    // 33: assay.handoff.v1.Decision
+	(*StageMove)(nil),                   // 34: assay.handoff.v1.StageMove
+	(*Handoff)(nil),                     // 35: assay.handoff.v1.Handoff
+	(Outcome_Kind)(0),                   // 36: assay.handoff.v1.Outcome.Kind
+	(*timestamppb.Timestamp)(nil),       // 37: google.protobuf.Timestamp
+	(*v1.ActivityLine)(nil),             // 38: assay.behavior.v1.ActivityLine
+	(v11.Verdict)(0),                    // 39: assay.type.v1.Verdict
+	(v11.LifecycleStage)(0),             // 40: assay.type.v1.LifecycleStage
+	(*HandoffPacket)(nil),               // 41: assay.handoff.v1.HandoffPacket
 }
 var file_assay_handoff_v1_handoff_service_proto_depIdxs = []int32{
-	29, // 0: assay.handoff.v1.ListQualificationsResponse.qualifications:type_name -> assay.handoff.v1.Qualification
-	30, // 1: assay.handoff.v1.ListDecisionsResponse.decisions:type_name -> assay.handoff.v1.Decision
-	31, // 2: assay.handoff.v1.ListStageMovesResponse.stage_moves:type_name -> assay.handoff.v1.StageMove
-	32, // 3: assay.handoff.v1.ListHandoffsResponse.handoffs:type_name -> assay.handoff.v1.Handoff
-	33, // 4: assay.handoff.v1.RecordOutcomeRequest.outcome:type_name -> assay.handoff.v1.Outcome.Kind
-	34, // 5: assay.handoff.v1.RecordOutcomeRequest.occurred_time:type_name -> google.protobuf.Timestamp
-	34, // 6: assay.handoff.v1.ExplainQualificationRequest.as_of_time:type_name -> google.protobuf.Timestamp
-	29, // 7: assay.handoff.v1.Explanation.qualification:type_name -> assay.handoff.v1.Qualification
-	35, // 8: assay.handoff.v1.Explanation.activities:type_name -> assay.behavior.v1.ActivityLine
+	32, // 0: assay.handoff.v1.ListQualificationsResponse.qualifications:type_name -> assay.handoff.v1.Qualification
+	33, // 1: assay.handoff.v1.ListDecisionsResponse.decisions:type_name -> assay.handoff.v1.Decision
+	34, // 2: assay.handoff.v1.ListStageMovesResponse.stage_moves:type_name -> assay.handoff.v1.StageMove
+	35, // 3: assay.handoff.v1.ListHandoffsResponse.handoffs:type_name -> assay.handoff.v1.Handoff
+	36, // 4: assay.handoff.v1.RecordOutcomeRequest.outcome:type_name -> assay.handoff.v1.Outcome.Kind
+	37, // 5: assay.handoff.v1.RecordOutcomeRequest.occurred_time:type_name -> google.protobuf.Timestamp
+	37, // 6: assay.handoff.v1.ExplainQualificationRequest.as_of_time:type_name -> google.protobuf.Timestamp
+	32, // 7: assay.handoff.v1.Explanation.qualification:type_name -> assay.handoff.v1.Qualification
+	38, // 8: assay.handoff.v1.Explanation.activities:type_name -> assay.behavior.v1.ActivityLine
 	0,  // 9: assay.handoff.v1.ReassignOwnerRequest.accepted:type_name -> assay.handoff.v1.ReassignOwnerRequest.Accepted
-	34, // 10: assay.handoff.v1.OutcomeReport.occurred_time:type_name -> google.protobuf.Timestamp
+	37, // 10: assay.handoff.v1.OutcomeReport.occurred_time:type_name -> google.protobuf.Timestamp
 	24, // 11: assay.handoff.v1.BatchRecordOutcomesRequest.outcomes:type_name -> assay.handoff.v1.OutcomeReport
 	27, // 12: assay.handoff.v1.BatchRecordOutcomesResponse.results:type_name -> assay.handoff.v1.OutcomeResult
 	1,  // 13: assay.handoff.v1.OutcomeResult.status:type_name -> assay.handoff.v1.OutcomeResult.Status
-	2,  // 14: assay.handoff.v1.HandoffService.GetQualification:input_type -> assay.handoff.v1.GetQualificationRequest
-	16, // 15: assay.handoff.v1.HandoffService.ExplainQualification:input_type -> assay.handoff.v1.ExplainQualificationRequest
-	3,  // 16: assay.handoff.v1.HandoffService.ListQualifications:input_type -> assay.handoff.v1.ListQualificationsRequest
-	5,  // 17: assay.handoff.v1.HandoffService.ListDecisions:input_type -> assay.handoff.v1.ListDecisionsRequest
-	7,  // 18: assay.handoff.v1.HandoffService.ListStageMoves:input_type -> assay.handoff.v1.ListStageMovesRequest
-	9,  // 19: assay.handoff.v1.HandoffService.GetHandoff:input_type -> assay.handoff.v1.GetHandoffRequest
-	10, // 20: assay.handoff.v1.HandoffService.ListHandoffs:input_type -> assay.handoff.v1.ListHandoffsRequest
-	12, // 21: assay.handoff.v1.HandoffService.AcceptHandoff:input_type -> assay.handoff.v1.AcceptHandoffRequest
-	13, // 22: assay.handoff.v1.HandoffService.RejectHandoff:input_type -> assay.handoff.v1.RejectHandoffRequest
-	14, // 23: assay.handoff.v1.HandoffService.RecycleHandoff:input_type -> assay.handoff.v1.RecycleHandoffRequest
-	15, // 24: assay.handoff.v1.HandoffService.RecordOutcome:input_type -> assay.handoff.v1.RecordOutcomeRequest
-	18, // 25: assay.handoff.v1.HandoffService.ClaimHandoff:input_type -> assay.handoff.v1.ClaimHandoffRequest
-	19, // 26: assay.handoff.v1.HandoffService.ReassignHandoff:input_type -> assay.handoff.v1.ReassignHandoffRequest
-	20, // 27: assay.handoff.v1.HandoffService.ReassignOwner:input_type -> assay.handoff.v1.ReassignOwnerRequest
-	22, // 28: assay.handoff.v1.HandoffService.DisqualifyLead:input_type -> assay.handoff.v1.DisqualifyLeadRequest
-	23, // 29: assay.handoff.v1.HandoffService.ReinstateLead:input_type -> assay.handoff.v1.ReinstateLeadRequest
-	25, // 30: assay.handoff.v1.HandoffService.BatchRecordOutcomes:input_type -> assay.handoff.v1.BatchRecordOutcomesRequest
-	28, // 31: assay.handoff.v1.HandoffService.GetHandoffPacket:input_type -> assay.handoff.v1.GetHandoffPacketRequest
-	29, // 32: assay.handoff.v1.HandoffService.GetQualification:output_type -> assay.handoff.v1.Qualification
-	17, // 33: assay.handoff.v1.HandoffService.ExplainQualification:output_type -> assay.handoff.v1.Explanation
-	4,  // 34: assay.handoff.v1.HandoffService.ListQualifications:output_type -> assay.handoff.v1.ListQualificationsResponse
-	6,  // 35: assay.handoff.v1.HandoffService.ListDecisions:output_type -> assay.handoff.v1.ListDecisionsResponse
-	8,  // 36: assay.handoff.v1.HandoffService.ListStageMoves:output_type -> assay.handoff.v1.ListStageMovesResponse
-	32, // 37: assay.handoff.v1.HandoffService.GetHandoff:output_type -> assay.handoff.v1.Handoff
-	11, // 38: assay.handoff.v1.HandoffService.ListHandoffs:output_type -> assay.handoff.v1.ListHandoffsResponse
-	32, // 39: assay.handoff.v1.HandoffService.AcceptHandoff:output_type -> assay.handoff.v1.Handoff
-	32, // 40: assay.handoff.v1.HandoffService.RejectHandoff:output_type -> assay.handoff.v1.Handoff
-	32, // 41: assay.handoff.v1.HandoffService.RecycleHandoff:output_type -> assay.handoff.v1.Handoff
-	32, // 42: assay.handoff.v1.HandoffService.RecordOutcome:output_type -> assay.handoff.v1.Handoff
-	32, // 43: assay.handoff.v1.HandoffService.ClaimHandoff:output_type -> assay.handoff.v1.Handoff
-	32, // 44: assay.handoff.v1.HandoffService.ReassignHandoff:output_type -> assay.handoff.v1.Handoff
-	21, // 45: assay.handoff.v1.HandoffService.ReassignOwner:output_type -> assay.handoff.v1.ReassignOwnerResponse
-	29, // 46: assay.handoff.v1.HandoffService.DisqualifyLead:output_type -> assay.handoff.v1.Qualification
-	29, // 47: assay.handoff.v1.HandoffService.ReinstateLead:output_type -> assay.handoff.v1.Qualification
-	26, // 48: assay.handoff.v1.HandoffService.BatchRecordOutcomes:output_type -> assay.handoff.v1.BatchRecordOutcomesResponse
-	36, // 49: assay.handoff.v1.HandoffService.GetHandoffPacket:output_type -> assay.handoff.v1.HandoffPacket
-	32, // [32:50] is the sub-list for method output_type
-	14, // [14:32] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	31, // 14: assay.handoff.v1.AccountEngagement.leads:type_name -> assay.handoff.v1.AccountLead
+	39, // 15: assay.handoff.v1.AccountLead.verdict:type_name -> assay.type.v1.Verdict
+	40, // 16: assay.handoff.v1.AccountLead.stage:type_name -> assay.type.v1.LifecycleStage
+	2,  // 17: assay.handoff.v1.HandoffService.GetQualification:input_type -> assay.handoff.v1.GetQualificationRequest
+	16, // 18: assay.handoff.v1.HandoffService.ExplainQualification:input_type -> assay.handoff.v1.ExplainQualificationRequest
+	3,  // 19: assay.handoff.v1.HandoffService.ListQualifications:input_type -> assay.handoff.v1.ListQualificationsRequest
+	5,  // 20: assay.handoff.v1.HandoffService.ListDecisions:input_type -> assay.handoff.v1.ListDecisionsRequest
+	7,  // 21: assay.handoff.v1.HandoffService.ListStageMoves:input_type -> assay.handoff.v1.ListStageMovesRequest
+	9,  // 22: assay.handoff.v1.HandoffService.GetHandoff:input_type -> assay.handoff.v1.GetHandoffRequest
+	10, // 23: assay.handoff.v1.HandoffService.ListHandoffs:input_type -> assay.handoff.v1.ListHandoffsRequest
+	12, // 24: assay.handoff.v1.HandoffService.AcceptHandoff:input_type -> assay.handoff.v1.AcceptHandoffRequest
+	13, // 25: assay.handoff.v1.HandoffService.RejectHandoff:input_type -> assay.handoff.v1.RejectHandoffRequest
+	14, // 26: assay.handoff.v1.HandoffService.RecycleHandoff:input_type -> assay.handoff.v1.RecycleHandoffRequest
+	15, // 27: assay.handoff.v1.HandoffService.RecordOutcome:input_type -> assay.handoff.v1.RecordOutcomeRequest
+	18, // 28: assay.handoff.v1.HandoffService.ClaimHandoff:input_type -> assay.handoff.v1.ClaimHandoffRequest
+	19, // 29: assay.handoff.v1.HandoffService.ReassignHandoff:input_type -> assay.handoff.v1.ReassignHandoffRequest
+	20, // 30: assay.handoff.v1.HandoffService.ReassignOwner:input_type -> assay.handoff.v1.ReassignOwnerRequest
+	22, // 31: assay.handoff.v1.HandoffService.DisqualifyLead:input_type -> assay.handoff.v1.DisqualifyLeadRequest
+	23, // 32: assay.handoff.v1.HandoffService.ReinstateLead:input_type -> assay.handoff.v1.ReinstateLeadRequest
+	25, // 33: assay.handoff.v1.HandoffService.BatchRecordOutcomes:input_type -> assay.handoff.v1.BatchRecordOutcomesRequest
+	28, // 34: assay.handoff.v1.HandoffService.GetHandoffPacket:input_type -> assay.handoff.v1.GetHandoffPacketRequest
+	29, // 35: assay.handoff.v1.HandoffService.GetAccountEngagement:input_type -> assay.handoff.v1.GetAccountEngagementRequest
+	32, // 36: assay.handoff.v1.HandoffService.GetQualification:output_type -> assay.handoff.v1.Qualification
+	17, // 37: assay.handoff.v1.HandoffService.ExplainQualification:output_type -> assay.handoff.v1.Explanation
+	4,  // 38: assay.handoff.v1.HandoffService.ListQualifications:output_type -> assay.handoff.v1.ListQualificationsResponse
+	6,  // 39: assay.handoff.v1.HandoffService.ListDecisions:output_type -> assay.handoff.v1.ListDecisionsResponse
+	8,  // 40: assay.handoff.v1.HandoffService.ListStageMoves:output_type -> assay.handoff.v1.ListStageMovesResponse
+	35, // 41: assay.handoff.v1.HandoffService.GetHandoff:output_type -> assay.handoff.v1.Handoff
+	11, // 42: assay.handoff.v1.HandoffService.ListHandoffs:output_type -> assay.handoff.v1.ListHandoffsResponse
+	35, // 43: assay.handoff.v1.HandoffService.AcceptHandoff:output_type -> assay.handoff.v1.Handoff
+	35, // 44: assay.handoff.v1.HandoffService.RejectHandoff:output_type -> assay.handoff.v1.Handoff
+	35, // 45: assay.handoff.v1.HandoffService.RecycleHandoff:output_type -> assay.handoff.v1.Handoff
+	35, // 46: assay.handoff.v1.HandoffService.RecordOutcome:output_type -> assay.handoff.v1.Handoff
+	35, // 47: assay.handoff.v1.HandoffService.ClaimHandoff:output_type -> assay.handoff.v1.Handoff
+	35, // 48: assay.handoff.v1.HandoffService.ReassignHandoff:output_type -> assay.handoff.v1.Handoff
+	21, // 49: assay.handoff.v1.HandoffService.ReassignOwner:output_type -> assay.handoff.v1.ReassignOwnerResponse
+	32, // 50: assay.handoff.v1.HandoffService.DisqualifyLead:output_type -> assay.handoff.v1.Qualification
+	32, // 51: assay.handoff.v1.HandoffService.ReinstateLead:output_type -> assay.handoff.v1.Qualification
+	26, // 52: assay.handoff.v1.HandoffService.BatchRecordOutcomes:output_type -> assay.handoff.v1.BatchRecordOutcomesResponse
+	41, // 53: assay.handoff.v1.HandoffService.GetHandoffPacket:output_type -> assay.handoff.v1.HandoffPacket
+	30, // 54: assay.handoff.v1.HandoffService.GetAccountEngagement:output_type -> assay.handoff.v1.AccountEngagement
+	36, // [36:55] is the sub-list for method output_type
+	17, // [17:36] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_assay_handoff_v1_handoff_service_proto_init() }
@@ -2234,13 +2513,14 @@ func file_assay_handoff_v1_handoff_service_proto_init() {
 	}
 	file_assay_handoff_v1_handoff_packet_proto_init()
 	file_assay_handoff_v1_qualification_proto_init()
+	file_assay_handoff_v1_handoff_service_proto_msgTypes[29].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_handoff_v1_handoff_service_proto_rawDesc), len(file_assay_handoff_v1_handoff_service_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   27,
+			NumMessages:   30,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

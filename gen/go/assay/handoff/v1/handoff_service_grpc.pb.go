@@ -37,6 +37,7 @@ const (
 	HandoffService_ReinstateLead_FullMethodName        = "/assay.handoff.v1.HandoffService/ReinstateLead"
 	HandoffService_BatchRecordOutcomes_FullMethodName  = "/assay.handoff.v1.HandoffService/BatchRecordOutcomes"
 	HandoffService_GetHandoffPacket_FullMethodName     = "/assay.handoff.v1.HandoffService/GetHandoffPacket"
+	HandoffService_GetAccountEngagement_FullMethodName = "/assay.handoff.v1.HandoffService/GetAccountEngagement"
 )
 
 // HandoffServiceClient is the client API for HandoffService service.
@@ -103,6 +104,9 @@ type HandoffServiceClient interface {
 	// Returns all that a salesperson needs for the first call: why now, the last activities,
 	// the profile, the next step.
 	GetHandoffPacket(ctx context.Context, in *GetHandoffPacketRequest, opts ...grpc.CallOption) (*HandoffPacket, error)
+	// Returns how interested an account is: the leads that belong to it with their scores,
+	// the most engaged first.
+	GetAccountEngagement(ctx context.Context, in *GetAccountEngagementRequest, opts ...grpc.CallOption) (*AccountEngagement, error)
 }
 
 type handoffServiceClient struct {
@@ -293,6 +297,16 @@ func (c *handoffServiceClient) GetHandoffPacket(ctx context.Context, in *GetHand
 	return out, nil
 }
 
+func (c *handoffServiceClient) GetAccountEngagement(ctx context.Context, in *GetAccountEngagementRequest, opts ...grpc.CallOption) (*AccountEngagement, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(AccountEngagement)
+	err := c.cc.Invoke(ctx, HandoffService_GetAccountEngagement_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // HandoffServiceServer is the server API for HandoffService service.
 // All implementations must embed UnimplementedHandoffServiceServer
 // for forward compatibility.
@@ -357,6 +371,9 @@ type HandoffServiceServer interface {
 	// Returns all that a salesperson needs for the first call: why now, the last activities,
 	// the profile, the next step.
 	GetHandoffPacket(context.Context, *GetHandoffPacketRequest) (*HandoffPacket, error)
+	// Returns how interested an account is: the leads that belong to it with their scores,
+	// the most engaged first.
+	GetAccountEngagement(context.Context, *GetAccountEngagementRequest) (*AccountEngagement, error)
 	mustEmbedUnimplementedHandoffServiceServer()
 }
 
@@ -420,6 +437,9 @@ func (UnimplementedHandoffServiceServer) BatchRecordOutcomes(context.Context, *B
 }
 func (UnimplementedHandoffServiceServer) GetHandoffPacket(context.Context, *GetHandoffPacketRequest) (*HandoffPacket, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetHandoffPacket not implemented")
+}
+func (UnimplementedHandoffServiceServer) GetAccountEngagement(context.Context, *GetAccountEngagementRequest) (*AccountEngagement, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetAccountEngagement not implemented")
 }
 func (UnimplementedHandoffServiceServer) mustEmbedUnimplementedHandoffServiceServer() {}
 func (UnimplementedHandoffServiceServer) testEmbeddedByValue()                        {}
@@ -766,6 +786,24 @@ func _HandoffService_GetHandoffPacket_Handler(srv interface{}, ctx context.Conte
 	return interceptor(ctx, in, info, handler)
 }
 
+func _HandoffService_GetAccountEngagement_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetAccountEngagementRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(HandoffServiceServer).GetAccountEngagement(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: HandoffService_GetAccountEngagement_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(HandoffServiceServer).GetAccountEngagement(ctx, req.(*GetAccountEngagementRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // HandoffService_ServiceDesc is the grpc.ServiceDesc for HandoffService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -844,6 +882,10 @@ var HandoffService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetHandoffPacket",
 			Handler:    _HandoffService_GetHandoffPacket_Handler,
+		},
+		{
+			MethodName: "GetAccountEngagement",
+			Handler:    _HandoffService_GetAccountEngagement_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

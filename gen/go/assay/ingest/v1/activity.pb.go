@@ -8,6 +8,7 @@ package ingestv1
 
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
+	v1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
@@ -116,7 +117,9 @@ type Activity struct {
 	// The lead id it arrived with: `leads/{lead}`.
 	Lead string `protobuf:"bytes,9,opt,name=lead,proto3" json:"lead,omitempty"`
 	// The occurred time was out of range and was clamped.
-	TimeClamped   bool `protobuf:"varint,10,opt,name=time_clamped,json=timeClamped,proto3" json:"time_clamped,omitempty"`
+	TimeClamped bool `protobuf:"varint,10,opt,name=time_clamped,json=timeClamped,proto3" json:"time_clamped,omitempty"`
+	// Why it counts as if it had never happened, if it does.
+	Correction    v1.ActivityFact_Correction `protobuf:"varint,11,opt,name=correction,proto3,enum=assay.type.v1.ActivityFact_Correction" json:"correction,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -219,6 +222,13 @@ func (x *Activity) GetTimeClamped() bool {
 		return x.TimeClamped
 	}
 	return false
+}
+
+func (x *Activity) GetCorrection() v1.ActivityFact_Correction {
+	if x != nil {
+		return x.Correction
+	}
+	return v1.ActivityFact_Correction(0)
 }
 
 // What became of one activity of a call.
@@ -334,7 +344,7 @@ var File_assay_ingest_v1_activity_proto protoreflect.FileDescriptor
 
 const file_assay_ingest_v1_activity_proto_rawDesc = "" +
 	"\n" +
-	"\x1eassay/ingest/v1/activity.proto\x12\x0fassay.ingest.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x85\x04\n" +
+	"\x1eassay/ingest/v1/activity.proto\x12\x0fassay.ingest.v1\x1a\x18assay/type/v1/fact.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x04\n" +
 	"\bActivity\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x02id\x12@\n" +
 	"\x04type\x18\x02 \x01(\tB,\xe0A\x02\xbaH&r$\x18d2 ^[a-z][a-z0-9_]*(\\.[a-z0-9_]+)*$R\x04type\x12?\n" +
@@ -348,7 +358,10 @@ const file_assay_ingest_v1_activity_proto_rawDesc = "" +
 	"\bcampaign\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\bcampaign\x12\x17\n" +
 	"\x04lead\x18\t \x01(\tB\x03\xe0A\x03R\x04lead\x12&\n" +
 	"\ftime_clamped\x18\n" +
-	" \x01(\bB\x03\xe0A\x03R\vtimeClamped\"\x82\x03\n" +
+	" \x01(\bB\x03\xe0A\x03R\vtimeClamped\x12K\n" +
+	"\n" +
+	"correction\x18\v \x01(\x0e2&.assay.type.v1.ActivityFact.CorrectionB\x03\xe0A\x03R\n" +
+	"correction\"\x82\x03\n" +
 	"\x0eActivityResult\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x05R\x05index\x12;\n" +
 	"\x05state\x18\x02 \x01(\x0e2%.assay.ingest.v1.ActivityResult.StateR\x05state\x12\x0e\n" +
@@ -381,22 +394,24 @@ func file_assay_ingest_v1_activity_proto_rawDescGZIP() []byte {
 var file_assay_ingest_v1_activity_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_assay_ingest_v1_activity_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_assay_ingest_v1_activity_proto_goTypes = []any{
-	(ActivityResult_State)(0),     // 0: assay.ingest.v1.ActivityResult.State
-	(*Activity)(nil),              // 1: assay.ingest.v1.Activity
-	(*ActivityResult)(nil),        // 2: assay.ingest.v1.ActivityResult
-	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
-	(*structpb.Struct)(nil),       // 4: google.protobuf.Struct
+	(ActivityResult_State)(0),       // 0: assay.ingest.v1.ActivityResult.State
+	(*Activity)(nil),                // 1: assay.ingest.v1.Activity
+	(*ActivityResult)(nil),          // 2: assay.ingest.v1.ActivityResult
+	(*timestamppb.Timestamp)(nil),   // 3: google.protobuf.Timestamp
+	(*structpb.Struct)(nil),         // 4: google.protobuf.Struct
+	(v1.ActivityFact_Correction)(0), // 5: assay.type.v1.ActivityFact.Correction
 }
 var file_assay_ingest_v1_activity_proto_depIdxs = []int32{
 	3, // 0: assay.ingest.v1.Activity.occurred_time:type_name -> google.protobuf.Timestamp
 	3, // 1: assay.ingest.v1.Activity.received_time:type_name -> google.protobuf.Timestamp
 	4, // 2: assay.ingest.v1.Activity.properties:type_name -> google.protobuf.Struct
-	0, // 3: assay.ingest.v1.ActivityResult.state:type_name -> assay.ingest.v1.ActivityResult.State
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	5, // 3: assay.ingest.v1.Activity.correction:type_name -> assay.type.v1.ActivityFact.Correction
+	0, // 4: assay.ingest.v1.ActivityResult.state:type_name -> assay.ingest.v1.ActivityResult.State
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_assay_ingest_v1_activity_proto_init() }

@@ -344,7 +344,14 @@ type CaptureLeadRequest struct {
 	// The account the lead belongs to from `default_time` on, by one of the account's
 	// identities; one that nobody knows makes a new account. Either this or
 	// `lead.account`.
-	Account       *AccountIdentity `protobuf:"bytes,9,opt,name=account,proto3" json:"account,omitempty"`
+	Account *AccountIdentity `protobuf:"bytes,9,opt,name=account,proto3" json:"account,omitempty"`
+	// Ids that the person had before, as `alias` says: each joins the lead's first identity.
+	// Of a browser key only anonymous ids do.
+	PreviousIdentities []*Identity `protobuf:"bytes,10,rep,name=previous_identities,json=previousIdentities,proto3" json:"previous_identities,omitempty"`
+	// Consent to be observed, by category in snake_case, e.g. `{"analytics": true}`. A
+	// category that is absent stays as it was. Holds from `default_time` on. A condition
+	// reads it as `lead.consent_analytics`.
+	Consent       map[string]bool `protobuf:"bytes,11,rep,name=consent,proto3" json:"consent,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -438,6 +445,20 @@ func (x *CaptureLeadRequest) GetSource() string {
 func (x *CaptureLeadRequest) GetAccount() *AccountIdentity {
 	if x != nil {
 		return x.Account
+	}
+	return nil
+}
+
+func (x *CaptureLeadRequest) GetPreviousIdentities() []*Identity {
+	if x != nil {
+		return x.PreviousIdentities
+	}
+	return nil
+}
+
+func (x *CaptureLeadRequest) GetConsent() map[string]bool {
+	if x != nil {
+		return x.Consent
 	}
 	return nil
 }
@@ -1130,7 +1151,7 @@ const file_assay_ingest_v1_ingest_service_proto_rawDesc = "" +
 	"\x11UpdateLeadRequest\x124\n" +
 	"\x04lead\x18\x01 \x01(\v2\x15.assay.ingest.v1.LeadB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x04lead\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
-	"updateMask\"\xce\x04\n" +
+	"updateMask\"\xb6\x06\n" +
 	"\x12CaptureLeadRequest\x124\n" +
 	"\x04lead\x18\x01 \x01(\v2\x15.assay.ingest.v1.LeadB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x04lead\x12A\n" +
 	"\n" +
@@ -1145,7 +1166,14 @@ const file_assay_ingest_v1_ingest_service_proto_rawDesc = "" +
 	"historical\x12=\n" +
 	"\fdefault_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vdefaultTime\x12B\n" +
 	"\x06source\x18\b \x01(\tB*\xbaH'r%\x18d2!^([a-zA-Z0-9][a-zA-Z0-9:._/-]*)?$R\x06source\x12:\n" +
-	"\aaccount\x18\t \x01(\v2 .assay.ingest.v1.AccountIdentityR\aaccount\"\xad\x03\n" +
+	"\aaccount\x18\t \x01(\v2 .assay.ingest.v1.AccountIdentityR\aaccount\x12T\n" +
+	"\x13previous_identities\x18\n" +
+	" \x03(\v2\x19.assay.ingest.v1.IdentityB\b\xbaH\x05\x92\x01\x02\x10\n" +
+	"R\x12previousIdentities\x12T\n" +
+	"\aconsent\x18\v \x03(\v20.assay.ingest.v1.CaptureLeadRequest.ConsentEntryB\b\xbaH\x05\x9a\x01\x02\x102R\aconsent\x1a:\n" +
+	"\fConsentEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\bR\x05value:\x028\x01\"\xad\x03\n" +
 	"\x13CaptureLeadResponse\x12\x12\n" +
 	"\x04lead\x18\x01 \x01(\tR\x04lead\x12F\n" +
 	"\aoutcome\x18\x02 \x01(\x0e2,.assay.ingest.v1.CaptureLeadResponse.OutcomeR\aoutcome\x12#\n" +
@@ -1233,7 +1261,7 @@ func file_assay_ingest_v1_ingest_service_proto_rawDescGZIP() []byte {
 }
 
 var file_assay_ingest_v1_ingest_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_assay_ingest_v1_ingest_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_assay_ingest_v1_ingest_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_assay_ingest_v1_ingest_service_proto_goTypes = []any{
 	(CaptureLeadResponse_Outcome)(0),      // 0: assay.ingest.v1.CaptureLeadResponse.Outcome
 	(*GetLeadRequest)(nil),                // 1: assay.ingest.v1.GetLeadRequest
@@ -1252,59 +1280,62 @@ var file_assay_ingest_v1_ingest_service_proto_goTypes = []any{
 	(*BatchRecordActivitiesResponse)(nil), // 14: assay.ingest.v1.BatchRecordActivitiesResponse
 	(*ListActivitiesRequest)(nil),         // 15: assay.ingest.v1.ListActivitiesRequest
 	(*ListActivitiesResponse)(nil),        // 16: assay.ingest.v1.ListActivitiesResponse
-	(*Lead)(nil),                          // 17: assay.ingest.v1.Lead
-	(*fieldmaskpb.FieldMask)(nil),         // 18: google.protobuf.FieldMask
-	(*Activity)(nil),                      // 19: assay.ingest.v1.Activity
-	(*durationpb.Duration)(nil),           // 20: google.protobuf.Duration
-	(*timestamppb.Timestamp)(nil),         // 21: google.protobuf.Timestamp
-	(*AccountIdentity)(nil),               // 22: assay.ingest.v1.AccountIdentity
-	(*ActivityResult)(nil),                // 23: assay.ingest.v1.ActivityResult
-	(*v1.DecisionDigest)(nil),             // 24: assay.type.v1.DecisionDigest
-	(*Identity)(nil),                      // 25: assay.ingest.v1.Identity
+	nil,                                   // 17: assay.ingest.v1.CaptureLeadRequest.ConsentEntry
+	(*Lead)(nil),                          // 18: assay.ingest.v1.Lead
+	(*fieldmaskpb.FieldMask)(nil),         // 19: google.protobuf.FieldMask
+	(*Activity)(nil),                      // 20: assay.ingest.v1.Activity
+	(*durationpb.Duration)(nil),           // 21: google.protobuf.Duration
+	(*timestamppb.Timestamp)(nil),         // 22: google.protobuf.Timestamp
+	(*AccountIdentity)(nil),               // 23: assay.ingest.v1.AccountIdentity
+	(*Identity)(nil),                      // 24: assay.ingest.v1.Identity
+	(*ActivityResult)(nil),                // 25: assay.ingest.v1.ActivityResult
+	(*v1.DecisionDigest)(nil),             // 26: assay.type.v1.DecisionDigest
 }
 var file_assay_ingest_v1_ingest_service_proto_depIdxs = []int32{
-	17, // 0: assay.ingest.v1.ListLeadsResponse.leads:type_name -> assay.ingest.v1.Lead
-	17, // 1: assay.ingest.v1.UpdateLeadRequest.lead:type_name -> assay.ingest.v1.Lead
-	18, // 2: assay.ingest.v1.UpdateLeadRequest.update_mask:type_name -> google.protobuf.FieldMask
-	17, // 3: assay.ingest.v1.CaptureLeadRequest.lead:type_name -> assay.ingest.v1.Lead
-	19, // 4: assay.ingest.v1.CaptureLeadRequest.activities:type_name -> assay.ingest.v1.Activity
-	20, // 5: assay.ingest.v1.CaptureLeadRequest.wait_timeout:type_name -> google.protobuf.Duration
-	21, // 6: assay.ingest.v1.CaptureLeadRequest.default_time:type_name -> google.protobuf.Timestamp
-	22, // 7: assay.ingest.v1.CaptureLeadRequest.account:type_name -> assay.ingest.v1.AccountIdentity
-	0,  // 8: assay.ingest.v1.CaptureLeadResponse.outcome:type_name -> assay.ingest.v1.CaptureLeadResponse.Outcome
-	23, // 9: assay.ingest.v1.CaptureLeadResponse.activity_results:type_name -> assay.ingest.v1.ActivityResult
-	24, // 10: assay.ingest.v1.CaptureLeadResponse.decision:type_name -> assay.type.v1.DecisionDigest
-	5,  // 11: assay.ingest.v1.BatchCaptureLeadsRequest.requests:type_name -> assay.ingest.v1.CaptureLeadRequest
-	9,  // 12: assay.ingest.v1.BatchCaptureLeadsResponse.results:type_name -> assay.ingest.v1.BatchCaptureResult
-	6,  // 13: assay.ingest.v1.BatchCaptureResult.response:type_name -> assay.ingest.v1.CaptureLeadResponse
-	25, // 14: assay.ingest.v1.LookupLeadRequest.identity:type_name -> assay.ingest.v1.Identity
-	17, // 15: assay.ingest.v1.LookupLeadResponse.lead:type_name -> assay.ingest.v1.Lead
-	13, // 16: assay.ingest.v1.BatchRecordActivitiesRequest.activities:type_name -> assay.ingest.v1.ActivityRecord
-	25, // 17: assay.ingest.v1.ActivityRecord.identity:type_name -> assay.ingest.v1.Identity
-	19, // 18: assay.ingest.v1.ActivityRecord.activity:type_name -> assay.ingest.v1.Activity
-	23, // 19: assay.ingest.v1.BatchRecordActivitiesResponse.results:type_name -> assay.ingest.v1.ActivityResult
-	19, // 20: assay.ingest.v1.ListActivitiesResponse.activities:type_name -> assay.ingest.v1.Activity
-	1,  // 21: assay.ingest.v1.IngestService.GetLead:input_type -> assay.ingest.v1.GetLeadRequest
-	2,  // 22: assay.ingest.v1.IngestService.ListLeads:input_type -> assay.ingest.v1.ListLeadsRequest
-	4,  // 23: assay.ingest.v1.IngestService.UpdateLead:input_type -> assay.ingest.v1.UpdateLeadRequest
-	5,  // 24: assay.ingest.v1.IngestService.CaptureLead:input_type -> assay.ingest.v1.CaptureLeadRequest
-	7,  // 25: assay.ingest.v1.IngestService.BatchCaptureLeads:input_type -> assay.ingest.v1.BatchCaptureLeadsRequest
-	10, // 26: assay.ingest.v1.IngestService.LookupLead:input_type -> assay.ingest.v1.LookupLeadRequest
-	12, // 27: assay.ingest.v1.IngestService.BatchRecordActivities:input_type -> assay.ingest.v1.BatchRecordActivitiesRequest
-	15, // 28: assay.ingest.v1.IngestService.ListActivities:input_type -> assay.ingest.v1.ListActivitiesRequest
-	17, // 29: assay.ingest.v1.IngestService.GetLead:output_type -> assay.ingest.v1.Lead
-	3,  // 30: assay.ingest.v1.IngestService.ListLeads:output_type -> assay.ingest.v1.ListLeadsResponse
-	17, // 31: assay.ingest.v1.IngestService.UpdateLead:output_type -> assay.ingest.v1.Lead
-	6,  // 32: assay.ingest.v1.IngestService.CaptureLead:output_type -> assay.ingest.v1.CaptureLeadResponse
-	8,  // 33: assay.ingest.v1.IngestService.BatchCaptureLeads:output_type -> assay.ingest.v1.BatchCaptureLeadsResponse
-	11, // 34: assay.ingest.v1.IngestService.LookupLead:output_type -> assay.ingest.v1.LookupLeadResponse
-	14, // 35: assay.ingest.v1.IngestService.BatchRecordActivities:output_type -> assay.ingest.v1.BatchRecordActivitiesResponse
-	16, // 36: assay.ingest.v1.IngestService.ListActivities:output_type -> assay.ingest.v1.ListActivitiesResponse
-	29, // [29:37] is the sub-list for method output_type
-	21, // [21:29] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	18, // 0: assay.ingest.v1.ListLeadsResponse.leads:type_name -> assay.ingest.v1.Lead
+	18, // 1: assay.ingest.v1.UpdateLeadRequest.lead:type_name -> assay.ingest.v1.Lead
+	19, // 2: assay.ingest.v1.UpdateLeadRequest.update_mask:type_name -> google.protobuf.FieldMask
+	18, // 3: assay.ingest.v1.CaptureLeadRequest.lead:type_name -> assay.ingest.v1.Lead
+	20, // 4: assay.ingest.v1.CaptureLeadRequest.activities:type_name -> assay.ingest.v1.Activity
+	21, // 5: assay.ingest.v1.CaptureLeadRequest.wait_timeout:type_name -> google.protobuf.Duration
+	22, // 6: assay.ingest.v1.CaptureLeadRequest.default_time:type_name -> google.protobuf.Timestamp
+	23, // 7: assay.ingest.v1.CaptureLeadRequest.account:type_name -> assay.ingest.v1.AccountIdentity
+	24, // 8: assay.ingest.v1.CaptureLeadRequest.previous_identities:type_name -> assay.ingest.v1.Identity
+	17, // 9: assay.ingest.v1.CaptureLeadRequest.consent:type_name -> assay.ingest.v1.CaptureLeadRequest.ConsentEntry
+	0,  // 10: assay.ingest.v1.CaptureLeadResponse.outcome:type_name -> assay.ingest.v1.CaptureLeadResponse.Outcome
+	25, // 11: assay.ingest.v1.CaptureLeadResponse.activity_results:type_name -> assay.ingest.v1.ActivityResult
+	26, // 12: assay.ingest.v1.CaptureLeadResponse.decision:type_name -> assay.type.v1.DecisionDigest
+	5,  // 13: assay.ingest.v1.BatchCaptureLeadsRequest.requests:type_name -> assay.ingest.v1.CaptureLeadRequest
+	9,  // 14: assay.ingest.v1.BatchCaptureLeadsResponse.results:type_name -> assay.ingest.v1.BatchCaptureResult
+	6,  // 15: assay.ingest.v1.BatchCaptureResult.response:type_name -> assay.ingest.v1.CaptureLeadResponse
+	24, // 16: assay.ingest.v1.LookupLeadRequest.identity:type_name -> assay.ingest.v1.Identity
+	18, // 17: assay.ingest.v1.LookupLeadResponse.lead:type_name -> assay.ingest.v1.Lead
+	13, // 18: assay.ingest.v1.BatchRecordActivitiesRequest.activities:type_name -> assay.ingest.v1.ActivityRecord
+	24, // 19: assay.ingest.v1.ActivityRecord.identity:type_name -> assay.ingest.v1.Identity
+	20, // 20: assay.ingest.v1.ActivityRecord.activity:type_name -> assay.ingest.v1.Activity
+	25, // 21: assay.ingest.v1.BatchRecordActivitiesResponse.results:type_name -> assay.ingest.v1.ActivityResult
+	20, // 22: assay.ingest.v1.ListActivitiesResponse.activities:type_name -> assay.ingest.v1.Activity
+	1,  // 23: assay.ingest.v1.IngestService.GetLead:input_type -> assay.ingest.v1.GetLeadRequest
+	2,  // 24: assay.ingest.v1.IngestService.ListLeads:input_type -> assay.ingest.v1.ListLeadsRequest
+	4,  // 25: assay.ingest.v1.IngestService.UpdateLead:input_type -> assay.ingest.v1.UpdateLeadRequest
+	5,  // 26: assay.ingest.v1.IngestService.CaptureLead:input_type -> assay.ingest.v1.CaptureLeadRequest
+	7,  // 27: assay.ingest.v1.IngestService.BatchCaptureLeads:input_type -> assay.ingest.v1.BatchCaptureLeadsRequest
+	10, // 28: assay.ingest.v1.IngestService.LookupLead:input_type -> assay.ingest.v1.LookupLeadRequest
+	12, // 29: assay.ingest.v1.IngestService.BatchRecordActivities:input_type -> assay.ingest.v1.BatchRecordActivitiesRequest
+	15, // 30: assay.ingest.v1.IngestService.ListActivities:input_type -> assay.ingest.v1.ListActivitiesRequest
+	18, // 31: assay.ingest.v1.IngestService.GetLead:output_type -> assay.ingest.v1.Lead
+	3,  // 32: assay.ingest.v1.IngestService.ListLeads:output_type -> assay.ingest.v1.ListLeadsResponse
+	18, // 33: assay.ingest.v1.IngestService.UpdateLead:output_type -> assay.ingest.v1.Lead
+	6,  // 34: assay.ingest.v1.IngestService.CaptureLead:output_type -> assay.ingest.v1.CaptureLeadResponse
+	8,  // 35: assay.ingest.v1.IngestService.BatchCaptureLeads:output_type -> assay.ingest.v1.BatchCaptureLeadsResponse
+	11, // 36: assay.ingest.v1.IngestService.LookupLead:output_type -> assay.ingest.v1.LookupLeadResponse
+	14, // 37: assay.ingest.v1.IngestService.BatchRecordActivities:output_type -> assay.ingest.v1.BatchRecordActivitiesResponse
+	16, // 38: assay.ingest.v1.IngestService.ListActivities:output_type -> assay.ingest.v1.ListActivitiesResponse
+	31, // [31:39] is the sub-list for method output_type
+	23, // [23:31] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_assay_ingest_v1_ingest_service_proto_init() }
@@ -1321,7 +1352,7 @@ func file_assay_ingest_v1_ingest_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_ingest_v1_ingest_service_proto_rawDesc), len(file_assay_ingest_v1_ingest_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   16,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -733,8 +733,13 @@ type ClaimedLead struct {
 	Historical bool `protobuf:"varint,14,opt,name=historical,proto3" json:"historical,omitempty"`
 	// Where the lead first came from, as JSON of `LeadSource`; frozen with evidence.
 	LeadSourceJson []byte `protobuf:"bytes,15,opt,name=lead_source_json,json=leadSourceJson,proto3" json:"lead_source_json,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The other leads that are this person now: `leads/{lead}`, in order.
+	Members []string `protobuf:"bytes,16,rep,name=members,proto3" json:"members,omitempty"`
+	// Raised by every change of who this person is, by a merge or an un-merge; 0 of one that
+	// was always alone.
+	IdentityVersion int32 `protobuf:"varint,17,opt,name=identity_version,json=identityVersion,proto3" json:"identity_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ClaimedLead) Reset() {
@@ -870,6 +875,20 @@ func (x *ClaimedLead) GetLeadSourceJson() []byte {
 		return x.LeadSourceJson
 	}
 	return nil
+}
+
+func (x *ClaimedLead) GetMembers() []string {
+	if x != nil {
+		return x.Members
+	}
+	return nil
+}
+
+func (x *ClaimedLead) GetIdentityVersion() int32 {
+	if x != nil {
+		return x.IdentityVersion
+	}
+	return 0
 }
 
 // Ends leases.
@@ -1328,7 +1347,7 @@ const file_assay_ingest_v1_pending_service_proto_rawDesc = "" +
 	"\x05leads\x18\x01 \x01(\x05R\x05leads\x12\x1b\n" +
 	"\tlast_lead\x18\x02 \x01(\tR\blastLead\"J\n" +
 	"\x14ClaimPendingResponse\x122\n" +
-	"\x05leads\x18\x01 \x03(\v2\x1c.assay.ingest.v1.ClaimedLeadR\x05leads\"\xcd\x04\n" +
+	"\x05leads\x18\x01 \x03(\v2\x1c.assay.ingest.v1.ClaimedLeadR\x05leads\"\x92\x05\n" +
 	"\vClaimedLead\x12\x12\n" +
 	"\x04lead\x18\x01 \x01(\tR\x04lead\x12\x14\n" +
 	"\x05fence\x18\x02 \x01(\x03R\x05fence\x12\x18\n" +
@@ -1349,7 +1368,9 @@ const file_assay_ingest_v1_pending_service_proto_rawDesc = "" +
 	"\n" +
 	"historical\x18\x0e \x01(\bR\n" +
 	"historical\x12(\n" +
-	"\x10lead_source_json\x18\x0f \x01(\fR\x0eleadSourceJson\"[\n" +
+	"\x10lead_source_json\x18\x0f \x01(\fR\x0eleadSourceJson\x12\x18\n" +
+	"\amembers\x18\x10 \x03(\tR\amembers\x12)\n" +
+	"\x10identity_version\x18\x11 \x01(\x05R\x0fidentityVersion\"[\n" +
 	"\x0fCompleteRequest\x12H\n" +
 	"\vcompletions\x18\x01 \x03(\v2\x1b.assay.ingest.v1.CompletionB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\vcompletions\"\xcd\x02\n" +
 	"\n" +

@@ -54,6 +54,11 @@ const (
 	// What makes the shown score another than the one underneath: an override, a
 	// frozen score, a display limit. Scoring goes on underneath.
 	Contribution_KIND_SHOWN Contribution_Kind = 12
+	// Withheld because the activity was a bot's, a test's or a mail scanner's, or was
+	// taken back: it counts as if it had never happened.
+	Contribution_KIND_CORRECTED Contribution_Kind = 13
+	// Withheld because there was no consent to observe the lead at that instant.
+	Contribution_KIND_CONSENT Contribution_Kind = 14
 )
 
 // Enum value maps for Contribution_Kind.
@@ -72,6 +77,8 @@ var (
 		10: "KIND_FLOOR",
 		11: "KIND_COMBINE",
 		12: "KIND_SHOWN",
+		13: "KIND_CORRECTED",
+		14: "KIND_CONSENT",
 	}
 	Contribution_Kind_value = map[string]int32{
 		"KIND_UNSPECIFIED": 0,
@@ -87,6 +94,8 @@ var (
 		"KIND_FLOOR":       10,
 		"KIND_COMBINE":     11,
 		"KIND_SHOWN":       12,
+		"KIND_CORRECTED":   13,
+		"KIND_CONSENT":     14,
 	}
 )
 
@@ -224,7 +233,7 @@ var File_assay_type_v1_contribution_proto protoreflect.FileDescriptor
 
 const file_assay_type_v1_contribution_proto_rawDesc = "" +
 	"\n" +
-	" assay/type/v1/contribution.proto\x12\rassay.type.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xde\x03\n" +
+	" assay/type/v1/contribution.proto\x12\rassay.type.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x84\x04\n" +
 	"\fContribution\x12\x12\n" +
 	"\x04rule\x18\x01 \x01(\tR\x04rule\x12\x14\n" +
 	"\x05group\x18\x02 \x01(\tR\x05group\x124\n" +
@@ -232,7 +241,7 @@ const file_assay_type_v1_contribution_proto_rawDesc = "" +
 	"\x06points\x18\x04 \x01(\x01R\x06points\x12\x14\n" +
 	"\x05count\x18\x05 \x01(\x05R\x05count\x127\n" +
 	"\tlast_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\blastTime\x12 \n" +
-	"\vdescription\x18\a \x01(\tR\vdescription\"\xe4\x01\n" +
+	"\vdescription\x18\a \x01(\tR\vdescription\"\x8a\x02\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -253,7 +262,9 @@ const file_assay_type_v1_contribution_proto_rawDesc = "" +
 	"\x12\x10\n" +
 	"\fKIND_COMBINE\x10\v\x12\x0e\n" +
 	"\n" +
-	"KIND_SHOWN\x10\fB7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
+	"KIND_SHOWN\x10\f\x12\x12\n" +
+	"\x0eKIND_CORRECTED\x10\r\x12\x10\n" +
+	"\fKIND_CONSENT\x10\x0eB7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
 
 var (
 	file_assay_type_v1_contribution_proto_rawDescOnce sync.Once

@@ -22,6 +22,59 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// What counts while nothing is known of a lead's consent.
+type ConsentGate_Unknown int32
+
+const (
+	// As `UNKNOWN_COUNTS`.
+	ConsentGate_UNKNOWN_UNSPECIFIED ConsentGate_Unknown = 0
+	// Activities count.
+	ConsentGate_UNKNOWN_COUNTS ConsentGate_Unknown = 1
+	// They are withheld.
+	ConsentGate_UNKNOWN_WITHHELD ConsentGate_Unknown = 2
+)
+
+// Enum value maps for ConsentGate_Unknown.
+var (
+	ConsentGate_Unknown_name = map[int32]string{
+		0: "UNKNOWN_UNSPECIFIED",
+		1: "UNKNOWN_COUNTS",
+		2: "UNKNOWN_WITHHELD",
+	}
+	ConsentGate_Unknown_value = map[string]int32{
+		"UNKNOWN_UNSPECIFIED": 0,
+		"UNKNOWN_COUNTS":      1,
+		"UNKNOWN_WITHHELD":    2,
+	}
+)
+
+func (x ConsentGate_Unknown) Enum() *ConsentGate_Unknown {
+	p := new(ConsentGate_Unknown)
+	*p = x
+	return p
+}
+
+func (x ConsentGate_Unknown) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ConsentGate_Unknown) Descriptor() protoreflect.EnumDescriptor {
+	return file_assay_type_v1_engagement_model_proto_enumTypes[0].Descriptor()
+}
+
+func (ConsentGate_Unknown) Type() protoreflect.EnumType {
+	return &file_assay_type_v1_engagement_model_proto_enumTypes[0]
+}
+
+func (x ConsentGate_Unknown) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ConsentGate_Unknown.Descriptor instead.
+func (ConsentGate_Unknown) EnumDescriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{1, 0}
+}
+
 // Strength of the buying signal, shown with the reasons.
 type EngagementRule_Intent int32
 
@@ -63,11 +116,11 @@ func (x EngagementRule_Intent) String() string {
 }
 
 func (EngagementRule_Intent) Descriptor() protoreflect.EnumDescriptor {
-	return file_assay_type_v1_engagement_model_proto_enumTypes[0].Descriptor()
+	return file_assay_type_v1_engagement_model_proto_enumTypes[1].Descriptor()
 }
 
 func (EngagementRule_Intent) Type() protoreflect.EnumType {
-	return &file_assay_type_v1_engagement_model_proto_enumTypes[0]
+	return &file_assay_type_v1_engagement_model_proto_enumTypes[1]
 }
 
 func (x EngagementRule_Intent) Number() protoreflect.EnumNumber {
@@ -76,7 +129,7 @@ func (x EngagementRule_Intent) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use EngagementRule_Intent.Descriptor instead.
 func (EngagementRule_Intent) EnumDescriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{2, 0}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{3, 0}
 }
 
 // The period, by the calendar of the model's time zone.
@@ -136,11 +189,11 @@ func (x RepeatLimit_Per) String() string {
 }
 
 func (RepeatLimit_Per) Descriptor() protoreflect.EnumDescriptor {
-	return file_assay_type_v1_engagement_model_proto_enumTypes[1].Descriptor()
+	return file_assay_type_v1_engagement_model_proto_enumTypes[2].Descriptor()
 }
 
 func (RepeatLimit_Per) Type() protoreflect.EnumType {
-	return &file_assay_type_v1_engagement_model_proto_enumTypes[1]
+	return &file_assay_type_v1_engagement_model_proto_enumTypes[2]
 }
 
 func (x RepeatLimit_Per) Number() protoreflect.EnumNumber {
@@ -149,7 +202,7 @@ func (x RepeatLimit_Per) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RepeatLimit_Per.Descriptor instead.
 func (RepeatLimit_Per) EnumDescriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{10, 0}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{11, 0}
 }
 
 // What is set.
@@ -189,11 +242,11 @@ func (x EngagementOverride_Score) String() string {
 }
 
 func (EngagementOverride_Score) Descriptor() protoreflect.EnumDescriptor {
-	return file_assay_type_v1_engagement_model_proto_enumTypes[2].Descriptor()
+	return file_assay_type_v1_engagement_model_proto_enumTypes[3].Descriptor()
 }
 
 func (EngagementOverride_Score) Type() protoreflect.EnumType {
-	return &file_assay_type_v1_engagement_model_proto_enumTypes[2]
+	return &file_assay_type_v1_engagement_model_proto_enumTypes[3]
 }
 
 func (x EngagementOverride_Score) Number() protoreflect.EnumNumber {
@@ -202,7 +255,7 @@ func (x EngagementOverride_Score) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use EngagementOverride_Score.Descriptor instead.
 func (EngagementOverride_Score) EnumDescriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{19, 0}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{20, 0}
 }
 
 // How interested a lead is, and how recently. The engagement score at an instant
@@ -263,7 +316,9 @@ type EngagementModel struct {
 	Lists []*TextList `protobuf:"bytes,21,rep,name=lists,proto3" json:"lists,omitempty"`
 	// Dictionaries that conditions read, each as `name@version`, filled in when the
 	// standard is compiled: a change of one is another model.
-	Dictionaries  []string `protobuf:"bytes,22,rep,name=dictionaries,proto3" json:"dictionaries,omitempty"`
+	Dictionaries []string `protobuf:"bytes,22,rep,name=dictionaries,proto3" json:"dictionaries,omitempty"`
+	// Consent that activities need to be scored. Absent: none.
+	Consent       *ConsentGate `protobuf:"bytes,23,opt,name=consent,proto3" json:"consent,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -452,6 +507,69 @@ func (x *EngagementModel) GetDictionaries() []string {
 	return nil
 }
 
+func (x *EngagementModel) GetConsent() *ConsentGate {
+	if x != nil {
+		return x.Consent
+	}
+	return nil
+}
+
+// Consent that activities need to be scored.
+type ConsentGate struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The category, in snake_case, e.g. `analytics`. An activity at an instant at which
+	// `lead.consent_analytics` is false is withheld.
+	Category string `protobuf:"bytes,1,opt,name=category,proto3" json:"category,omitempty"`
+	// What counts while nothing is known. Default: activities count.
+	Unknown       ConsentGate_Unknown `protobuf:"varint,2,opt,name=unknown,proto3,enum=assay.type.v1.ConsentGate_Unknown" json:"unknown,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConsentGate) Reset() {
+	*x = ConsentGate{}
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConsentGate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConsentGate) ProtoMessage() {}
+
+func (x *ConsentGate) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConsentGate.ProtoReflect.Descriptor instead.
+func (*ConsentGate) Descriptor() ([]byte, []int) {
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ConsentGate) GetCategory() string {
+	if x != nil {
+		return x.Category
+	}
+	return ""
+}
+
+func (x *ConsentGate) GetUnknown() ConsentGate_Unknown {
+	if x != nil {
+		return x.Unknown
+	}
+	return ConsentGate_UNKNOWN_UNSPECIFIED
+}
+
 // Rules that share a cap.
 type EngagementGroup struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -483,7 +601,7 @@ type EngagementGroup struct {
 
 func (x *EngagementGroup) Reset() {
 	*x = EngagementGroup{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[1]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -495,7 +613,7 @@ func (x *EngagementGroup) String() string {
 func (*EngagementGroup) ProtoMessage() {}
 
 func (x *EngagementGroup) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[1]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -508,7 +626,7 @@ func (x *EngagementGroup) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EngagementGroup.ProtoReflect.Descriptor instead.
 func (*EngagementGroup) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{1}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *EngagementGroup) GetId() string {
@@ -654,7 +772,7 @@ type EngagementRule struct {
 
 func (x *EngagementRule) Reset() {
 	*x = EngagementRule{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[2]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -666,7 +784,7 @@ func (x *EngagementRule) String() string {
 func (*EngagementRule) ProtoMessage() {}
 
 func (x *EngagementRule) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[2]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -679,7 +797,7 @@ func (x *EngagementRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EngagementRule.ProtoReflect.Descriptor instead.
 func (*EngagementRule) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{2}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *EngagementRule) GetId() string {
@@ -851,7 +969,7 @@ type RuleChoice struct {
 
 func (x *RuleChoice) Reset() {
 	*x = RuleChoice{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[3]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -863,7 +981,7 @@ func (x *RuleChoice) String() string {
 func (*RuleChoice) ProtoMessage() {}
 
 func (x *RuleChoice) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[3]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -876,7 +994,7 @@ func (x *RuleChoice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RuleChoice.ProtoReflect.Descriptor instead.
 func (*RuleChoice) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{3}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *RuleChoice) GetWhen() string {
@@ -922,7 +1040,7 @@ type PerUnit struct {
 
 func (x *PerUnit) Reset() {
 	*x = PerUnit{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[4]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -934,7 +1052,7 @@ func (x *PerUnit) String() string {
 func (*PerUnit) ProtoMessage() {}
 
 func (x *PerUnit) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[4]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -947,7 +1065,7 @@ func (x *PerUnit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PerUnit.ProtoReflect.Descriptor instead.
 func (*PerUnit) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{4}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *PerUnit) GetValue() string {
@@ -1005,7 +1123,7 @@ type Sequence struct {
 
 func (x *Sequence) Reset() {
 	*x = Sequence{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[5]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1017,7 +1135,7 @@ func (x *Sequence) String() string {
 func (*Sequence) ProtoMessage() {}
 
 func (x *Sequence) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[5]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1030,7 +1148,7 @@ func (x *Sequence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Sequence.ProtoReflect.Descriptor instead.
 func (*Sequence) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{5}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Sequence) GetSteps() []string {
@@ -1063,7 +1181,7 @@ type Inactivity struct {
 
 func (x *Inactivity) Reset() {
 	*x = Inactivity{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[6]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1075,7 +1193,7 @@ func (x *Inactivity) String() string {
 func (*Inactivity) ProtoMessage() {}
 
 func (x *Inactivity) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[6]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1088,7 +1206,7 @@ func (x *Inactivity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Inactivity.ProtoReflect.Descriptor instead.
 func (*Inactivity) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{6}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Inactivity) GetDays() float64 {
@@ -1131,7 +1249,7 @@ type EngagementCriterion struct {
 
 func (x *EngagementCriterion) Reset() {
 	*x = EngagementCriterion{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[7]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1143,7 +1261,7 @@ func (x *EngagementCriterion) String() string {
 func (*EngagementCriterion) ProtoMessage() {}
 
 func (x *EngagementCriterion) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[7]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1156,7 +1274,7 @@ func (x *EngagementCriterion) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EngagementCriterion.ProtoReflect.Descriptor instead.
 func (*EngagementCriterion) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{7}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *EngagementCriterion) GetId() string {
@@ -1202,7 +1320,7 @@ type GateChoice struct {
 
 func (x *GateChoice) Reset() {
 	*x = GateChoice{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[8]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1214,7 +1332,7 @@ func (x *GateChoice) String() string {
 func (*GateChoice) ProtoMessage() {}
 
 func (x *GateChoice) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[8]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1227,7 +1345,7 @@ func (x *GateChoice) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GateChoice.ProtoReflect.Descriptor instead.
 func (*GateChoice) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{8}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GateChoice) GetIf() *Gate {
@@ -1276,7 +1394,7 @@ type Signal struct {
 
 func (x *Signal) Reset() {
 	*x = Signal{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[9]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1288,7 +1406,7 @@ func (x *Signal) String() string {
 func (*Signal) ProtoMessage() {}
 
 func (x *Signal) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[9]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1301,7 +1419,7 @@ func (x *Signal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Signal.ProtoReflect.Descriptor instead.
 func (*Signal) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{9}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Signal) GetId() string {
@@ -1387,7 +1505,7 @@ type RepeatLimit struct {
 
 func (x *RepeatLimit) Reset() {
 	*x = RepeatLimit{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[10]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1399,7 +1517,7 @@ func (x *RepeatLimit) String() string {
 func (*RepeatLimit) ProtoMessage() {}
 
 func (x *RepeatLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[10]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1412,7 +1530,7 @@ func (x *RepeatLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RepeatLimit.ProtoReflect.Descriptor instead.
 func (*RepeatLimit) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{10}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RepeatLimit) GetCount() int32 {
@@ -1474,7 +1592,7 @@ type SharedLimit struct {
 
 func (x *SharedLimit) Reset() {
 	*x = SharedLimit{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[11]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1486,7 +1604,7 @@ func (x *SharedLimit) String() string {
 func (*SharedLimit) ProtoMessage() {}
 
 func (x *SharedLimit) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[11]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1499,7 +1617,7 @@ func (x *SharedLimit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SharedLimit.ProtoReflect.Descriptor instead.
 func (*SharedLimit) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{11}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *SharedLimit) GetId() string {
@@ -1553,7 +1671,7 @@ type Decay struct {
 
 func (x *Decay) Reset() {
 	*x = Decay{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[12]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1565,7 +1683,7 @@ func (x *Decay) String() string {
 func (*Decay) ProtoMessage() {}
 
 func (x *Decay) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[12]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1578,7 +1696,7 @@ func (x *Decay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Decay.ProtoReflect.Descriptor instead.
 func (*Decay) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{12}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Decay) GetHalfLifeDays() float64 {
@@ -1629,7 +1747,7 @@ type DecayStep struct {
 
 func (x *DecayStep) Reset() {
 	*x = DecayStep{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[13]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1641,7 +1759,7 @@ func (x *DecayStep) String() string {
 func (*DecayStep) ProtoMessage() {}
 
 func (x *DecayStep) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[13]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1654,7 +1772,7 @@ func (x *DecayStep) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DecayStep.ProtoReflect.Descriptor instead.
 func (*DecayStep) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{13}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DecayStep) GetAfterDays() int32 {
@@ -1685,7 +1803,7 @@ type Floor struct {
 
 func (x *Floor) Reset() {
 	*x = Floor{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[14]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1697,7 +1815,7 @@ func (x *Floor) String() string {
 func (*Floor) ProtoMessage() {}
 
 func (x *Floor) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[14]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1710,7 +1828,7 @@ func (x *Floor) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Floor.ProtoReflect.Descriptor instead.
 func (*Floor) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{14}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Floor) GetPoints() float64 {
@@ -1742,7 +1860,7 @@ type Stop struct {
 
 func (x *Stop) Reset() {
 	*x = Stop{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[15]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1754,7 +1872,7 @@ func (x *Stop) String() string {
 func (*Stop) ProtoMessage() {}
 
 func (x *Stop) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[15]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1767,7 +1885,7 @@ func (x *Stop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stop.ProtoReflect.Descriptor instead.
 func (*Stop) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{15}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Stop) GetEngagementAtLeast() float64 {
@@ -1829,7 +1947,7 @@ type Reset struct {
 
 func (x *Reset) Reset() {
 	*x = Reset{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[16]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1841,7 +1959,7 @@ func (x *Reset) String() string {
 func (*Reset) ProtoMessage() {}
 
 func (x *Reset) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[16]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1854,7 +1972,7 @@ func (x *Reset) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reset.ProtoReflect.Descriptor instead.
 func (*Reset) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{16}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Reset) GetId() string {
@@ -1969,7 +2087,7 @@ type Memory struct {
 
 func (x *Memory) Reset() {
 	*x = Memory{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[17]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1981,7 +2099,7 @@ func (x *Memory) String() string {
 func (*Memory) ProtoMessage() {}
 
 func (x *Memory) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[17]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1994,7 +2112,7 @@ func (x *Memory) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Memory.ProtoReflect.Descriptor instead.
 func (*Memory) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{17}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Memory) GetId() string {
@@ -2066,7 +2184,7 @@ type Suspension struct {
 
 func (x *Suspension) Reset() {
 	*x = Suspension{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[18]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2078,7 +2196,7 @@ func (x *Suspension) String() string {
 func (*Suspension) ProtoMessage() {}
 
 func (x *Suspension) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[18]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2091,7 +2209,7 @@ func (x *Suspension) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Suspension.ProtoReflect.Descriptor instead.
 func (*Suspension) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{18}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Suspension) GetId() string {
@@ -2178,7 +2296,7 @@ type EngagementOverride struct {
 
 func (x *EngagementOverride) Reset() {
 	*x = EngagementOverride{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[19]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2190,7 +2308,7 @@ func (x *EngagementOverride) String() string {
 func (*EngagementOverride) ProtoMessage() {}
 
 func (x *EngagementOverride) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[19]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2203,7 +2321,7 @@ func (x *EngagementOverride) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EngagementOverride.ProtoReflect.Descriptor instead.
 func (*EngagementOverride) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{19}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *EngagementOverride) GetId() string {
@@ -2292,7 +2410,7 @@ type CombinedModel struct {
 
 func (x *CombinedModel) Reset() {
 	*x = CombinedModel{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[20]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2304,7 +2422,7 @@ func (x *CombinedModel) String() string {
 func (*CombinedModel) ProtoMessage() {}
 
 func (x *CombinedModel) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[20]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2317,7 +2435,7 @@ func (x *CombinedModel) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CombinedModel.ProtoReflect.Descriptor instead.
 func (*CombinedModel) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{20}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *CombinedModel) GetMaxPoints() float64 {
@@ -2384,7 +2502,7 @@ type Ladder struct {
 
 func (x *Ladder) Reset() {
 	*x = Ladder{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[21]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2396,7 +2514,7 @@ func (x *Ladder) String() string {
 func (*Ladder) ProtoMessage() {}
 
 func (x *Ladder) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[21]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2409,7 +2527,7 @@ func (x *Ladder) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ladder.ProtoReflect.Descriptor instead.
 func (*Ladder) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{21}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Ladder) GetId() string {
@@ -2448,7 +2566,7 @@ type Rung struct {
 
 func (x *Rung) Reset() {
 	*x = Rung{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[22]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2460,7 +2578,7 @@ func (x *Rung) String() string {
 func (*Rung) ProtoMessage() {}
 
 func (x *Rung) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[22]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2473,7 +2591,7 @@ func (x *Rung) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rung.ProtoReflect.Descriptor instead.
 func (*Rung) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{22}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Rung) GetLabel() string {
@@ -2512,7 +2630,7 @@ type EngagementFlag struct {
 
 func (x *EngagementFlag) Reset() {
 	*x = EngagementFlag{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[23]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2524,7 +2642,7 @@ func (x *EngagementFlag) String() string {
 func (*EngagementFlag) ProtoMessage() {}
 
 func (x *EngagementFlag) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[23]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2537,7 +2655,7 @@ func (x *EngagementFlag) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EngagementFlag.ProtoReflect.Descriptor instead.
 func (*EngagementFlag) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{23}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *EngagementFlag) GetId() string {
@@ -2573,7 +2691,7 @@ type Watch struct {
 
 func (x *Watch) Reset() {
 	*x = Watch{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[24]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2585,7 +2703,7 @@ func (x *Watch) String() string {
 func (*Watch) ProtoMessage() {}
 
 func (x *Watch) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[24]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2598,7 +2716,7 @@ func (x *Watch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Watch.ProtoReflect.Descriptor instead.
 func (*Watch) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{24}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *Watch) GetActivities() []*ActivityGate {
@@ -2624,7 +2742,7 @@ type Levels struct {
 
 func (x *Levels) Reset() {
 	*x = Levels{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[25]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2636,7 +2754,7 @@ func (x *Levels) String() string {
 func (*Levels) ProtoMessage() {}
 
 func (x *Levels) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[25]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2649,7 +2767,7 @@ func (x *Levels) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Levels.ProtoReflect.Descriptor instead.
 func (*Levels) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{25}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *Levels) GetEngagement() []float64 {
@@ -2684,7 +2802,7 @@ type WatchedLevels struct {
 
 func (x *WatchedLevels) Reset() {
 	*x = WatchedLevels{}
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[26]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2696,7 +2814,7 @@ func (x *WatchedLevels) String() string {
 func (*WatchedLevels) ProtoMessage() {}
 
 func (x *WatchedLevels) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[26]
+	mi := &file_assay_type_v1_engagement_model_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2709,7 +2827,7 @@ func (x *WatchedLevels) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchedLevels.ProtoReflect.Descriptor instead.
 func (*WatchedLevels) Descriptor() ([]byte, []int) {
-	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{26}
+	return file_assay_type_v1_engagement_model_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *WatchedLevels) GetAt() []float64 {
@@ -2723,7 +2841,7 @@ var File_assay_type_v1_engagement_model_proto protoreflect.FileDescriptor
 
 const file_assay_type_v1_engagement_model_proto_rawDesc = "" +
 	"\n" +
-	"$assay/type/v1/engagement_model.proto\x12\rassay.type.v1\x1a\x19assay/type/v1/class.proto\x1a\x18assay/type/v1/gate.proto\x1a\x19assay/type/v1/group.proto\x1a\x18assay/type/v1/list.proto\x1a\x1cassay/type/v1/schedule.proto\x1a\x1bbuf/validate/validate.proto\"\x8b\n" +
+	"$assay/type/v1/engagement_model.proto\x12\rassay.type.v1\x1a\x19assay/type/v1/class.proto\x1a\x18assay/type/v1/gate.proto\x1a\x19assay/type/v1/group.proto\x1a\x18assay/type/v1/list.proto\x1a\x1cassay/type/v1/schedule.proto\x1a\x1bbuf/validate/validate.proto\"\xc1\n" +
 	"\n" +
 	"\x0fEngagementModel\x12@\n" +
 	"\x06groups\x18\x01 \x03(\v2\x1e.assay.type.v1.EngagementGroupB\b\xbaH\x05\x92\x01\x02\x10dR\x06groups\x122\n" +
@@ -2750,9 +2868,17 @@ const file_assay_type_v1_engagement_model_proto_rawDesc = "" +
 	"\x05watch\x18\x13 \x01(\v2\x14.assay.type.v1.WatchR\x05watch\x122\n" +
 	"\bsegments\x18\x14 \x03(\v2\x16.assay.type.v1.SegmentR\bsegments\x12-\n" +
 	"\x05lists\x18\x15 \x03(\v2\x17.assay.type.v1.TextListR\x05lists\x12\"\n" +
-	"\fdictionaries\x18\x16 \x03(\tR\fdictionariesB\r\n" +
+	"\fdictionaries\x18\x16 \x03(\tR\fdictionaries\x124\n" +
+	"\aconsent\x18\x17 \x01(\v2\x1a.assay.type.v1.ConsentGateR\aconsentB\r\n" +
 	"\v_max_pointsB\r\n" +
-	"\v_min_points\"\xe2\x04\n" +
+	"\v_min_points\"\xdb\x01\n" +
+	"\vConsentGate\x126\n" +
+	"\bcategory\x18\x01 \x01(\tB\x1a\xbaH\x17r\x15\x18(2\x11^[a-z][a-z0-9_]*$R\bcategory\x12F\n" +
+	"\aunknown\x18\x02 \x01(\x0e2\".assay.type.v1.ConsentGate.UnknownB\b\xbaH\x05\x82\x01\x02\x10\x01R\aunknown\"L\n" +
+	"\aUnknown\x12\x17\n" +
+	"\x13UNKNOWN_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eUNKNOWN_COUNTS\x10\x01\x12\x14\n" +
+	"\x10UNKNOWN_WITHHELD\x10\x02\"\xe2\x04\n" +
 	"\x0fEngagementGroup\x12-\n" +
 	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
 	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x122\n" +
@@ -3022,108 +3148,112 @@ func file_assay_type_v1_engagement_model_proto_rawDescGZIP() []byte {
 	return file_assay_type_v1_engagement_model_proto_rawDescData
 }
 
-var file_assay_type_v1_engagement_model_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_assay_type_v1_engagement_model_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_assay_type_v1_engagement_model_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_assay_type_v1_engagement_model_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_assay_type_v1_engagement_model_proto_goTypes = []any{
-	(EngagementRule_Intent)(0),    // 0: assay.type.v1.EngagementRule.Intent
-	(RepeatLimit_Per)(0),          // 1: assay.type.v1.RepeatLimit.Per
-	(EngagementOverride_Score)(0), // 2: assay.type.v1.EngagementOverride.Score
-	(*EngagementModel)(nil),       // 3: assay.type.v1.EngagementModel
-	(*EngagementGroup)(nil),       // 4: assay.type.v1.EngagementGroup
-	(*EngagementRule)(nil),        // 5: assay.type.v1.EngagementRule
-	(*RuleChoice)(nil),            // 6: assay.type.v1.RuleChoice
-	(*PerUnit)(nil),               // 7: assay.type.v1.PerUnit
-	(*Sequence)(nil),              // 8: assay.type.v1.Sequence
-	(*Inactivity)(nil),            // 9: assay.type.v1.Inactivity
-	(*EngagementCriterion)(nil),   // 10: assay.type.v1.EngagementCriterion
-	(*GateChoice)(nil),            // 11: assay.type.v1.GateChoice
-	(*Signal)(nil),                // 12: assay.type.v1.Signal
-	(*RepeatLimit)(nil),           // 13: assay.type.v1.RepeatLimit
-	(*SharedLimit)(nil),           // 14: assay.type.v1.SharedLimit
-	(*Decay)(nil),                 // 15: assay.type.v1.Decay
-	(*DecayStep)(nil),             // 16: assay.type.v1.DecayStep
-	(*Floor)(nil),                 // 17: assay.type.v1.Floor
-	(*Stop)(nil),                  // 18: assay.type.v1.Stop
-	(*Reset)(nil),                 // 19: assay.type.v1.Reset
-	(*Memory)(nil),                // 20: assay.type.v1.Memory
-	(*Suspension)(nil),            // 21: assay.type.v1.Suspension
-	(*EngagementOverride)(nil),    // 22: assay.type.v1.EngagementOverride
-	(*CombinedModel)(nil),         // 23: assay.type.v1.CombinedModel
-	(*Ladder)(nil),                // 24: assay.type.v1.Ladder
-	(*Rung)(nil),                  // 25: assay.type.v1.Rung
-	(*EngagementFlag)(nil),        // 26: assay.type.v1.EngagementFlag
-	(*Watch)(nil),                 // 27: assay.type.v1.Watch
-	(*Levels)(nil),                // 28: assay.type.v1.Levels
-	(*WatchedLevels)(nil),         // 29: assay.type.v1.WatchedLevels
-	(*ClassEdge)(nil),             // 30: assay.type.v1.ClassEdge
-	(*SegmentEdges)(nil),          // 31: assay.type.v1.SegmentEdges
-	(*Segment)(nil),               // 32: assay.type.v1.Segment
-	(*TextList)(nil),              // 33: assay.type.v1.TextList
-	(Combine)(0),                  // 34: assay.type.v1.Combine
-	(*Schedule)(nil),              // 35: assay.type.v1.Schedule
-	(*Gate)(nil),                  // 36: assay.type.v1.Gate
-	(*ActivityGate)(nil),          // 37: assay.type.v1.ActivityGate
+	(ConsentGate_Unknown)(0),      // 0: assay.type.v1.ConsentGate.Unknown
+	(EngagementRule_Intent)(0),    // 1: assay.type.v1.EngagementRule.Intent
+	(RepeatLimit_Per)(0),          // 2: assay.type.v1.RepeatLimit.Per
+	(EngagementOverride_Score)(0), // 3: assay.type.v1.EngagementOverride.Score
+	(*EngagementModel)(nil),       // 4: assay.type.v1.EngagementModel
+	(*ConsentGate)(nil),           // 5: assay.type.v1.ConsentGate
+	(*EngagementGroup)(nil),       // 6: assay.type.v1.EngagementGroup
+	(*EngagementRule)(nil),        // 7: assay.type.v1.EngagementRule
+	(*RuleChoice)(nil),            // 8: assay.type.v1.RuleChoice
+	(*PerUnit)(nil),               // 9: assay.type.v1.PerUnit
+	(*Sequence)(nil),              // 10: assay.type.v1.Sequence
+	(*Inactivity)(nil),            // 11: assay.type.v1.Inactivity
+	(*EngagementCriterion)(nil),   // 12: assay.type.v1.EngagementCriterion
+	(*GateChoice)(nil),            // 13: assay.type.v1.GateChoice
+	(*Signal)(nil),                // 14: assay.type.v1.Signal
+	(*RepeatLimit)(nil),           // 15: assay.type.v1.RepeatLimit
+	(*SharedLimit)(nil),           // 16: assay.type.v1.SharedLimit
+	(*Decay)(nil),                 // 17: assay.type.v1.Decay
+	(*DecayStep)(nil),             // 18: assay.type.v1.DecayStep
+	(*Floor)(nil),                 // 19: assay.type.v1.Floor
+	(*Stop)(nil),                  // 20: assay.type.v1.Stop
+	(*Reset)(nil),                 // 21: assay.type.v1.Reset
+	(*Memory)(nil),                // 22: assay.type.v1.Memory
+	(*Suspension)(nil),            // 23: assay.type.v1.Suspension
+	(*EngagementOverride)(nil),    // 24: assay.type.v1.EngagementOverride
+	(*CombinedModel)(nil),         // 25: assay.type.v1.CombinedModel
+	(*Ladder)(nil),                // 26: assay.type.v1.Ladder
+	(*Rung)(nil),                  // 27: assay.type.v1.Rung
+	(*EngagementFlag)(nil),        // 28: assay.type.v1.EngagementFlag
+	(*Watch)(nil),                 // 29: assay.type.v1.Watch
+	(*Levels)(nil),                // 30: assay.type.v1.Levels
+	(*WatchedLevels)(nil),         // 31: assay.type.v1.WatchedLevels
+	(*ClassEdge)(nil),             // 32: assay.type.v1.ClassEdge
+	(*SegmentEdges)(nil),          // 33: assay.type.v1.SegmentEdges
+	(*Segment)(nil),               // 34: assay.type.v1.Segment
+	(*TextList)(nil),              // 35: assay.type.v1.TextList
+	(Combine)(0),                  // 36: assay.type.v1.Combine
+	(*Schedule)(nil),              // 37: assay.type.v1.Schedule
+	(*Gate)(nil),                  // 38: assay.type.v1.Gate
+	(*ActivityGate)(nil),          // 39: assay.type.v1.ActivityGate
 }
 var file_assay_type_v1_engagement_model_proto_depIdxs = []int32{
-	4,  // 0: assay.type.v1.EngagementModel.groups:type_name -> assay.type.v1.EngagementGroup
-	30, // 1: assay.type.v1.EngagementModel.bands:type_name -> assay.type.v1.ClassEdge
-	12, // 2: assay.type.v1.EngagementModel.signals:type_name -> assay.type.v1.Signal
-	17, // 3: assay.type.v1.EngagementModel.floor:type_name -> assay.type.v1.Floor
-	31, // 4: assay.type.v1.EngagementModel.bands_by_segment:type_name -> assay.type.v1.SegmentEdges
-	24, // 5: assay.type.v1.EngagementModel.ladders:type_name -> assay.type.v1.Ladder
-	14, // 6: assay.type.v1.EngagementModel.shared_limits:type_name -> assay.type.v1.SharedLimit
-	19, // 7: assay.type.v1.EngagementModel.resets:type_name -> assay.type.v1.Reset
-	20, // 8: assay.type.v1.EngagementModel.memories:type_name -> assay.type.v1.Memory
-	21, // 9: assay.type.v1.EngagementModel.suspensions:type_name -> assay.type.v1.Suspension
-	22, // 10: assay.type.v1.EngagementModel.overrides:type_name -> assay.type.v1.EngagementOverride
-	23, // 11: assay.type.v1.EngagementModel.combined:type_name -> assay.type.v1.CombinedModel
-	26, // 12: assay.type.v1.EngagementModel.flags:type_name -> assay.type.v1.EngagementFlag
-	27, // 13: assay.type.v1.EngagementModel.watch:type_name -> assay.type.v1.Watch
-	32, // 14: assay.type.v1.EngagementModel.segments:type_name -> assay.type.v1.Segment
-	33, // 15: assay.type.v1.EngagementModel.lists:type_name -> assay.type.v1.TextList
-	5,  // 16: assay.type.v1.EngagementGroup.rules:type_name -> assay.type.v1.EngagementRule
-	15, // 17: assay.type.v1.EngagementGroup.decay:type_name -> assay.type.v1.Decay
-	17, // 18: assay.type.v1.EngagementGroup.floor:type_name -> assay.type.v1.Floor
-	4,  // 19: assay.type.v1.EngagementGroup.groups:type_name -> assay.type.v1.EngagementGroup
-	34, // 20: assay.type.v1.EngagementGroup.combine:type_name -> assay.type.v1.Combine
-	10, // 21: assay.type.v1.EngagementGroup.criteria:type_name -> assay.type.v1.EngagementCriterion
-	18, // 22: assay.type.v1.EngagementGroup.stop:type_name -> assay.type.v1.Stop
-	13, // 23: assay.type.v1.EngagementRule.limit:type_name -> assay.type.v1.RepeatLimit
-	15, // 24: assay.type.v1.EngagementRule.decay:type_name -> assay.type.v1.Decay
-	0,  // 25: assay.type.v1.EngagementRule.intent:type_name -> assay.type.v1.EngagementRule.Intent
-	35, // 26: assay.type.v1.EngagementRule.schedule:type_name -> assay.type.v1.Schedule
-	8,  // 27: assay.type.v1.EngagementRule.sequence:type_name -> assay.type.v1.Sequence
-	9,  // 28: assay.type.v1.EngagementRule.inactivity:type_name -> assay.type.v1.Inactivity
-	36, // 29: assay.type.v1.EngagementRule.only_if:type_name -> assay.type.v1.Gate
-	6,  // 30: assay.type.v1.EngagementRule.choices:type_name -> assay.type.v1.RuleChoice
-	7,  // 31: assay.type.v1.EngagementRule.per_unit:type_name -> assay.type.v1.PerUnit
-	11, // 32: assay.type.v1.EngagementCriterion.choices:type_name -> assay.type.v1.GateChoice
-	36, // 33: assay.type.v1.GateChoice.if:type_name -> assay.type.v1.Gate
-	1,  // 34: assay.type.v1.RepeatLimit.per:type_name -> assay.type.v1.RepeatLimit.Per
-	13, // 35: assay.type.v1.SharedLimit.limit:type_name -> assay.type.v1.RepeatLimit
-	16, // 36: assay.type.v1.Decay.steps:type_name -> assay.type.v1.DecayStep
-	35, // 37: assay.type.v1.Floor.schedule:type_name -> assay.type.v1.Schedule
-	35, // 38: assay.type.v1.Reset.schedule:type_name -> assay.type.v1.Schedule
-	9,  // 39: assay.type.v1.Reset.inactivity:type_name -> assay.type.v1.Inactivity
-	36, // 40: assay.type.v1.Reset.only_if:type_name -> assay.type.v1.Gate
-	13, // 41: assay.type.v1.Reset.limit:type_name -> assay.type.v1.RepeatLimit
-	36, // 42: assay.type.v1.Memory.only_if:type_name -> assay.type.v1.Gate
-	36, // 43: assay.type.v1.EngagementOverride.if:type_name -> assay.type.v1.Gate
-	7,  // 44: assay.type.v1.EngagementOverride.per_unit:type_name -> assay.type.v1.PerUnit
-	2,  // 45: assay.type.v1.EngagementOverride.score:type_name -> assay.type.v1.EngagementOverride.Score
-	17, // 46: assay.type.v1.CombinedModel.floor:type_name -> assay.type.v1.Floor
-	30, // 47: assay.type.v1.CombinedModel.bands:type_name -> assay.type.v1.ClassEdge
-	31, // 48: assay.type.v1.CombinedModel.bands_by_segment:type_name -> assay.type.v1.SegmentEdges
-	25, // 49: assay.type.v1.Ladder.rows:type_name -> assay.type.v1.Rung
-	36, // 50: assay.type.v1.Rung.if:type_name -> assay.type.v1.Gate
-	36, // 51: assay.type.v1.EngagementFlag.if:type_name -> assay.type.v1.Gate
-	37, // 52: assay.type.v1.Watch.activities:type_name -> assay.type.v1.ActivityGate
-	29, // 53: assay.type.v1.Levels.watched:type_name -> assay.type.v1.WatchedLevels
-	54, // [54:54] is the sub-list for method output_type
-	54, // [54:54] is the sub-list for method input_type
-	54, // [54:54] is the sub-list for extension type_name
-	54, // [54:54] is the sub-list for extension extendee
-	0,  // [0:54] is the sub-list for field type_name
+	6,  // 0: assay.type.v1.EngagementModel.groups:type_name -> assay.type.v1.EngagementGroup
+	32, // 1: assay.type.v1.EngagementModel.bands:type_name -> assay.type.v1.ClassEdge
+	14, // 2: assay.type.v1.EngagementModel.signals:type_name -> assay.type.v1.Signal
+	19, // 3: assay.type.v1.EngagementModel.floor:type_name -> assay.type.v1.Floor
+	33, // 4: assay.type.v1.EngagementModel.bands_by_segment:type_name -> assay.type.v1.SegmentEdges
+	26, // 5: assay.type.v1.EngagementModel.ladders:type_name -> assay.type.v1.Ladder
+	16, // 6: assay.type.v1.EngagementModel.shared_limits:type_name -> assay.type.v1.SharedLimit
+	21, // 7: assay.type.v1.EngagementModel.resets:type_name -> assay.type.v1.Reset
+	22, // 8: assay.type.v1.EngagementModel.memories:type_name -> assay.type.v1.Memory
+	23, // 9: assay.type.v1.EngagementModel.suspensions:type_name -> assay.type.v1.Suspension
+	24, // 10: assay.type.v1.EngagementModel.overrides:type_name -> assay.type.v1.EngagementOverride
+	25, // 11: assay.type.v1.EngagementModel.combined:type_name -> assay.type.v1.CombinedModel
+	28, // 12: assay.type.v1.EngagementModel.flags:type_name -> assay.type.v1.EngagementFlag
+	29, // 13: assay.type.v1.EngagementModel.watch:type_name -> assay.type.v1.Watch
+	34, // 14: assay.type.v1.EngagementModel.segments:type_name -> assay.type.v1.Segment
+	35, // 15: assay.type.v1.EngagementModel.lists:type_name -> assay.type.v1.TextList
+	5,  // 16: assay.type.v1.EngagementModel.consent:type_name -> assay.type.v1.ConsentGate
+	0,  // 17: assay.type.v1.ConsentGate.unknown:type_name -> assay.type.v1.ConsentGate.Unknown
+	7,  // 18: assay.type.v1.EngagementGroup.rules:type_name -> assay.type.v1.EngagementRule
+	17, // 19: assay.type.v1.EngagementGroup.decay:type_name -> assay.type.v1.Decay
+	19, // 20: assay.type.v1.EngagementGroup.floor:type_name -> assay.type.v1.Floor
+	6,  // 21: assay.type.v1.EngagementGroup.groups:type_name -> assay.type.v1.EngagementGroup
+	36, // 22: assay.type.v1.EngagementGroup.combine:type_name -> assay.type.v1.Combine
+	12, // 23: assay.type.v1.EngagementGroup.criteria:type_name -> assay.type.v1.EngagementCriterion
+	20, // 24: assay.type.v1.EngagementGroup.stop:type_name -> assay.type.v1.Stop
+	15, // 25: assay.type.v1.EngagementRule.limit:type_name -> assay.type.v1.RepeatLimit
+	17, // 26: assay.type.v1.EngagementRule.decay:type_name -> assay.type.v1.Decay
+	1,  // 27: assay.type.v1.EngagementRule.intent:type_name -> assay.type.v1.EngagementRule.Intent
+	37, // 28: assay.type.v1.EngagementRule.schedule:type_name -> assay.type.v1.Schedule
+	10, // 29: assay.type.v1.EngagementRule.sequence:type_name -> assay.type.v1.Sequence
+	11, // 30: assay.type.v1.EngagementRule.inactivity:type_name -> assay.type.v1.Inactivity
+	38, // 31: assay.type.v1.EngagementRule.only_if:type_name -> assay.type.v1.Gate
+	8,  // 32: assay.type.v1.EngagementRule.choices:type_name -> assay.type.v1.RuleChoice
+	9,  // 33: assay.type.v1.EngagementRule.per_unit:type_name -> assay.type.v1.PerUnit
+	13, // 34: assay.type.v1.EngagementCriterion.choices:type_name -> assay.type.v1.GateChoice
+	38, // 35: assay.type.v1.GateChoice.if:type_name -> assay.type.v1.Gate
+	2,  // 36: assay.type.v1.RepeatLimit.per:type_name -> assay.type.v1.RepeatLimit.Per
+	15, // 37: assay.type.v1.SharedLimit.limit:type_name -> assay.type.v1.RepeatLimit
+	18, // 38: assay.type.v1.Decay.steps:type_name -> assay.type.v1.DecayStep
+	37, // 39: assay.type.v1.Floor.schedule:type_name -> assay.type.v1.Schedule
+	37, // 40: assay.type.v1.Reset.schedule:type_name -> assay.type.v1.Schedule
+	11, // 41: assay.type.v1.Reset.inactivity:type_name -> assay.type.v1.Inactivity
+	38, // 42: assay.type.v1.Reset.only_if:type_name -> assay.type.v1.Gate
+	15, // 43: assay.type.v1.Reset.limit:type_name -> assay.type.v1.RepeatLimit
+	38, // 44: assay.type.v1.Memory.only_if:type_name -> assay.type.v1.Gate
+	38, // 45: assay.type.v1.EngagementOverride.if:type_name -> assay.type.v1.Gate
+	9,  // 46: assay.type.v1.EngagementOverride.per_unit:type_name -> assay.type.v1.PerUnit
+	3,  // 47: assay.type.v1.EngagementOverride.score:type_name -> assay.type.v1.EngagementOverride.Score
+	19, // 48: assay.type.v1.CombinedModel.floor:type_name -> assay.type.v1.Floor
+	32, // 49: assay.type.v1.CombinedModel.bands:type_name -> assay.type.v1.ClassEdge
+	33, // 50: assay.type.v1.CombinedModel.bands_by_segment:type_name -> assay.type.v1.SegmentEdges
+	27, // 51: assay.type.v1.Ladder.rows:type_name -> assay.type.v1.Rung
+	38, // 52: assay.type.v1.Rung.if:type_name -> assay.type.v1.Gate
+	38, // 53: assay.type.v1.EngagementFlag.if:type_name -> assay.type.v1.Gate
+	39, // 54: assay.type.v1.Watch.activities:type_name -> assay.type.v1.ActivityGate
+	31, // 55: assay.type.v1.Levels.watched:type_name -> assay.type.v1.WatchedLevels
+	56, // [56:56] is the sub-list for method output_type
+	56, // [56:56] is the sub-list for method input_type
+	56, // [56:56] is the sub-list for extension type_name
+	56, // [56:56] is the sub-list for extension extendee
+	0,  // [0:56] is the sub-list for field type_name
 }
 
 func init() { file_assay_type_v1_engagement_model_proto_init() }
@@ -3137,20 +3267,20 @@ func file_assay_type_v1_engagement_model_proto_init() {
 	file_assay_type_v1_list_proto_init()
 	file_assay_type_v1_schedule_proto_init()
 	file_assay_type_v1_engagement_model_proto_msgTypes[0].OneofWrappers = []any{}
-	file_assay_type_v1_engagement_model_proto_msgTypes[1].OneofWrappers = []any{}
 	file_assay_type_v1_engagement_model_proto_msgTypes[2].OneofWrappers = []any{}
-	file_assay_type_v1_engagement_model_proto_msgTypes[4].OneofWrappers = []any{}
-	file_assay_type_v1_engagement_model_proto_msgTypes[7].OneofWrappers = []any{}
-	file_assay_type_v1_engagement_model_proto_msgTypes[10].OneofWrappers = []any{}
-	file_assay_type_v1_engagement_model_proto_msgTypes[15].OneofWrappers = []any{}
-	file_assay_type_v1_engagement_model_proto_msgTypes[20].OneofWrappers = []any{}
+	file_assay_type_v1_engagement_model_proto_msgTypes[3].OneofWrappers = []any{}
+	file_assay_type_v1_engagement_model_proto_msgTypes[5].OneofWrappers = []any{}
+	file_assay_type_v1_engagement_model_proto_msgTypes[8].OneofWrappers = []any{}
+	file_assay_type_v1_engagement_model_proto_msgTypes[11].OneofWrappers = []any{}
+	file_assay_type_v1_engagement_model_proto_msgTypes[16].OneofWrappers = []any{}
+	file_assay_type_v1_engagement_model_proto_msgTypes[21].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_type_v1_engagement_model_proto_rawDesc), len(file_assay_type_v1_engagement_model_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   27,
+			NumEnums:      4,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

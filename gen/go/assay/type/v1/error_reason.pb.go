@@ -70,6 +70,19 @@ const (
 	ErrorReason_ERROR_REASON_EXPIRED ErrorReason = 19
 	// Nobody who may get it is available. FAILED_PRECONDITION.
 	ErrorReason_ERROR_REASON_NOBODY_AVAILABLE ErrorReason = 20
+	// The value identifies nobody, e.g. `null`. INVALID_ARGUMENT; in results of a batch.
+	ErrorReason_ERROR_REASON_BLOCKED_IDENTITY ErrorReason = 21
+	// The person is suppressed: nothing of them is kept. FAILED_PRECONDITION; in results of
+	// a batch.
+	ErrorReason_ERROR_REASON_SUPPRESSED ErrorReason = 22
+	// The source may not say this, as its key is public. Only in rejected events.
+	ErrorReason_ERROR_REASON_NOT_TRUSTED ErrorReason = 23
+	// Pages of this origin may not send with this key. PERMISSION_DENIED.
+	ErrorReason_ERROR_REASON_WRONG_ORIGIN ErrorReason = 24
+	// The signature is missing, forged, or too old. UNAUTHENTICATED.
+	ErrorReason_ERROR_REASON_BAD_SIGNATURE ErrorReason = 25
+	// The source is disabled. PERMISSION_DENIED.
+	ErrorReason_ERROR_REASON_SOURCE_DISABLED ErrorReason = 26
 )
 
 // Enum value maps for ErrorReason.
@@ -96,6 +109,12 @@ var (
 		18: "ERROR_REASON_OWN_REQUEST",
 		19: "ERROR_REASON_EXPIRED",
 		20: "ERROR_REASON_NOBODY_AVAILABLE",
+		21: "ERROR_REASON_BLOCKED_IDENTITY",
+		22: "ERROR_REASON_SUPPRESSED",
+		23: "ERROR_REASON_NOT_TRUSTED",
+		24: "ERROR_REASON_WRONG_ORIGIN",
+		25: "ERROR_REASON_BAD_SIGNATURE",
+		26: "ERROR_REASON_SOURCE_DISABLED",
 	}
 	ErrorReason_value = map[string]int32{
 		"ERROR_REASON_UNSPECIFIED":         0,
@@ -119,6 +138,12 @@ var (
 		"ERROR_REASON_OWN_REQUEST":         18,
 		"ERROR_REASON_EXPIRED":             19,
 		"ERROR_REASON_NOBODY_AVAILABLE":    20,
+		"ERROR_REASON_BLOCKED_IDENTITY":    21,
+		"ERROR_REASON_SUPPRESSED":          22,
+		"ERROR_REASON_NOT_TRUSTED":         23,
+		"ERROR_REASON_WRONG_ORIGIN":        24,
+		"ERROR_REASON_BAD_SIGNATURE":       25,
+		"ERROR_REASON_SOURCE_DISABLED":     26,
 	}
 )
 
@@ -153,7 +178,7 @@ var File_assay_type_v1_error_reason_proto protoreflect.FileDescriptor
 
 const file_assay_type_v1_error_reason_proto_rawDesc = "" +
 	"\n" +
-	" assay/type/v1/error_reason.proto\x12\rassay.type.v1*\xaa\x05\n" +
+	" assay/type/v1/error_reason.proto\x12\rassay.type.v1*\xe9\x06\n" +
 	"\vErrorReason\x12\x1c\n" +
 	"\x18ERROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n" +
 	"\x1aERROR_REASON_INVALID_FIELD\x10\x01\x12\x1f\n" +
@@ -176,7 +201,13 @@ const file_assay_type_v1_error_reason_proto_rawDesc = "" +
 	"\x1bERROR_REASON_ALREADY_EXISTS\x10\x11\x12\x1c\n" +
 	"\x18ERROR_REASON_OWN_REQUEST\x10\x12\x12\x18\n" +
 	"\x14ERROR_REASON_EXPIRED\x10\x13\x12!\n" +
-	"\x1dERROR_REASON_NOBODY_AVAILABLE\x10\x14B7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
+	"\x1dERROR_REASON_NOBODY_AVAILABLE\x10\x14\x12!\n" +
+	"\x1dERROR_REASON_BLOCKED_IDENTITY\x10\x15\x12\x1b\n" +
+	"\x17ERROR_REASON_SUPPRESSED\x10\x16\x12\x1c\n" +
+	"\x18ERROR_REASON_NOT_TRUSTED\x10\x17\x12\x1d\n" +
+	"\x19ERROR_REASON_WRONG_ORIGIN\x10\x18\x12\x1e\n" +
+	"\x1aERROR_REASON_BAD_SIGNATURE\x10\x19\x12 \n" +
+	"\x1cERROR_REASON_SOURCE_DISABLED\x10\x1aB7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
 
 var (
 	file_assay_type_v1_error_reason_proto_rawDescOnce sync.Once

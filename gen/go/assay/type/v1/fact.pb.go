@@ -22,6 +22,67 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// Why it counts as if it had never happened.
+type ActivityFact_Correction int32
+
+const (
+	// It counts.
+	ActivityFact_CORRECTION_UNSPECIFIED ActivityFact_Correction = 0
+	// A bot did it.
+	ActivityFact_CORRECTION_BOT ActivityFact_Correction = 1
+	// Somebody of ours tried something.
+	ActivityFact_CORRECTION_TEST ActivityFact_Correction = 2
+	// A scanner of mails followed the links.
+	ActivityFact_CORRECTION_SCANNER ActivityFact_Correction = 3
+	// Its source took it back, e.g. by undoing an import.
+	ActivityFact_CORRECTION_WITHDRAWN ActivityFact_Correction = 4
+)
+
+// Enum value maps for ActivityFact_Correction.
+var (
+	ActivityFact_Correction_name = map[int32]string{
+		0: "CORRECTION_UNSPECIFIED",
+		1: "CORRECTION_BOT",
+		2: "CORRECTION_TEST",
+		3: "CORRECTION_SCANNER",
+		4: "CORRECTION_WITHDRAWN",
+	}
+	ActivityFact_Correction_value = map[string]int32{
+		"CORRECTION_UNSPECIFIED": 0,
+		"CORRECTION_BOT":         1,
+		"CORRECTION_TEST":        2,
+		"CORRECTION_SCANNER":     3,
+		"CORRECTION_WITHDRAWN":   4,
+	}
+)
+
+func (x ActivityFact_Correction) Enum() *ActivityFact_Correction {
+	p := new(ActivityFact_Correction)
+	*p = x
+	return p
+}
+
+func (x ActivityFact_Correction) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ActivityFact_Correction) Descriptor() protoreflect.EnumDescriptor {
+	return file_assay_type_v1_fact_proto_enumTypes[0].Descriptor()
+}
+
+func (ActivityFact_Correction) Type() protoreflect.EnumType {
+	return &file_assay_type_v1_fact_proto_enumTypes[0]
+}
+
+func (x ActivityFact_Correction) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ActivityFact_Correction.Descriptor instead.
+func (ActivityFact_Correction) EnumDescriptor() ([]byte, []int) {
+	return file_assay_type_v1_fact_proto_rawDescGZIP(), []int{2, 0}
+}
+
 // Anything scoring may read. Exactly one of `attribute` and `activity` is set.
 //
 // Facts are folded in the order (effective_time; attribute before lifecycle
@@ -202,7 +263,9 @@ type ActivityFact struct {
 	// Properties as one JSON object; empty means none.
 	PropertiesJson []byte `protobuf:"bytes,2,opt,name=properties_json,json=propertiesJson,proto3" json:"properties_json,omitempty"`
 	// The campaign it belongs to, if any.
-	Campaign      string `protobuf:"bytes,3,opt,name=campaign,proto3" json:"campaign,omitempty"`
+	Campaign string `protobuf:"bytes,3,opt,name=campaign,proto3" json:"campaign,omitempty"`
+	// Why it counts as if it had never happened.
+	Correction    ActivityFact_Correction `protobuf:"varint,4,opt,name=correction,proto3,enum=assay.type.v1.ActivityFact_Correction" json:"correction,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -258,6 +321,13 @@ func (x *ActivityFact) GetCampaign() string {
 	return ""
 }
 
+func (x *ActivityFact) GetCorrection() ActivityFact_Correction {
+	if x != nil {
+		return x.Correction
+	}
+	return ActivityFact_CORRECTION_UNSPECIFIED
+}
+
 var File_assay_type_v1_fact_proto protoreflect.FileDescriptor
 
 const file_assay_type_v1_fact_proto_rawDesc = "" +
@@ -275,11 +345,21 @@ const file_assay_type_v1_fact_proto_rawDesc = "" +
 	"\rAttributeFact\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x1d\n" +
 	"\n" +
-	"value_json\x18\x02 \x01(\fR\tvalueJson\"g\n" +
+	"value_json\x18\x02 \x01(\fR\tvalueJson\"\xb5\x02\n" +
 	"\fActivityFact\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12'\n" +
 	"\x0fproperties_json\x18\x02 \x01(\fR\x0epropertiesJson\x12\x1a\n" +
-	"\bcampaign\x18\x03 \x01(\tR\bcampaignB7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
+	"\bcampaign\x18\x03 \x01(\tR\bcampaign\x12F\n" +
+	"\n" +
+	"correction\x18\x04 \x01(\x0e2&.assay.type.v1.ActivityFact.CorrectionR\n" +
+	"correction\"\x83\x01\n" +
+	"\n" +
+	"Correction\x12\x1a\n" +
+	"\x16CORRECTION_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eCORRECTION_BOT\x10\x01\x12\x13\n" +
+	"\x0fCORRECTION_TEST\x10\x02\x12\x16\n" +
+	"\x12CORRECTION_SCANNER\x10\x03\x12\x18\n" +
+	"\x14CORRECTION_WITHDRAWN\x10\x04B7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
 
 var (
 	file_assay_type_v1_fact_proto_rawDescOnce sync.Once
@@ -293,23 +373,26 @@ func file_assay_type_v1_fact_proto_rawDescGZIP() []byte {
 	return file_assay_type_v1_fact_proto_rawDescData
 }
 
+var file_assay_type_v1_fact_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_assay_type_v1_fact_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_assay_type_v1_fact_proto_goTypes = []any{
-	(*Fact)(nil),                  // 0: assay.type.v1.Fact
-	(*AttributeFact)(nil),         // 1: assay.type.v1.AttributeFact
-	(*ActivityFact)(nil),          // 2: assay.type.v1.ActivityFact
-	(*timestamppb.Timestamp)(nil), // 3: google.protobuf.Timestamp
+	(ActivityFact_Correction)(0),  // 0: assay.type.v1.ActivityFact.Correction
+	(*Fact)(nil),                  // 1: assay.type.v1.Fact
+	(*AttributeFact)(nil),         // 2: assay.type.v1.AttributeFact
+	(*ActivityFact)(nil),          // 3: assay.type.v1.ActivityFact
+	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
 }
 var file_assay_type_v1_fact_proto_depIdxs = []int32{
-	3, // 0: assay.type.v1.Fact.effective_time:type_name -> google.protobuf.Timestamp
-	3, // 1: assay.type.v1.Fact.received_time:type_name -> google.protobuf.Timestamp
-	1, // 2: assay.type.v1.Fact.attribute:type_name -> assay.type.v1.AttributeFact
-	2, // 3: assay.type.v1.Fact.activity:type_name -> assay.type.v1.ActivityFact
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	4, // 0: assay.type.v1.Fact.effective_time:type_name -> google.protobuf.Timestamp
+	4, // 1: assay.type.v1.Fact.received_time:type_name -> google.protobuf.Timestamp
+	2, // 2: assay.type.v1.Fact.attribute:type_name -> assay.type.v1.AttributeFact
+	3, // 3: assay.type.v1.Fact.activity:type_name -> assay.type.v1.ActivityFact
+	0, // 4: assay.type.v1.ActivityFact.correction:type_name -> assay.type.v1.ActivityFact.Correction
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_assay_type_v1_fact_proto_init() }
@@ -322,13 +405,14 @@ func file_assay_type_v1_fact_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_type_v1_fact_proto_rawDesc), len(file_assay_type_v1_fact_proto_rawDesc)),
-			NumEnums:      0,
+			NumEnums:      1,
 			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
 		GoTypes:           file_assay_type_v1_fact_proto_goTypes,
 		DependencyIndexes: file_assay_type_v1_fact_proto_depIdxs,
+		EnumInfos:         file_assay_type_v1_fact_proto_enumTypes,
 		MessageInfos:      file_assay_type_v1_fact_proto_msgTypes,
 	}.Build()
 	File_assay_type_v1_fact_proto = out.File

@@ -167,6 +167,63 @@ func (Verdict) EnumDescriptor() ([]byte, []int) {
 	return file_assay_type_v1_lifecycle_proto_rawDescGZIP(), []int{1}
 }
 
+// What a page should do after a capture.
+type NextStep int32
+
+const (
+	// Not decided yet.
+	NextStep_NEXT_STEP_UNSPECIFIED NextStep = 0
+	// Nothing: thank the visitor.
+	NextStep_NEXT_STEP_NONE NextStep = 1
+	// Sales will be in touch: offer a meeting.
+	NextStep_NEXT_STEP_MEET NextStep = 2
+	// Ask the questions.
+	NextStep_NEXT_STEP_ASK NextStep = 3
+)
+
+// Enum value maps for NextStep.
+var (
+	NextStep_name = map[int32]string{
+		0: "NEXT_STEP_UNSPECIFIED",
+		1: "NEXT_STEP_NONE",
+		2: "NEXT_STEP_MEET",
+		3: "NEXT_STEP_ASK",
+	}
+	NextStep_value = map[string]int32{
+		"NEXT_STEP_UNSPECIFIED": 0,
+		"NEXT_STEP_NONE":        1,
+		"NEXT_STEP_MEET":        2,
+		"NEXT_STEP_ASK":         3,
+	}
+)
+
+func (x NextStep) Enum() *NextStep {
+	p := new(NextStep)
+	*p = x
+	return p
+}
+
+func (x NextStep) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (NextStep) Descriptor() protoreflect.EnumDescriptor {
+	return file_assay_type_v1_lifecycle_proto_enumTypes[2].Descriptor()
+}
+
+func (NextStep) Type() protoreflect.EnumType {
+	return &file_assay_type_v1_lifecycle_proto_enumTypes[2]
+}
+
+func (x NextStep) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use NextStep.Descriptor instead.
+func (NextStep) EnumDescriptor() ([]byte, []int) {
+	return file_assay_type_v1_lifecycle_proto_rawDescGZIP(), []int{2}
+}
+
 // One reason of a verdict.
 type Reason struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -242,7 +299,11 @@ type DecisionDigest struct {
 	// Version of the standard that decided: `standards/{standard}/versions/{version}`.
 	StandardVersion string `protobuf:"bytes,8,opt,name=standard_version,json=standardVersion,proto3" json:"standard_version,omitempty"`
 	// The facts version that was decided.
-	FactsVersion  int32 `protobuf:"varint,9,opt,name=facts_version,json=factsVersion,proto3" json:"facts_version,omitempty"`
+	FactsVersion int32 `protobuf:"varint,9,opt,name=facts_version,json=factsVersion,proto3" json:"facts_version,omitempty"`
+	// What the page that waits should do next. All that a browser key learns.
+	NextStep NextStep `protobuf:"varint,10,opt,name=next_step,json=nextStep,proto3,enum=assay.type.v1.NextStep" json:"next_step,omitempty"`
+	// What to ask, with `NEXT_STEP_ASK`: names of attributes.
+	Questions     []string `protobuf:"bytes,11,rep,name=questions,proto3" json:"questions,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -340,6 +401,20 @@ func (x *DecisionDigest) GetFactsVersion() int32 {
 	return 0
 }
 
+func (x *DecisionDigest) GetNextStep() NextStep {
+	if x != nil {
+		return x.NextStep
+	}
+	return NextStep_NEXT_STEP_UNSPECIFIED
+}
+
+func (x *DecisionDigest) GetQuestions() []string {
+	if x != nil {
+		return x.Questions
+	}
+	return nil
+}
+
 var File_assay_type_v1_lifecycle_proto protoreflect.FileDescriptor
 
 const file_assay_type_v1_lifecycle_proto_rawDesc = "" +
@@ -347,7 +422,7 @@ const file_assay_type_v1_lifecycle_proto_rawDesc = "" +
 	"\x1dassay/type/v1/lifecycle.proto\x12\rassay.type.v1\">\n" +
 	"\x06Reason\x12\x12\n" +
 	"\x04code\x18\x01 \x01(\tR\x04code\x12 \n" +
-	"\vdescription\x18\x02 \x01(\tR\vdescription\"\xb3\x03\n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\"\x87\x04\n" +
 	"\x0eDecisionDigest\x120\n" +
 	"\averdict\x18\x01 \x01(\x0e2\x16.assay.type.v1.VerdictR\averdict\x123\n" +
 	"\x05stage\x18\x02 \x01(\x0e2\x1d.assay.type.v1.LifecycleStageR\x05stage\x12/\n" +
@@ -357,7 +432,10 @@ const file_assay_type_v1_lifecycle_proto_rawDesc = "" +
 	"\x10engagement_score\x18\x06 \x01(\x01H\x01R\x0fengagementScore\x88\x01\x01\x12'\n" +
 	"\x0fengagement_band\x18\a \x01(\tR\x0eengagementBand\x12)\n" +
 	"\x10standard_version\x18\b \x01(\tR\x0fstandardVersion\x12#\n" +
-	"\rfacts_version\x18\t \x01(\x05R\ffactsVersionB\f\n" +
+	"\rfacts_version\x18\t \x01(\x05R\ffactsVersion\x124\n" +
+	"\tnext_step\x18\n" +
+	" \x01(\x0e2\x17.assay.type.v1.NextStepR\bnextStep\x12\x1c\n" +
+	"\tquestions\x18\v \x03(\tR\tquestionsB\f\n" +
 	"\n" +
 	"_fit_scoreB\x13\n" +
 	"\x11_engagement_score*\xf3\x02\n" +
@@ -379,7 +457,12 @@ const file_assay_type_v1_lifecycle_proto_rawDesc = "" +
 	"\x11VERDICT_QUALIFIED\x10\x01\x12\x13\n" +
 	"\x0fVERDICT_NURTURE\x10\x02\x12\x18\n" +
 	"\x14VERDICT_DISQUALIFIED\x10\x03\x12\x16\n" +
-	"\x12VERDICT_NEEDS_DATA\x10\x04B7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
+	"\x12VERDICT_NEEDS_DATA\x10\x04*`\n" +
+	"\bNextStep\x12\x19\n" +
+	"\x15NEXT_STEP_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eNEXT_STEP_NONE\x10\x01\x12\x12\n" +
+	"\x0eNEXT_STEP_MEET\x10\x02\x12\x11\n" +
+	"\rNEXT_STEP_ASK\x10\x03B7Z5github.com/assay-hq/assay/gen/go/assay/type/v1;typev1b\x06proto3"
 
 var (
 	file_assay_type_v1_lifecycle_proto_rawDescOnce sync.Once
@@ -393,23 +476,25 @@ func file_assay_type_v1_lifecycle_proto_rawDescGZIP() []byte {
 	return file_assay_type_v1_lifecycle_proto_rawDescData
 }
 
-var file_assay_type_v1_lifecycle_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_assay_type_v1_lifecycle_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_assay_type_v1_lifecycle_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_assay_type_v1_lifecycle_proto_goTypes = []any{
 	(LifecycleStage)(0),    // 0: assay.type.v1.LifecycleStage
 	(Verdict)(0),           // 1: assay.type.v1.Verdict
-	(*Reason)(nil),         // 2: assay.type.v1.Reason
-	(*DecisionDigest)(nil), // 3: assay.type.v1.DecisionDigest
+	(NextStep)(0),          // 2: assay.type.v1.NextStep
+	(*Reason)(nil),         // 3: assay.type.v1.Reason
+	(*DecisionDigest)(nil), // 4: assay.type.v1.DecisionDigest
 }
 var file_assay_type_v1_lifecycle_proto_depIdxs = []int32{
 	1, // 0: assay.type.v1.DecisionDigest.verdict:type_name -> assay.type.v1.Verdict
 	0, // 1: assay.type.v1.DecisionDigest.stage:type_name -> assay.type.v1.LifecycleStage
-	2, // 2: assay.type.v1.DecisionDigest.reasons:type_name -> assay.type.v1.Reason
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	3, // 2: assay.type.v1.DecisionDigest.reasons:type_name -> assay.type.v1.Reason
+	2, // 3: assay.type.v1.DecisionDigest.next_step:type_name -> assay.type.v1.NextStep
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_assay_type_v1_lifecycle_proto_init() }
@@ -423,7 +508,7 @@ func file_assay_type_v1_lifecycle_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_type_v1_lifecycle_proto_rawDesc), len(file_assay_type_v1_lifecycle_proto_rawDesc)),
-			NumEnums:      2,
+			NumEnums:      3,
 			NumMessages:   2,
 			NumExtensions: 0,
 			NumServices:   0,
