@@ -105,6 +105,20 @@ func (p *Profile) Set(key string, value []byte, at Place) Change {
 	return Current
 }
 
+// Fold takes in a fact of a history that is folded as a whole, in any order, into a
+// profile that was empty: what [Profile.Set] gives for the same facts.
+func (p *Profile) Fold(key string, value []byte, at Place) {
+	if known, ok := p.places[key]; ok && at.Compare(known) <= 0 {
+		return
+	}
+	p.places[key] = at
+	if canonical.IsNull(value) {
+		delete(p.values, key)
+	} else {
+		p.values[key] = value
+	}
+}
+
 // Value returns the current value of a key, `null` if there is none.
 func (p *Profile) Value(key string) []byte {
 	if v, ok := p.values[key]; ok {

@@ -58,6 +58,8 @@ type working struct {
 	late    []attributeFact
 	moved   bool // the account it belongs to changed, now or in the past
 	sourced bool // the lead source changed
+
+	rewritten bool // the history is another, see [commit.rewrite]
 }
 
 // version is the facts version after this transaction's captures so far. All of its
@@ -318,6 +320,9 @@ func (c *commit) write() error {
 	if _, err := c.newAttributes.write(c.tx); err != nil {
 		return err
 	}
+	if err := c.refold(); err != nil {
+		return err
+	}
 	derived, err := c.derive()
 	if err != nil {
 		return err
@@ -326,8 +331,7 @@ func (c *commit) write() error {
 	for _, person := range slices.Sorted(maps.Keys(c.leads)) {
 		w := c.leads[person]
 		if w.changed {
-			l := w.known
-			changed.add(l.id, l.person, l.createdAt, l.revision, l.profile.Values(), l.profile.Places(), l.leadSource, l.sourceAt, l.sourceBy)
+			c.addLead(changed, w.known)
 		}
 		if w.earliest != 0 {
 			w.row.Begin(w.earliest, w.base+1)
@@ -350,6 +354,9 @@ func (c *commit) write() error {
 			return err
 		}
 	}
+	if err := c.markRewritten(); err != nil {
+		return err
+	}
 	// These have keys that no lock guards.
 	for _, r := range []*rows{c.newIdentities, c.newActivities, c.newRequests} {
 		written, err := r.write(c.tx)
@@ -361,4 +368,9 @@ func (c *commit) write() error {
 		}
 	}
 	return nil
+}
+
+// addLead adds the row of a lead.
+func (c *commit) addLead(to *rows, l *leadRow) {
+	to.add(l.id, l.person, l.createdAt, l.revision, l.profile.Values(), l.profile.Places(), l.leadSource, l.sourceAt, l.sourceBy)
 }

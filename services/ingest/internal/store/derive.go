@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
@@ -90,8 +91,12 @@ func (c *commit) tell(to *rows, person, key, source string, told []account.Said,
 	if w.captures.Accepted != 0 {
 		brought.Historical = w.captures.Historical
 	}
+	version := w.base + 1
+	if w.rewritten { // nothing was told before: the same history has the same facts
+		version = 0
+	}
 	for _, step := range missing {
-		place := lead.Place{At: step.At, Source: source, ID: derivedID(w.base+1, key, step.At)}
+		place := lead.Place{At: step.At, Source: source, ID: derivedID(version, key, step.At)}
 		to.add(person, key, step.At, source, place.ID, w.base+1, c.now.UnixMicro(), step.Value)
 		brought.Bytes += int64(len(step.Value))
 		w.span(step.At)
@@ -118,10 +123,17 @@ func (c *commit) deriveSource(to *rows, persons []string) error {
 	if err != nil {
 		return err
 	}
+	touches, err := c.firstTouches(persons)
+	if err != nil {
+		return err
+	}
 	for _, person := range persons {
-		l := c.leads[person].known
+		touch := touches[person]
+		if touch.source == nil {
+			continue
+		}
 		var first struct{ Channel, Campaign, Detail string }
-		if err := json.Unmarshal(l.leadSource, &first); err != nil {
+		if err := json.Unmarshal(touch.source, &first); err != nil {
 			return fmt.Errorf("store: lead source: %w", err)
 		}
 		for _, part := range []struct{ key, text string }{
@@ -129,12 +141,46 @@ func (c *commit) deriveSource(to *rows, persons []string) error {
 		} {
 			var want []account.Step
 			if part.text != "" {
-				want = []account.Step{{At: l.sourceAt, Value: canonical.Text(part.text)}}
+				want = []account.Step{{At: touch.at, Value: canonical.Text(part.text)}}
 			}
 			c.tell(to, person, part.key, lead.FromLead, told[person][part.key], want)
 		}
 	}
 	return nil
+}
+
+// touch is where a lead is said to have come from, when and by whom.
+type touch struct {
+	source []byte
+	at     int64
+	by     string
+}
+
+// firstTouches returns the earliest touch of any member of persons.
+func (c *commit) firstTouches(persons []string) (map[string]touch, error) {
+	first := make(map[string]touch, len(persons))
+	for _, person := range persons {
+		l := c.leads[person].known
+		first[person] = touch{l.leadSource, l.sourceAt, l.sourceBy}
+	}
+	from, args := keysOf(persons).from(c.tx.Dialect())
+	result, err := c.tx.Query(`SELECT k.a, m.lead_source, m.lead_source_at, m.lead_source_by FROM `+from+`
+		CROSS JOIN leads m WHERE m.canonical_id = k.a AND m.id <> k.a AND m.lead_source IS NOT NULL`, args...)
+	if err != nil {
+		return nil, err
+	}
+	err = each(result, func() error {
+		var person string
+		var t touch
+		if err := result.Scan(&person, &t.source, &t.at, &t.by); err != nil {
+			return err
+		}
+		if known := first[person]; known.source == nil || cmp.Or(cmp.Compare(t.at, known.at), cmp.Compare(t.by, known.by)) < 0 {
+			first[person] = t
+		}
+		return nil
+	})
+	return first, err
 }
 
 // deriveAccount says what persons have through their accounts.

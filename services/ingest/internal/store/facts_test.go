@@ -85,7 +85,7 @@ func TestMembersOfAPerson(t *testing.T) {
 
 		// The rewritten history is needed as a whole.
 		c := f.claim(2)
-		if len(c) != 1 || c[0].Lead != person || c[0].From != 0 || c[0].Claimed != 2 || !c[0].Omitted {
+		if len(c) != 1 || c[0].Lead != person || c[0].From != 0 || c[0].Claimed != 2 || c[0].Omitted || len(sayings(c[0].Facts)) != 5 {
 			t.Fatalf("%+v", c)
 		}
 		f.complete(store.Decided, c[0])

@@ -191,17 +191,21 @@ func (s *Store) fill(ctx context.Context, claimed []*Claimed, whole bool) ([]*Cl
 		return nil, err
 	}
 	claimed = claimed[:fits]
+	if !whole {
+		if err := s.omitLong(ctx, claimed); err != nil {
+			return nil, err
+		}
+	}
 	var ask []*Claimed
 	for _, c := range claimed {
 		switch {
-		case whole:
+		case whole, c.rewritten: // what was summed up is not the whole history
 			c.From = 0
 			if !c.Omitted {
 				ask = append(ask, c)
 			}
 		case c.From == c.Claimed: // nothing is new
-		case c.rewritten, // what was summed up is not the whole history
-			c.Serving.Facts > maxFacts, c.Serving.Bytes > maxFactBytes, c.Serving.Bytes > budget:
+		case c.Serving.Facts > maxFacts, c.Serving.Bytes > maxFactBytes, c.Serving.Bytes > budget:
 			c.Omitted = true
 		default:
 			budget -= c.Serving.Bytes
@@ -209,6 +213,24 @@ func (s *Store) fill(ctx context.Context, claimed []*Claimed, whole bool) ([]*Cl
 		}
 	}
 	return claimed, s.readDeltas(ctx, ask)
+}
+
+// omitLong leaves out the histories that were rewritten and are too long for this
+// answer.
+func (s *Store) omitLong(ctx context.Context, claimed []*Claimed) error {
+	var ids []string
+	for _, c := range claimed {
+		if c.rewritten {
+			ids = append(ids, c.Lead)
+		}
+	}
+	fit, omitted, err := s.fitting(ctx, ids)
+	for _, c := range claimed {
+		if c.rewritten {
+			c.Omitted = omitted[c.Lead] || !slices.Contains(fit, c.Lead)
+		}
+	}
+	return err
 }
 
 func (s *Store) readClaimedLeads(ctx context.Context, claimed []*Claimed) error {
