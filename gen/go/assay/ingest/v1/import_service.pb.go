@@ -172,8 +172,9 @@ type Import struct {
 	State Import_State `protobuf:"varint,4,opt,name=state,proto3,enum=assay.ingest.v1.Import_State" json:"state,omitempty"`
 	// Source of the facts. Default: `import:` and the name of the file.
 	Source string `protobuf:"bytes,5,opt,name=source,proto3" json:"source,omitempty"`
-	// The facts are history: leads are decided, but nothing is handed off for them.
-	Historical bool `protobuf:"varint,6,opt,name=historical,proto3" json:"historical,omitempty"`
+	// Hand off leads that qualify by it. Default: the facts are history; leads are decided,
+	// but nothing is handed off for them, so that a file does not flood sales.
+	HandOff bool `protobuf:"varint,6,opt,name=hand_off,json=handOff,proto3" json:"hand_off,omitempty"`
 	// What was found of the file.
 	Format *FileFormat `protobuf:"bytes,7,opt,name=format,proto3" json:"format,omitempty"`
 	// What the columns mean, in their order.
@@ -193,7 +194,13 @@ type Import struct {
 	// What a person should look at, e.g. dates that can be read in two ways.
 	Warnings []string `protobuf:"bytes,15,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// When rows have no time of their own. Default: when it was uploaded.
-	DefaultTime   *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=default_time,json=defaultTime,proto3" json:"default_time,omitempty"`
+	DefaultTime *timestamppb.Timestamp `protobuf:"bytes,16,opt,name=default_time,json=defaultTime,proto3" json:"default_time,omitempty"`
+	// What the columns mean, as a YAML document with identities, attributes, activities,
+	// outcome and what is left out: it can say more than `columns`, which it replaces.
+	// Every column of the file must be named in it. Empty: `columns` say it.
+	Mapping string `protobuf:"bytes,17,opt,name=mapping,proto3" json:"mapping,omitempty"`
+	// Type of activities whose rows have none, e.g. `event.attended`.
+	ActivityType  string `protobuf:"bytes,18,opt,name=activity_type,json=activityType,proto3" json:"activity_type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -263,9 +270,9 @@ func (x *Import) GetSource() string {
 	return ""
 }
 
-func (x *Import) GetHistorical() bool {
+func (x *Import) GetHandOff() bool {
 	if x != nil {
-		return x.Historical
+		return x.HandOff
 	}
 	return false
 }
@@ -340,6 +347,20 @@ func (x *Import) GetDefaultTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Import) GetMapping() string {
+	if x != nil {
+		return x.Mapping
+	}
+	return ""
+}
+
+func (x *Import) GetActivityType() string {
+	if x != nil {
+		return x.ActivityType
+	}
+	return ""
+}
+
 // What a file is.
 type FileFormat struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -347,7 +368,9 @@ type FileFormat struct {
 	Encoding string `protobuf:"bytes,1,opt,name=encoding,proto3" json:"encoding,omitempty"`
 	// What separates columns: `,`, `;`, a tab or `|`.
 	Delimiter string `protobuf:"bytes,2,opt,name=delimiter,proto3" json:"delimiter,omitempty"`
-	// How dates with slashes or dots are read: `dmy`, `mdy` or `ymd`.
+	// How dates are read: `dmy`, `mdy` or `ymd`. Default: what the dates of each column
+	// show. Where they can be read in two ways, the import neither is tried nor runs
+	// until this says which.
 	DateOrder string `protobuf:"bytes,3,opt,name=date_order,json=dateOrder,proto3" json:"date_order,omitempty"`
 	// Bytes of the file.
 	Bytes         int32 `protobuf:"varint,4,opt,name=bytes,proto3" json:"bytes,omitempty"`
@@ -420,10 +443,15 @@ type ImportColumn struct {
 	Header string `protobuf:"bytes,1,opt,name=header,proto3" json:"header,omitempty"`
 	// What it means: `email`, `user_id`, `crm_id`, `anonymous_id`, `account_domain`,
 	// `account_id`, `activity.id`, `activity.type`, `activity.time`, `activity.campaign`,
-	// `property.<name>`, `lead_source`, `time`, or the name of an attribute. Empty: it is left out.
+	// `property.<name>`, `lead_source`, `lead_source_campaign`, `lead_source_detail`,
+	// `time` (when what the row says became true), or the name of an attribute in
+	// snake_case. Empty: it is left out.
 	Field string `protobuf:"bytes,2,opt,name=field,proto3" json:"field,omitempty"`
 	// Some of its values, to look at.
-	Samples       []string `protobuf:"bytes,3,rep,name=samples,proto3" json:"samples,omitempty"`
+	Samples []string `protobuf:"bytes,3,rep,name=samples,proto3" json:"samples,omitempty"`
+	// How its values are read: `text`, `number`, `boolean`, or how its times are written,
+	// e.g. `DD/MM/YYYY`.
+	ReadsAs       string `protobuf:"bytes,4,opt,name=reads_as,json=readsAs,proto3" json:"reads_as,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -479,6 +507,13 @@ func (x *ImportColumn) GetSamples() []string {
 	return nil
 }
 
+func (x *ImportColumn) GetReadsAs() string {
+	if x != nil {
+		return x.ReadsAs
+	}
+	return ""
+}
+
 // What an import did, or would do.
 type ImportCounts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -492,8 +527,11 @@ type ImportCounts struct {
 	Unchanged int32 `protobuf:"varint,4,opt,name=unchanged,proto3" json:"unchanged,omitempty"`
 	// Rows that were rejected.
 	Rejected int32 `protobuf:"varint,5,opt,name=rejected,proto3" json:"rejected,omitempty"`
-	// Rows of the file; absent until they are counted.
-	Total         int32 `protobuf:"varint,6,opt,name=total,proto3" json:"total,omitempty"`
+	// Rows of the file.
+	Total int32 `protobuf:"varint,6,opt,name=total,proto3" json:"total,omitempty"`
+	// Leads of it that still wait for their decision; only in the answer of GetImport,
+	// once it ran.
+	Undecided     int32 `protobuf:"varint,7,opt,name=undecided,proto3" json:"undecided,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -570,6 +608,13 @@ func (x *ImportCounts) GetTotal() int32 {
 	return 0
 }
 
+func (x *ImportCounts) GetUndecided() int32 {
+	if x != nil {
+		return x.Undecided
+	}
+	return 0
+}
+
 // What undoing an import did.
 type UndoCounts struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -579,7 +624,9 @@ type UndoCounts struct {
 	Restored int32 `protobuf:"varint,2,opt,name=restored,proto3" json:"restored,omitempty"`
 	// Leads that stay, as something else happened to them since; what the import said of
 	// them is withdrawn.
-	Kept          int32 `protobuf:"varint,3,opt,name=kept,proto3" json:"kept,omitempty"`
+	Kept int32 `protobuf:"varint,3,opt,name=kept,proto3" json:"kept,omitempty"`
+	// Activities that were withdrawn.
+	Activities    int32 `protobuf:"varint,4,opt,name=activities,proto3" json:"activities,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -635,10 +682,18 @@ func (x *UndoCounts) GetKept() int32 {
 	return 0
 }
 
+func (x *UndoCounts) GetActivities() int32 {
+	if x != nil {
+		return x.Activities
+	}
+	return 0
+}
+
 // A piece of a file. The first has `import`.
 type UploadImportRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What is known of it: display name, kind, source, historical, format, columns.
+	// What is known of it: display name, kind, source, hand_off, format, columns, mapping,
+	// default time, activity type.
 	Import *Import `protobuf:"bytes,1,opt,name=import,proto3" json:"import,omitempty"`
 	// Bytes of the file, at most 1 MiB.
 	Piece         []byte `protobuf:"bytes,2,opt,name=piece,proto3" json:"piece,omitempty"`
@@ -849,7 +904,9 @@ func (x *ListImportsResponse) GetNextPageToken() string {
 // Changes an import.
 type UpdateImportRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The import; only `kind`, `columns`, `format`, `default_time`, `historical` and `display_name` can change.
+	// The import. Only `kind`, `columns` (those that are named, by their header), `format`,
+	// `default_time`, `hand_off`, `mapping`, `activity_type` and `display_name` can change;
+	// what is empty stays.
 	Import        *Import `protobuf:"bytes,1,opt,name=import,proto3" json:"import,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1199,16 +1256,14 @@ var File_assay_ingest_v1_import_service_proto protoreflect.FileDescriptor
 
 const file_assay_ingest_v1_import_service_proto_rawDesc = "" +
 	"\n" +
-	"$assay/ingest/v1/import_service.proto\x12\x0fassay.ingest.v1\x1a\x1aassay/type/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf8\b\n" +
+	"$assay/ingest/v1/import_service.proto\x12\x0fassay.ingest.v1\x1a\x1aassay/type/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\t\n" +
 	"\x06Import\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12+\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\vdisplayName\x12:\n" +
 	"\x04kind\x18\x03 \x01(\x0e2\x1c.assay.ingest.v1.Import.KindB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04kind\x128\n" +
 	"\x05state\x18\x04 \x01(\x0e2\x1d.assay.ingest.v1.Import.StateB\x03\xe0A\x03R\x05state\x12B\n" +
-	"\x06source\x18\x05 \x01(\tB*\xbaH'r%\x18d2!^([a-zA-Z0-9][a-zA-Z0-9:._/-]*)?$R\x06source\x12\x1e\n" +
-	"\n" +
-	"historical\x18\x06 \x01(\bR\n" +
-	"historical\x123\n" +
+	"\x06source\x18\x05 \x01(\tB*\xbaH'r%\x18d2!^([a-zA-Z0-9][a-zA-Z0-9:._/-]*)?$R\x06source\x12\x19\n" +
+	"\bhand_off\x18\x06 \x01(\bR\ahandOff\x123\n" +
 	"\x06format\x18\a \x01(\v2\x1b.assay.ingest.v1.FileFormatR\x06format\x12B\n" +
 	"\acolumns\x18\b \x03(\v2\x1d.assay.ingest.v1.ImportColumnB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\acolumns\x12:\n" +
 	"\x06counts\x18\t \x01(\v2\x1d.assay.ingest.v1.ImportCountsB\x03\xe0A\x03R\x06counts\x12A\n" +
@@ -1221,7 +1276,9 @@ const file_assay_ingest_v1_import_service_proto_rawDesc = "" +
 	"\x05actor\x18\r \x01(\tB\x03\xe0A\x03R\x05actor\x12\x19\n" +
 	"\x05error\x18\x0e \x01(\tB\x03\xe0A\x03R\x05error\x12\x1f\n" +
 	"\bwarnings\x18\x0f \x03(\tB\x03\xe0A\x03R\bwarnings\x12=\n" +
-	"\fdefault_time\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\vdefaultTime\"A\n" +
+	"\fdefault_time\x18\x10 \x01(\v2\x1a.google.protobuf.TimestampR\vdefaultTime\x12#\n" +
+	"\amapping\x18\x11 \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04R\amapping\x12,\n" +
+	"\ractivity_type\x18\x12 \x01(\tB\a\xbaH\x04r\x02\x18dR\factivityType\"A\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
@@ -1246,23 +1303,28 @@ const file_assay_ingest_v1_import_service_proto_rawDesc = "" +
 	"\tdelimiter\x18\x02 \x01(\tB\x13\xbaH\x10r\x0eR\x00R\x01,R\x01;R\x01\tR\x01|R\tdelimiter\x125\n" +
 	"\n" +
 	"date_order\x18\x03 \x01(\tB\x16\xbaH\x13r\x11R\x00R\x03dmyR\x03mdyR\x03ymdR\tdateOrder\x12\x14\n" +
-	"\x05bytes\x18\x04 \x01(\x05R\x05bytes\"n\n" +
+	"\x05bytes\x18\x04 \x01(\x05R\x05bytes\"\x8e\x01\n" +
 	"\fImportColumn\x12 \n" +
 	"\x06header\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x06header\x12\x1d\n" +
 	"\x05field\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18xR\x05field\x12\x1d\n" +
-	"\asamples\x18\x03 \x03(\tB\x03\xe0A\x03R\asamples\"\xa6\x01\n" +
+	"\asamples\x18\x03 \x03(\tB\x03\xe0A\x03R\asamples\x12\x1e\n" +
+	"\breads_as\x18\x04 \x01(\tB\x03\xe0A\x03R\areadsAs\"\xc4\x01\n" +
 	"\fImportCounts\x12\x12\n" +
 	"\x04rows\x18\x01 \x01(\x05R\x04rows\x12\x18\n" +
 	"\acreated\x18\x02 \x01(\x05R\acreated\x12\x18\n" +
 	"\aupdated\x18\x03 \x01(\x05R\aupdated\x12\x1c\n" +
 	"\tunchanged\x18\x04 \x01(\x05R\tunchanged\x12\x1a\n" +
 	"\brejected\x18\x05 \x01(\x05R\brejected\x12\x14\n" +
-	"\x05total\x18\x06 \x01(\x05R\x05total\"V\n" +
+	"\x05total\x18\x06 \x01(\x05R\x05total\x12\x1c\n" +
+	"\tundecided\x18\a \x01(\x05R\tundecided\"v\n" +
 	"\n" +
 	"UndoCounts\x12\x18\n" +
 	"\aremoved\x18\x01 \x01(\x05R\aremoved\x12\x1a\n" +
 	"\brestored\x18\x02 \x01(\x05R\brestored\x12\x12\n" +
-	"\x04kept\x18\x03 \x01(\x05R\x04kept\"g\n" +
+	"\x04kept\x18\x03 \x01(\x05R\x04kept\x12\x1e\n" +
+	"\n" +
+	"activities\x18\x04 \x01(\x05R\n" +
+	"activities\"g\n" +
 	"\x13UploadImportRequest\x12/\n" +
 	"\x06import\x18\x01 \x01(\v2\x17.assay.ingest.v1.ImportR\x06import\x12\x1f\n" +
 	"\x05piece\x18\x02 \x01(\fB\t\xbaH\x06z\x04\x18\x80\x80@R\x05piece\"I\n" +
