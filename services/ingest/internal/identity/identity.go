@@ -7,6 +7,9 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/net/idna"
+	"golang.org/x/text/unicode/norm"
+
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	"github.com/assay-hq/assay/services/ingest/internal/violation"
 )
@@ -37,8 +40,10 @@ type Identity struct {
 	Value string
 }
 
-// New returns the identity in the form in which it is compared: without white
-// space around it, and an email address in lower case.
+// New returns the identity in the form in which it is compared: without white space
+// around it; an email address composed (NFC), in lower case and with its domain in
+// ASCII. What a provider may pass over in an address, dots and +tags, is kept: others
+// do not pass over it.
 func New(in *ingestv1.Identity) (Identity, *violation.Violation) {
 	kind, value := Kind(in.GetKind()), in.GetValue()
 	if kind < UserID || kind > AnonymousID {
@@ -57,13 +62,25 @@ func New(in *ingestv1.Identity) (Identity, *violation.Violation) {
 		return Identity{}, violation.New("value", "a value")
 	}
 	if kind == Email {
-		value = strings.ToLower(value)
+		value = norm.NFC.String(strings.ToLower(norm.NFC.String(value)))
 		local, domain, ok := strings.Cut(value, "@")
 		if !ok || local == "" || domain == "" || strings.ContainsAny(value, " \t\r\n<>,;") || strings.Contains(domain, "@") {
 			return Identity{}, violation.New("value", "an email address such as name@example.com")
 		}
+		value = local + "@" + ascii(domain)
 	}
 	return Identity{kind, value}, nil
+}
+
+var domains = idna.New(idna.MapForLookup(), idna.Transitional(false), idna.StrictDomainName(false))
+
+// ascii returns a domain as name servers know it; one that they cannot know stays.
+func ascii(domain string) string {
+	known, err := domains.ToASCII(domain)
+	if again, errAgain := domains.ToASCII(known); err != nil || errAgain != nil || again != known || strings.ContainsAny(known, "@ ") || known == "" {
+		return domain
+	}
+	return known
 }
 
 // NewList returns identities without repetitions, in the order given. field is
