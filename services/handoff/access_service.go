@@ -50,7 +50,7 @@ func (s *accessServer) CreateApiKey(ctx context.Context, in *handoffv1.CreateApi
 			return nil, apierr.InvalidField("apiKey.expireTime", "a time to come")
 		}
 	}
-	key, secret, err := s.keys.Create(ctx, in.GetApiKey().GetActor(), in.GetApiKey().GetRole(), expires)
+	key, secret, err := s.keys.Create(ctx, access.New{Actor: in.GetApiKey().GetActor(), Role: in.GetApiKey().GetRole(), Expires: expires})
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,8 @@
 // a token of the identity provider, and as what. See [Door] for the latter.
 //
 // A key whose actor is the id of a user is that user's, and works while the user is
-// active; any other is a machine's.
+// active; any other is a machine's. A key that names a source is a write key of it: at most
+// two of a source work at a time, so that one can be replaced without a gap.
 //
 // A key's secret is `assay_<id>_<256 random bits>`. It is shown once; what is stored
 // is its SHA-256, which suffices for a secret that nobody can guess and keeps
@@ -20,6 +21,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,6 +47,19 @@ var (
 	ErrUnknownSecret = errors.New("access: unknown secret")
 )
 
+// TooManyError says that a source has as many keys as may work at a time.
+type TooManyError struct {
+	// Source is the id of the source.
+	Source string
+	// Keys are the ids of those that work, the oldest first: one is to be revoked.
+	Keys []string
+}
+
+// Error names the keys.
+func (e *TooManyError) Error() string {
+	return "access: the source " + e.Source + " has the keys " + strings.Join(e.Keys, " and ")
+}
+
 // Key is who may call, and as what. It never holds a secret.
 type Key struct {
 	// ID, e.g. `k3v9…`: sixteen small letters and digits.
@@ -53,6 +68,8 @@ type Key struct {
 	Actor string
 	// Role is what it may do.
 	Role typev1.Role
+	// Source is the id of the source whose write key it is; empty: it is none.
+	Source string
 	// CreateTime is when it was created, RevokeTime when it was revoked; zero while
 	// it is valid.
 	CreateTime, RevokeTime time.Time
@@ -71,19 +88,80 @@ type Keys struct {
 // NewKeys returns the keys in handoff's database. now gives the times of records.
 func NewKeys(db *sqldb.DB, now func() time.Time) *Keys { return &Keys{db: db, now: now} }
 
-// Create makes a key and returns it with its secret, which is nowhere else. It ends at
-// the time given; zero: never.
-func (k *Keys) Create(ctx context.Context, actor string, role typev1.Role, expires time.Time) (Key, string, error) {
+// New is a key to make.
+type New struct {
+	// Actor and Role are those of the key.
+	Actor string
+	Role  typev1.Role
+	// Source makes it a write key of the source with this id; empty: it is none.
+	Source string
+	// Expires is when it ends; zero: never.
+	Expires time.Time
+}
+
+// Create makes a key and returns it with its secret, which is nowhere else. The error may be
+// a [*TooManyError].
+func (k *Keys) Create(ctx context.Context, n New) (Key, string, error) {
 	id := newID()
 	secret := newSecret(id)
-	key := k.key(id, actor, role)
-	key.ExpireTime = sqldb.Time(sqldb.Micros(expires))
-	err := k.db.Write(ctx, func(tx *sqldb.Tx) error {
-		audit.About(tx.Context(), "apiKeys/"+id)
-		_, err := insert(tx, key, secret)
-		return err
-	})
-	return key, secret, err
+	key := k.key(id, n.Actor, n.Role)
+	key.Source, key.ExpireTime = n.Source, sqldb.Time(sqldb.Micros(n.Expires))
+	for {
+		stored := false
+		err := k.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
+			audit.About(tx.Context(), "apiKeys/"+id)
+			var place any
+			if n.Source != "" {
+				if place, err = freePlace(tx, n.Source, k.now()); err != nil {
+					return err
+				}
+			}
+			if stored, err = insert(tx, key, secret, place); err == nil && !stored {
+				err = errTaken // nothing is written, nor recorded
+			}
+			return err
+		})
+		// Of two that make a key of a source at once, one finds its place taken: its next look
+		// sees the other's.
+		if !errors.Is(err, errTaken) {
+			return key, secret, err
+		}
+	}
+}
+
+var errTaken = errors.New("access: the place of a key is taken")
+
+// freePlace returns a place among the keys of a source that work, and frees those of keys
+// that ended.
+func freePlace(tx *sqldb.Tx, source string, now time.Time) (place int64, err error) {
+	_, err = tx.Exec(`UPDATE api_keys SET source_place = NULL
+		WHERE source = $1 AND source_place IS NOT NULL AND (revoke_time <> 0 OR expire_time <> 0 AND expire_time <= $2)`,
+		source, sqldb.Micros(now))
+	if err != nil {
+		return 0, err
+	}
+	rows, err := tx.Query(`SELECT key_id, source_place FROM api_keys WHERE source = $1 AND source_place IS NOT NULL ORDER BY create_time, key_id`, source)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	free, full := []int64{1, 2}, &TooManyError{Source: source}
+	for rows.Next() {
+		var id string
+		var taken int64
+		if err := rows.Scan(&id, &taken); err != nil {
+			return 0, err
+		}
+		free = slices.DeleteFunc(free, func(p int64) bool { return p == taken })
+		full.Keys = append(full.Keys, id)
+	}
+	if err := rows.Err(); err != nil {
+		return 0, err
+	}
+	if len(free) == 0 {
+		return 0, full
+	}
+	return free[0], nil
 }
 
 // EnsureAdminKey sees to it that somebody may do everything.
@@ -102,7 +180,7 @@ func (k *Keys) EnsureAdminKey(ctx context.Context, given string) (secret string,
 		}
 		key := k.key(newID(), FirstActor, typev1.Role_ROLE_ADMIN)
 		err = k.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
-			created, err = insert(tx, key, given)
+			created, err = insert(tx, key, given, nil)
 			return err
 		})
 		return "", created, err
@@ -116,7 +194,7 @@ func (k *Keys) EnsureAdminKey(ctx context.Context, given string) (secret string,
 		if err := tx.QueryRow(`SELECT COUNT(*) FROM api_keys`).Scan(&n); err != nil || n > 0 {
 			return err
 		}
-		created, err = insert(tx, key, generated)
+		created, err = insert(tx, key, generated, nil)
 		return err
 	})
 	if err != nil || !created {
@@ -205,26 +283,27 @@ func (k *Keys) key(id, actor string, role typev1.Role) Key {
 	return Key{ID: id, Actor: actor, Role: role, CreateTime: sqldb.Time(sqldb.Micros(k.now()))}
 }
 
-const columns = `SELECT key_id, actor, role, create_time, revoke_time, expire_time, last_use_time, secret_hash FROM api_keys`
+const columns = `SELECT key_id, actor, role, source, create_time, revoke_time, expire_time, last_use_time, secret_hash FROM api_keys`
 
 func scan(row interface{ Scan(into ...any) error }, hash *[]byte) (Key, error) {
 	var (
 		key                                Key
 		created, revoked, expires, lastUse int64
 	)
-	err := row.Scan(&key.ID, &key.Actor, &key.Role, &created, &revoked, &expires, &lastUse, hash)
+	err := row.Scan(&key.ID, &key.Actor, &key.Role, &key.Source, &created, &revoked, &expires, &lastUse, hash)
 	key.CreateTime, key.RevokeTime = sqldb.Time(created), sqldb.Time(revoked)
 	key.ExpireTime, key.LastUseTime = sqldb.Time(expires), sqldb.Time(lastUse)
 	return key, err
 }
 
-// insert stores a key unless its id or secret is taken, and says which.
-func insert(tx *sqldb.Tx, key Key, secret string) (stored bool, err error) {
+// insert stores a key unless its id, secret or place is taken, and says which. A place of nil
+// is none.
+func insert(tx *sqldb.Tx, key Key, secret string, place any) (stored bool, err error) {
 	hash := sha256.Sum256([]byte(secret))
 	n, err := tx.Affected(`
-		INSERT INTO api_keys (key_id, actor, role, secret_hash, create_time, revoke_time, expire_time)
-		VALUES ($1, $2, $3, $4, $5, 0, $6) ON CONFLICT DO NOTHING`,
-		key.ID, key.Actor, int32(key.Role), hash[:], sqldb.Micros(key.CreateTime), sqldb.Micros(key.ExpireTime))
+		INSERT INTO api_keys (key_id, actor, role, secret_hash, create_time, revoke_time, expire_time, source, source_place)
+		VALUES ($1, $2, $3, $4, $5, 0, $6, $7, $8) ON CONFLICT DO NOTHING`,
+		key.ID, key.Actor, int32(key.Role), hash[:], sqldb.Micros(key.CreateTime), sqldb.Micros(key.ExpireTime), key.Source, place)
 	return n > 0, err
 }
 

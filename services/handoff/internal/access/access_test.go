@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,17 +32,86 @@ func eachStore(t *testing.T, run func(t *testing.T, keys *access.Keys, db *sqldb
 	})
 }
 
+func TestKeysOfASource(t *testing.T) {
+	eachStore(t, func(t *testing.T, keys *access.Keys, _ *sqldb.DB) {
+		ctx := t.Context()
+		create := func(source string, expires time.Time) (access.Key, error) {
+			key, secret, err := keys.Create(ctx, access.New{Actor: "web-site", Role: typev1.Role_ROLE_INGEST, Source: source, Expires: expires})
+			if err == nil {
+				if got, err := keys.Verify(ctx, secret); err != nil || got != key || got.Source != source {
+					t.Errorf("verify: %+v, %v; want %+v", got, err, key)
+				}
+			}
+			return key, err
+		}
+		first, _ := create("web", time.Time{})
+		second, err := create("web", time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var full *access.TooManyError
+		if _, err := create("web", time.Time{}); !errors.As(err, &full) || !slices.Equal(full.Keys, []string{first.ID, second.ID}) {
+			t.Errorf("a third key: %v", err)
+		}
+		if _, err := create("shop", time.Time{}); err != nil {
+			t.Errorf("another source: %v", err)
+		}
+		if _, err := keys.Revoke(ctx, first.ID); err != nil {
+			t.Fatal(err)
+		}
+		short, err := create("web", time.Date(2026, 3, 2, 9, 0, 30, 0, time.UTC)) // each look at the clock takes a second
+		if err != nil {
+			t.Fatalf("in the place of a revoked one: %v", err)
+		}
+		if _, err := create("web", time.Time{}); !errors.As(err, &full) || !slices.Equal(full.Keys, []string{second.ID, short.ID}) {
+			t.Errorf("a third key again: %v", err)
+		}
+		for range 30 {
+			_, _ = keys.Verify(ctx, "the clock goes on")
+			if _, err = create("web", time.Time{}); err == nil {
+				return
+			}
+		}
+		t.Errorf("in the place of one that ended: %v", err)
+	})
+}
+
+// Of many that make a key of one source at once two succeed.
+func TestKeysOfASourceAtOnce(t *testing.T) {
+	eachStore(t, func(t *testing.T, _ *access.Keys, db *sqldb.DB) {
+		keys := access.NewKeys(db, time.Now)
+		var made atomic.Int32
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				_, _, err := keys.Create(t.Context(), access.New{Actor: "web-site", Role: typev1.Role_ROLE_INGEST, Source: "web"})
+				var full *access.TooManyError
+				switch {
+				case err == nil:
+					made.Add(1)
+				case !errors.As(err, &full):
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if made.Load() != 2 {
+			t.Errorf("%d keys were made", made.Load())
+		}
+	})
+}
+
 func TestKeys(t *testing.T) {
 	eachStore(t, func(t *testing.T, keys *access.Keys, db *sqldb.DB) {
 		ctx := t.Context()
-		key, secret, err := keys.Create(ctx, "web-form", typev1.Role_ROLE_INGEST, time.Time{})
+		key, secret, err := keys.Create(ctx, access.New{Actor: "web-form", Role: typev1.Role_ROLE_INGEST})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !regexp.MustCompile(`^assay_[a-z2-7]{16}_[a-z2-7]{52}$`).MatchString(secret) || !strings.Contains(secret, key.ID) {
 			t.Errorf("secret %q of key %s", secret, key.ID)
 		}
-		if _, other, _ := keys.Create(ctx, "web-form", typev1.Role_ROLE_INGEST, time.Time{}); other == secret {
+		if _, other, _ := keys.Create(ctx, access.New{Actor: "web-form", Role: typev1.Role_ROLE_INGEST}); other == secret {
 			t.Error("two keys, one secret")
 		}
 		got, err := keys.Verify(ctx, secret)
@@ -112,7 +183,7 @@ func secretsIn(t *testing.T, db *sqldb.DB, secret string) string {
 func TestListLatestFirst(t *testing.T) {
 	eachStore(t, func(t *testing.T, keys *access.Keys, _ *sqldb.DB) {
 		for i := range 7 {
-			if _, _, err := keys.Create(t.Context(), fmt.Sprint("k", i), typev1.Role_ROLE_SALES, time.Time{}); err != nil {
+			if _, _, err := keys.Create(t.Context(), access.New{Actor: fmt.Sprint("k", i), Role: typev1.Role_ROLE_SALES}); err != nil {
 				t.Fatal(err)
 			}
 		}

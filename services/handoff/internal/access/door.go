@@ -18,6 +18,8 @@ type Holder struct {
 	Actor string
 	// Role is what they may do: that of the key, or of the user whose token it is.
 	Role typev1.Role
+	// Source is the id of the source whose write key it is; empty: it is none.
+	Source string
 	// Ends is when the secret does; zero: it does not.
 	Ends time.Time
 }
@@ -79,7 +81,7 @@ func (d *Door) byKey(ctx context.Context, key Key) (Holder, error) {
 		d.note(ctx, func(ctx context.Context) error { return d.Keys.used(ctx, key.ID, hour) })
 	}
 	d.seen(ctx, user, hour)
-	return Holder{Actor: key.Actor, Role: key.Role, Ends: key.ExpireTime}, nil
+	return Holder{Actor: key.Actor, Role: key.Role, Source: key.Source, Ends: key.ExpireTime}, nil
 }
 
 func (d *Door) byToken(ctx context.Context, token string) (Holder, error) {

@@ -77,7 +77,7 @@ func (h *house) mustRefuse(t *testing.T, secret string, known bool, words string
 func TestKeysThatEnd(t *testing.T) {
 	eachHouse(t, func(t *testing.T, h *house) {
 		ends := h.now.Add(time.Hour)
-		key, secret, err := h.Keys.Create(t.Context(), "web-form", typev1.Role_ROLE_INGEST, ends)
+		key, secret, err := h.Keys.Create(t.Context(), access.New{Actor: "web-form", Role: typev1.Role_ROLE_INGEST, Expires: ends})
 		if err != nil || !key.ExpireTime.Equal(ends) {
 			t.Fatalf("%+v, %v", key, err)
 		}
@@ -94,7 +94,7 @@ func TestKeysThatEnd(t *testing.T) {
 func TestAKeyOfAUserWorksWhileTheUserIsActive(t *testing.T) {
 	eachHouse(t, func(t *testing.T, h *house) {
 		h.add(t, "jane", typev1.Role_ROLE_SALES, "")
-		_, secret, err := h.Keys.Create(t.Context(), "jane", typev1.Role_ROLE_SALES, time.Time{})
+		_, secret, err := h.Keys.Create(t.Context(), access.New{Actor: "jane", Role: typev1.Role_ROLE_SALES})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,7 +107,7 @@ func TestAKeyOfAUserWorksWhileTheUserIsActive(t *testing.T) {
 func TestLastUseIsKnownToTheHour(t *testing.T) {
 	eachHouse(t, func(t *testing.T, h *house) {
 		h.add(t, "jane", typev1.Role_ROLE_SALES, "")
-		_, secret, _ := h.Keys.Create(t.Context(), "jane", typev1.Role_ROLE_SALES, time.Time{})
+		_, secret, _ := h.Keys.Create(t.Context(), access.New{Actor: "jane", Role: typev1.Role_ROLE_SALES})
 		for _, c := range []struct{ after, want time.Duration }{{0, 0}, {20 * time.Minute, 0}, {40 * time.Minute, time.Hour}} {
 			begin := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 			h.now = begin.Add(30*time.Minute + c.after)
@@ -157,7 +157,7 @@ func TestTokens(t *testing.T) {
 func TestKeysWorkWhileTheIssuerIsAway(t *testing.T) {
 	eachHouse(t, func(t *testing.T, h *house) {
 		h.server.Away(true)
-		_, secret, _ := h.Keys.Create(t.Context(), "web-form", typev1.Role_ROLE_INGEST, time.Time{})
+		_, secret, _ := h.Keys.Create(t.Context(), access.New{Actor: "web-form", Role: typev1.Role_ROLE_INGEST})
 		h.mustKnow(t, secret, access.Holder{Actor: "web-form", Role: typev1.Role_ROLE_INGEST})
 		if _, err := h.Verify(t.Context(), h.token("1", "")); !errors.Is(err, access.ErrAway) {
 			t.Errorf("%v, want ErrAway", err)
