@@ -3,11 +3,16 @@ package handoff
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/access"
 	"github.com/assay-hq/assay/services/internal/apierr"
 )
@@ -16,20 +21,21 @@ import (
 // method promises.
 type accessServer struct {
 	handoffv1.UnimplementedAccessServiceServer
-	keys *access.Keys
-	door *access.Door
-	now  func() time.Time
+	keys    *access.Keys
+	door    *access.Door
+	sources ingestv1.SourceServiceClient
+	now     func() time.Time
 }
 
 func (s *accessServer) ListApiKeys(ctx context.Context, in *handoffv1.ListApiKeysRequest) (*handoffv1.ListApiKeysResponse, error) {
 	keys, next, err := list[access.Key]{
-		query: "apiKeys", numbers: 1, texts: 1,
+		query: "apiKeys of " + in.GetSource(), numbers: 1, texts: 1,
 		read: func(after place, limit int) ([]access.Key, error) {
 			var from access.Place
 			if after != nil {
 				from = access.Place{CreateTime: after.time(0), ID: after.text(1)}
 			}
-			return s.keys.List(ctx, from, limit)
+			return s.keys.List(ctx, sourceID(in.GetSource()), from, limit)
 		},
 		at: func(key access.Key) place { return created(key.CreateTime, key.ID) },
 	}.page(in)
@@ -50,7 +56,18 @@ func (s *accessServer) CreateApiKey(ctx context.Context, in *handoffv1.CreateApi
 			return nil, apierr.InvalidField("apiKey.expireTime", "a time to come")
 		}
 	}
-	key, secret, err := s.keys.Create(ctx, access.New{Actor: in.GetApiKey().GetActor(), Role: in.GetApiKey().GetRole(), Expires: expires})
+	n := access.New{Actor: in.GetApiKey().GetActor(), Role: in.GetApiKey().GetRole(), Source: sourceID(in.GetApiKey().GetSource()), Expires: expires}
+	if n.Source != "" {
+		if err := s.checkSource(ctx, in.GetApiKey()); err != nil {
+			return nil, err
+		}
+	}
+	key, secret, err := s.keys.Create(ctx, n)
+	var full *access.TooManyError
+	if errors.As(err, &full) {
+		return nil, apierr.WrongState(in.GetApiKey().GetSource(), "with two keys that work, apiKeys/"+strings.Join(full.Keys, " and apiKeys/"),
+			"at most one: revoke the older, once nobody uses it")
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -58,6 +75,29 @@ func (s *accessServer) CreateApiKey(ctx context.Context, in *handoffv1.CreateApi
 	out.Secret = secret
 	return out, nil
 }
+
+// checkSource says why there cannot be such a write key.
+func (s *accessServer) checkSource(ctx context.Context, key *handoffv1.ApiKey) error {
+	if key.GetRole() != typev1.Role_ROLE_INGEST {
+		return apierr.InvalidField("apiKey.role", "ROLE_INGEST for the key of a source: it may only capture")
+	}
+	found, err := s.sources.GetSource(ctx, &ingestv1.GetSourceRequest{Name: key.GetSource()})
+	switch kind := found.GetKind(); {
+	case status.Code(err) == codes.NotFound:
+		return apierr.InvalidField("apiKey.source", "a source that exists: `assay source create`")
+	case err != nil:
+		return err
+	case kind != ingestv1.Source_KIND_SERVER && kind != ingestv1.Source_KIND_BROWSER:
+		return apierr.InvalidField("apiKey.source", "a source of the kind SERVER or BROWSER: one of the kind "+
+			strings.TrimPrefix(kind.String(), "KIND_")+" has no write keys")
+	}
+	return nil
+}
+
+// sourceID is the id in the name of a source, empty without one.
+func sourceID(name string) string { return strings.TrimPrefix(name, sourcePrefix) }
+
+const sourcePrefix = "sources/"
 
 func (s *accessServer) RevokeApiKey(ctx context.Context, in *handoffv1.RevokeApiKeyRequest) (*handoffv1.ApiKey, error) {
 	key, err := s.keys.Revoke(ctx, id(in.GetName()))
@@ -86,6 +126,9 @@ func (s *accessServer) VerifyApiKey(ctx context.Context, in *handoffv1.VerifyApi
 		return nil, err
 	}
 	out := &handoffv1.VerifyApiKeyResponse{Actor: holder.Actor, Role: holder.Role}
+	if holder.Source != "" {
+		out.Source = sourcePrefix + holder.Source
+	}
 	if !holder.Ends.IsZero() {
 		out.ExpireTime = timestamppb.New(holder.Ends)
 	}
@@ -98,6 +141,9 @@ func keyMessage(k access.Key) *handoffv1.ApiKey {
 		Actor:      k.Actor,
 		Role:       k.Role,
 		CreateTime: timestamppb.New(k.CreateTime),
+	}
+	if k.Source != "" {
+		out.Source = sourcePrefix + k.Source
 	}
 	for _, at := range []struct {
 		is time.Time

@@ -94,6 +94,7 @@ type Service struct {
 	store     *store.Store
 	qualifier *qualifier.Qualifier
 	ingest    ingestv1.IngestServiceClient
+	sources   ingestv1.SourceServiceClient
 	now       func() time.Time
 	rescore   *rescore.Worker
 	review    *review.Worker
@@ -111,7 +112,7 @@ func New(d Deps) (*Service, error) {
 	if d.Tokens != (Tokens{}) {
 		s.door.Issuer = issuer.New(d.Tokens, nil, d.Now)
 	}
-	s.ingest, s.now = ingestv1.NewIngestServiceClient(d.Ingest), d.Now
+	s.ingest, s.sources, s.now = ingestv1.NewIngestServiceClient(d.Ingest), ingestv1.NewSourceServiceClient(d.Ingest), d.Now
 	s.standards.Models = modelCheck{
 		fit:      profilefitv1.NewProfileFitServiceClient(d.ProfileFit),
 		behavior: behaviorv1.NewBehaviorScoringServiceClient(d.Behavior),
@@ -182,7 +183,7 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 	handoffv1.RegisterHeldLeadServiceServer(r, &heldLeadServer{store: s.store})
 	handoffv1.RegisterApprovalServiceServer(r, &approvalServer{store: s.store, standards: s.standards, ingest: s.ingest, now: s.now})
 	handoffv1.RegisterReportServiceServer(r, &reportServer{store: s.store})
-	handoffv1.RegisterAccessServiceServer(r, &accessServer{keys: s.door.Keys, door: s.door, now: s.now})
+	handoffv1.RegisterAccessServiceServer(r, &accessServer{keys: s.door.Keys, door: s.door, sources: s.sources, now: s.now})
 	handoffv1.RegisterUserServiceServer(r, &userServer{people: s.people, handOn: handoffs.ReassignOwner})
 	handoffv1.RegisterDestinationServiceServer(r, &destinationServer{
 		store: s.store, sealer: s.delivery.sealer, guard: s.delivery.guard, now: s.now,

@@ -36,7 +36,7 @@ func TestEachRoleMayDoItsPart(t *testing.T) {
 			keys:      {"list keys", "GET", "/v1/apiKeys", nil},
 		}
 		for role, may := range map[typev1.Role][]int{
-			typev1.Role_ROLE_INGEST:    {capture},
+			typev1.Role_ROLE_INGEST:    {capture, batch},
 			typev1.Role_ROLE_SALES:     {capture, read, work, standards},
 			typev1.Role_ROLE_MARKETING: {capture, read, update, batch, standards, publish},
 			typev1.Role_ROLE_MANAGER:   {capture, read, update, work, standards, publish},

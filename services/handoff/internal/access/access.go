@@ -254,15 +254,20 @@ type Place struct {
 	ID         string
 }
 
-// List returns at most limit keys, latest first, after the place.
-func (k *Keys) List(ctx context.Context, after Place, limit int) ([]Key, error) {
+// List returns at most limit keys, latest first, after the place: those of a source, or all
+// for none.
+func (k *Keys) List(ctx context.Context, source string, after Place, limit int) ([]Key, error) {
 	before := sqldb.Micros(after.CreateTime)
 	if after == (Place{}) {
 		before = math.MaxInt64
 	}
+	where, args := "", []any{before, after.ID, limit}
+	if source != "" {
+		where, args = "source = $4 AND ", append(args, source)
+	}
 	rows, err := k.db.Read().QueryContext(ctx, columns+`
-		WHERE create_time < $1 OR (create_time = $1 AND key_id < $2)
-		ORDER BY create_time DESC, key_id DESC LIMIT $3`, before, after.ID, limit)
+		WHERE `+where+`(create_time < $1 OR (create_time = $1 AND key_id < $2))
+		ORDER BY create_time DESC, key_id DESC LIMIT $3`, args...)
 	if err != nil {
 		return nil, err
 	}

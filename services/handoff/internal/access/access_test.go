@@ -189,7 +189,7 @@ func TestListLatestFirst(t *testing.T) {
 		}
 		var actors []string
 		for after := (access.Place{}); ; {
-			page, err := keys.List(t.Context(), after, 3)
+			page, err := keys.List(t.Context(), "", after, 3)
 			if err != nil {
 				t.Fatal(err)
 			}

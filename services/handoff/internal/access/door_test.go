@@ -114,7 +114,7 @@ func TestLastUseIsKnownToTheHour(t *testing.T) {
 			if _, err := h.Verify(t.Context(), secret); err != nil {
 				t.Fatal(err)
 			}
-			list, err := h.Keys.List(t.Context(), access.Place{}, 1)
+			list, err := h.Keys.List(t.Context(), "", access.Place{}, 1)
 			if err != nil || !list[0].LastUseTime.Equal(begin.Add(c.want)) {
 				t.Errorf("after %v: %+v, %v", c.after, list, err)
 			}

@@ -339,7 +339,7 @@ type CaptureLeadRequest struct {
 	// Default: now. Clamped like an activity's time. It is no part of an activity's
 	// body: sending the activity again with another default changes nothing.
 	DefaultTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=default_time,json=defaultTime,proto3" json:"default_time,omitempty"`
-	// Who sent the attributes. Default: `api`.
+	// Who sent the attributes. Default: `api`; of a write key its source, and nothing else.
 	Source string `protobuf:"bytes,8,opt,name=source,proto3" json:"source,omitempty"`
 	// The account the lead belongs to from `default_time` on, by one of the account's
 	// identities; one that nobody knows makes a new account. Either this or
@@ -1227,7 +1227,7 @@ const file_assay_ingest_v1_ingest_service_proto_rawDesc = "" +
 	"\n" +
 	"activities\x18\x01 \x03(\v2\x19.assay.ingest.v1.ActivityR\n" +
 	"activities\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xc7\b\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xc8\b\n" +
 	"\rIngestService\x12i\n" +
 	"\aGetLead\x12\x1f.assay.ingest.v1.GetLeadRequest\x1a\x15.assay.ingest.v1.Lead\"&\xea\xe0\x18\b\n" +
 	"\x06\x02\x03\x04\x05\x06\a\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/{name=leads/*}\x12q\n" +
@@ -1237,9 +1237,9 @@ const file_assay_ingest_v1_ingest_service_proto_rawDesc = "" +
 	"UpdateLead\x12\".assay.ingest.v1.UpdateLeadRequest\x1a\x15.assay.ingest.v1.Lead\".\xea\xe0\x18\x05\n" +
 	"\x03\x03\x04\x05\x82\xd3\xe4\x93\x02\x1f:\x04lead2\x17/v1/{lead.name=leads/*}\x12\x82\x01\n" +
 	"\vCaptureLead\x12#.assay.ingest.v1.CaptureLeadRequest\x1a$.assay.ingest.v1.CaptureLeadResponse\"(\xea\xe0\x18\b\n" +
-	"\x06\x01\x02\x03\x04\x05\a\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/leads:capture\x12\x95\x01\n" +
-	"\x11BatchCaptureLeads\x12).assay.ingest.v1.BatchCaptureLeadsRequest\x1a*.assay.ingest.v1.BatchCaptureLeadsResponse\")\xea\xe0\x18\x04\n" +
-	"\x02\x03\x05\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/leads:batchCapture\x12}\n" +
+	"\x06\x01\x02\x03\x04\x05\a\x82\xd3\xe4\x93\x02\x16:\x01*\"\x11/v1/leads:capture\x12\x96\x01\n" +
+	"\x11BatchCaptureLeads\x12).assay.ingest.v1.BatchCaptureLeadsRequest\x1a*.assay.ingest.v1.BatchCaptureLeadsResponse\"*\xea\xe0\x18\x05\n" +
+	"\x03\x01\x03\x05\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/leads:batchCapture\x12}\n" +
 	"\n" +
 	"LookupLead\x12\".assay.ingest.v1.LookupLeadRequest\x1a#.assay.ingest.v1.LookupLeadResponse\"&\xea\xe0\x18\a\n" +
 	"\x05\x02\x03\x04\x05\x06\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/leads:lookup\x12\xa9\x01\n" +

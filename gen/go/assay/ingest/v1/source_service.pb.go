@@ -12,6 +12,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
@@ -1024,8 +1025,12 @@ func (x *CreateSourceRequest) GetSourceId() string {
 // Changes a source.
 type UpdateSourceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The source with its new values. What is absent stays; a list that is given replaces.
-	Source        *Source `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// The source with its new values. `name` is required.
+	Source *Source `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// The fields to change, each as a whole: `display_name`, `disabled`, `allowed_origins`,
+	// `limits`, `event_rules`, `protected_attributes`, `webhook` (which keeps its secret unless
+	// another is given). Default: the fields present.
+	UpdateMask    *fieldmaskpb.FieldMask `protobuf:"bytes,2,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1063,6 +1068,13 @@ func (*UpdateSourceRequest) Descriptor() ([]byte, []int) {
 func (x *UpdateSourceRequest) GetSource() *Source {
 	if x != nil {
 		return x.Source
+	}
+	return nil
+}
+
+func (x *UpdateSourceRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
 	}
 	return nil
 }
@@ -1373,7 +1385,7 @@ var File_assay_ingest_v1_source_service_proto protoreflect.FileDescriptor
 
 const file_assay_ingest_v1_source_service_proto_rawDesc = "" +
 	"\n" +
-	"$assay/ingest/v1/source_service.proto\x12\x0fassay.ingest.v1\x1a$assay/ingest/v1/ingest_service.proto\x1a\x1aassay/type/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8c\x06\n" +
+	"$assay/ingest/v1/source_service.proto\x12\x0fassay.ingest.v1\x1a$assay/ingest/v1/ingest_service.proto\x1a\x1aassay/type/v1/access.proto\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8c\x06\n" +
 	"\x06Source\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12+\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\vdisplayName\x12B\n" +
@@ -1475,9 +1487,11 @@ const file_assay_ingest_v1_source_service_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\x90\x01\n" +
 	"\x13CreateSourceRequest\x12:\n" +
 	"\x06source\x18\x01 \x01(\v2\x17.assay.ingest.v1.SourceB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x06source\x12=\n" +
-	"\tsource_id\x18\x02 \x01(\tB \xe0A\x02\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\bsourceId\"Q\n" +
+	"\tsource_id\x18\x02 \x01(\tB \xe0A\x02\xbaH\x1ar\x182\x16^[a-z][a-z0-9-]{0,62}$R\bsourceId\"\x8e\x01\n" +
 	"\x13UpdateSourceRequest\x12:\n" +
-	"\x06source\x18\x01 \x01(\v2\x17.assay.ingest.v1.SourceB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x06source\"\xae\x01\n" +
+	"\x06source\x18\x01 \x01(\v2\x17.assay.ingest.v1.SourceB\t\xe0A\x02\xbaH\x03\xc8\x01\x01R\x06source\x12;\n" +
+	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\"\xae\x01\n" +
 	"\x14PreviewSourceRequest\x12<\n" +
 	"\x04name\x18\x01 \x01(\tB(\xe0A\x02\xbaH\"r 2\x1e^sources/[a-z][a-z0-9-]{0,62}$R\x04name\x12\x1d\n" +
 	"\x04body\x18\x02 \x01(\tB\t\xbaH\x06r\x04(\x80\x80@R\x04body\x129\n" +
@@ -1549,7 +1563,8 @@ var file_assay_ingest_v1_source_service_proto_goTypes = []any{
 	nil,                           // 19: assay.ingest.v1.WebhookMapping.AttributesEntry
 	nil,                           // 20: assay.ingest.v1.WebhookMapping.PropertiesEntry
 	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
-	(*CaptureLeadRequest)(nil),    // 22: assay.ingest.v1.CaptureLeadRequest
+	(*fieldmaskpb.FieldMask)(nil), // 22: google.protobuf.FieldMask
+	(*CaptureLeadRequest)(nil),    // 23: assay.ingest.v1.CaptureLeadRequest
 }
 var file_assay_ingest_v1_source_service_proto_depIdxs = []int32{
 	0,  // 0: assay.ingest.v1.Source.kind:type_name -> assay.ingest.v1.Source.Kind
@@ -1567,27 +1582,28 @@ var file_assay_ingest_v1_source_service_proto_depIdxs = []int32{
 	2,  // 12: assay.ingest.v1.ListSourcesResponse.sources:type_name -> assay.ingest.v1.Source
 	2,  // 13: assay.ingest.v1.CreateSourceRequest.source:type_name -> assay.ingest.v1.Source
 	2,  // 14: assay.ingest.v1.UpdateSourceRequest.source:type_name -> assay.ingest.v1.Source
-	7,  // 15: assay.ingest.v1.PreviewSourceRequest.mapping:type_name -> assay.ingest.v1.WebhookMapping
-	22, // 16: assay.ingest.v1.PreviewSourceResponse.captures:type_name -> assay.ingest.v1.CaptureLeadRequest
-	15, // 17: assay.ingest.v1.PreviewSourceResponse.rejections:type_name -> assay.ingest.v1.PreviewRejection
-	2,  // 18: assay.ingest.v1.ResolveSourceResponse.source:type_name -> assay.ingest.v1.Source
-	8,  // 19: assay.ingest.v1.SourceService.GetSource:input_type -> assay.ingest.v1.GetSourceRequest
-	9,  // 20: assay.ingest.v1.SourceService.ListSources:input_type -> assay.ingest.v1.ListSourcesRequest
-	11, // 21: assay.ingest.v1.SourceService.CreateSource:input_type -> assay.ingest.v1.CreateSourceRequest
-	12, // 22: assay.ingest.v1.SourceService.UpdateSource:input_type -> assay.ingest.v1.UpdateSourceRequest
-	13, // 23: assay.ingest.v1.SourceService.PreviewSource:input_type -> assay.ingest.v1.PreviewSourceRequest
-	16, // 24: assay.ingest.v1.SourceService.ResolveSource:input_type -> assay.ingest.v1.ResolveSourceRequest
-	2,  // 25: assay.ingest.v1.SourceService.GetSource:output_type -> assay.ingest.v1.Source
-	10, // 26: assay.ingest.v1.SourceService.ListSources:output_type -> assay.ingest.v1.ListSourcesResponse
-	2,  // 27: assay.ingest.v1.SourceService.CreateSource:output_type -> assay.ingest.v1.Source
-	2,  // 28: assay.ingest.v1.SourceService.UpdateSource:output_type -> assay.ingest.v1.Source
-	14, // 29: assay.ingest.v1.SourceService.PreviewSource:output_type -> assay.ingest.v1.PreviewSourceResponse
-	17, // 30: assay.ingest.v1.SourceService.ResolveSource:output_type -> assay.ingest.v1.ResolveSourceResponse
-	25, // [25:31] is the sub-list for method output_type
-	19, // [19:25] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	22, // 15: assay.ingest.v1.UpdateSourceRequest.update_mask:type_name -> google.protobuf.FieldMask
+	7,  // 16: assay.ingest.v1.PreviewSourceRequest.mapping:type_name -> assay.ingest.v1.WebhookMapping
+	23, // 17: assay.ingest.v1.PreviewSourceResponse.captures:type_name -> assay.ingest.v1.CaptureLeadRequest
+	15, // 18: assay.ingest.v1.PreviewSourceResponse.rejections:type_name -> assay.ingest.v1.PreviewRejection
+	2,  // 19: assay.ingest.v1.ResolveSourceResponse.source:type_name -> assay.ingest.v1.Source
+	8,  // 20: assay.ingest.v1.SourceService.GetSource:input_type -> assay.ingest.v1.GetSourceRequest
+	9,  // 21: assay.ingest.v1.SourceService.ListSources:input_type -> assay.ingest.v1.ListSourcesRequest
+	11, // 22: assay.ingest.v1.SourceService.CreateSource:input_type -> assay.ingest.v1.CreateSourceRequest
+	12, // 23: assay.ingest.v1.SourceService.UpdateSource:input_type -> assay.ingest.v1.UpdateSourceRequest
+	13, // 24: assay.ingest.v1.SourceService.PreviewSource:input_type -> assay.ingest.v1.PreviewSourceRequest
+	16, // 25: assay.ingest.v1.SourceService.ResolveSource:input_type -> assay.ingest.v1.ResolveSourceRequest
+	2,  // 26: assay.ingest.v1.SourceService.GetSource:output_type -> assay.ingest.v1.Source
+	10, // 27: assay.ingest.v1.SourceService.ListSources:output_type -> assay.ingest.v1.ListSourcesResponse
+	2,  // 28: assay.ingest.v1.SourceService.CreateSource:output_type -> assay.ingest.v1.Source
+	2,  // 29: assay.ingest.v1.SourceService.UpdateSource:output_type -> assay.ingest.v1.Source
+	14, // 30: assay.ingest.v1.SourceService.PreviewSource:output_type -> assay.ingest.v1.PreviewSourceResponse
+	17, // 31: assay.ingest.v1.SourceService.ResolveSource:output_type -> assay.ingest.v1.ResolveSourceResponse
+	26, // [26:32] is the sub-list for method output_type
+	20, // [20:26] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_assay_ingest_v1_source_service_proto_init() }
