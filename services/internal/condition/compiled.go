@@ -26,8 +26,8 @@ type compiled struct {
 // form is what a text is compiled as.
 type form struct {
 	example string
-	answers string // what it must answer with
-	types   []*cel.Type
+	answers string      // what it must answer with
+	types   []*cel.Type // any if there are none
 }
 
 var (
@@ -39,6 +39,7 @@ var (
 		"an expression is expected, e.g. `lead.employees`", "a number or a text",
 		[]*cel.Type{cel.IntType, cel.UintType, cel.DoubleType, cel.StringType, cel.DynType},
 	}
+	anything = form{example: "an expression is expected, e.g. `item.email`"}
 )
 
 func compile(text string, options Options, form form) (compiled, error) {
@@ -56,12 +57,12 @@ func compile(text string, options Options, form form) (compiled, error) {
 	if err := fromIssues(issues); err != nil {
 		return compiled{}, err
 	}
-	widenLiterals(parsed.NativeRep().Expr())
+	widenLiterals(parsed.NativeRep().Expr(), options.Vars&documentVar != 0)
 	checked, issues := env.Check(parsed)
 	if err := fromIssues(issues); err != nil {
 		return compiled{}, err
 	}
-	if t := checked.OutputType(); !slices.ContainsFunc(form.types, t.IsExactType) {
+	if t := checked.OutputType(); form.types != nil && !slices.ContainsFunc(form.types, t.IsExactType) {
 		return compiled{}, invalid(1, 1, "answers with %s, not with %s", cel.FormatCELType(t), form.answers)
 	}
 	found, err := inspect(checked.NativeRep(), options.Lists)

@@ -1,6 +1,8 @@
 package condition
 
 import (
+	"slices"
+
 	"cel.dev/cel-go/common/cost"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
@@ -58,7 +60,9 @@ func iterated(node cost.AstNode) bool {
 // EstimateCallCost implements cost.Estimator.
 func (sizes) EstimateCallCost(function, _ string, target *cost.AstNode, args []cost.AstNode) *cost.CallEstimate {
 	switch function {
-	case "hasWord", "lowerAscii":
+	case "split":
+		return cost.NewCallEstimate(cost.FixedCostEstimate(textSize/10), &cost.SizeEstimate{Max: listSize})
+	case "hasWord", "lowerAscii", "trim", "text":
 		return cost.NewCallEstimate(cost.FixedCostEstimate(textSize/10), &cost.SizeEstimate{Max: textSize})
 	default:
 		if _, ok := derived[function]; ok {
@@ -82,7 +86,7 @@ func (actualCost) CallCost(function, _ string, args []ref.Val, _ ref.Val) *uint6
 			return &price
 		}
 	}
-	if _, ok := derived[function]; !ok && function != "hasWord" && function != "lowerAscii" {
+	if _, ok := derived[function]; !ok && !slices.Contains([]string{"hasWord", "lowerAscii", "trim", "split"}, function) {
 		return nil
 	}
 	price := uint64(1)

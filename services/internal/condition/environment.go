@@ -64,6 +64,9 @@ func newEnvironment(vars Vars) (*cel.Env, error) {
 	if vars&PastVar != 0 {
 		options = append(options, pastOptions()...)
 	}
+	if vars&documentVar != 0 {
+		options = append(options, documentOptions()...)
+	}
 	options = append(options, traitFunctions()...)
 	return cel.NewEnv(options...)
 }

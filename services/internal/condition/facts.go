@@ -28,6 +28,8 @@ type Facts struct {
 	// Past returns the attributes as they were so many days of 24 hours before Now; it
 	// is asked for what Condition.Past says. It may return nil.
 	Past func(days int) Attributes
+
+	document *Document // of a selection
 }
 
 // Attributes are the known attributes of a lead.
@@ -105,9 +107,21 @@ func (s *scope) ResolveName(name string) (any, bool) {
 			zone = time.UTC
 		}
 		return clock{now: s.facts.Now, zone: zone}, true
+	case bodyName:
+		return present(s.facts.document.body), true
+	case itemName:
+		return present(s.facts.document.item), true
 	default:
 		return nil, false
 	}
+}
+
+// present is a value, or unknown.
+func present(v ref.Val) ref.Val {
+	if v == nil {
+		return unknown
+	}
+	return v
 }
 
 // Parent implements cel.Activation.

@@ -57,13 +57,19 @@ func (o *object) index() bool {
 	if !o.valid {
 		o.fields = nil
 	}
-	if len(o.fields) > scanUpTo {
-		o.byKey = make(map[string]int, len(o.fields))
-		for i := range o.fields {
-			o.byKey[string(o.fields[i].key)] = i
-		}
-	}
+	o.settle()
 	return o.valid
+}
+
+// settle makes the fields of a large object easy to find.
+func (o *object) settle() {
+	if len(o.fields) <= scanUpTo {
+		return
+	}
+	o.byKey = make(map[string]int, len(o.fields))
+	for i := range o.fields {
+		o.byKey[string(o.fields[i].key)] = i
+	}
 }
 
 // get returns the value of a key; nil if it is missing or null. Of a key that stands
@@ -109,6 +115,16 @@ func (o *object) Get(index ref.Val) ref.Val {
 		return v
 	}
 	return unknown
+}
+
+// Fold implements traits.Foldable, over the keys with a value. An object is no
+// traits.Mapper: what such a one lacks is an error, not unknown.
+func (o *object) Fold(f traits.Folder) {
+	for _, key := range o.keys() {
+		if !f.FoldEntry(types.String(key), o.get(key)) {
+			return
+		}
+	}
 }
 
 // IsSet implements traits.FieldTester: presence is always known.

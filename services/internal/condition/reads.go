@@ -250,7 +250,7 @@ var arithmetic = map[string]bool{
 // widenLiterals makes `lead.revenue / 3 == 7` what it looks like. Values from JSON are
 // doubles and CEL does not mix kinds of numbers in arithmetic and equality, so a whole
 // literal beside such a value becomes a double.
-func widenLiterals(e ast.Expr) {
+func widenLiterals(e ast.Expr, document bool) {
 	factory := ast.NewExprFactory()
 	ast.PostOrderVisit(e, ast.NewExprVisitor(func(e ast.Expr) {
 		if e.Kind() != ast.CallKind || len(e.AsCall().Args()) != 2 {
@@ -261,7 +261,7 @@ func widenLiterals(e ast.Expr) {
 			return
 		}
 		for i, arg := range args {
-			if n, ok := wholeLiteral(arg); ok && isNumberOfFacts(args[1-i]) {
+			if n, ok := wholeLiteral(arg); ok && isNumberOfFacts(args[1-i], document) {
 				arg.SetKindCase(factory.NewLiteral(arg.ID(), types.Double(n)))
 			}
 		}
@@ -277,18 +277,25 @@ func wholeLiteral(e ast.Expr) (int64, bool) {
 }
 
 // isNumberOfFacts reports whether an expression reads a value, or calculates with one.
-func isNumberOfFacts(e ast.Expr) bool {
+func isNumberOfFacts(e ast.Expr, document bool) bool {
 	if path, ok := pathOf(e); ok {
 		return len(path) > 1
+	}
+	// What is read of a document has no path: it may be read from what a loop is at.
+	if document && e.Kind() == ast.SelectKind && !e.AsSelect().IsTestOnly() {
+		return true
 	}
 	if e.Kind() != ast.CallKind {
 		return false
 	}
-	if e.AsCall().FunctionName() == daysSinceName {
+	switch e.AsCall().FunctionName() {
+	case daysSinceName:
 		return true
+	case operators.Index:
+		return document
 	}
 	if !arithmetic[e.AsCall().FunctionName()] {
 		return false
 	}
-	return slices.ContainsFunc(e.AsCall().Args(), isNumberOfFacts)
+	return slices.ContainsFunc(e.AsCall().Args(), func(arg ast.Expr) bool { return isNumberOfFacts(arg, document) })
 }
