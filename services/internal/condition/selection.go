@@ -18,7 +18,7 @@ import (
 //
 //	body.form.answers                     the whole document; what is missing is nothing
 //	item.email                            the item of it in question
-//	firstOf(item.email, body.user.email)  the first of up to four that is there
+//	firstOf(item.email, body.user.email)  the first of up to eight that is there
 //	first(body.answers.filter(a, a.type == "email")).email
 //	                                      the first of a list
 //	text(item.id)                         a number as text, without an exponent
@@ -144,7 +144,7 @@ const documentVar Vars = 1 << 7
 // documentOptions are the functions that only selections have.
 func documentOptions() []cel.EnvOption {
 	var firsts []cel.FunctionOpt
-	for n := 2; n <= 4; n++ {
+	for n := 2; n <= 8; n++ {
 		firsts = append(firsts, cel.Overload("first_of_"+strconv.Itoa(n), slices.Repeat([]*cel.Type{cel.DynType}, n), cel.DynType,
 			cel.OverloadIsNonStrict(), cel.FunctionBinding(firstOf)))
 	}

@@ -168,6 +168,34 @@ func TestSelectionItems(t *testing.T) {
 	}
 }
 
+func TestDocumentsAreStrict(t *testing.T) {
+	for data, want := range map[string]string{
+		``:                        "breaks off",
+		`{"a": `:                  "breaks off",
+		`{} {}`:                   "not one JSON value",
+		`a=1`:                     "not one JSON value",
+		"{\"a\": \"\xff\"}":       "UTF-8",
+		`{"a": {"b": 1, "b": 2}}`: "twice",
+		strings.Repeat("[", 65) + strings.Repeat("]", 65): "64 levels",
+		strings.Repeat(`{"a":`, 100_000):                  "64 levels",
+	} {
+		if _, err := condition.ParseDocument([]byte(data)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.40q: %v, want %q", data, err, want)
+		}
+	}
+	if _, err := condition.ParseDocument([]byte(strings.Repeat("[", 64) + strings.Repeat("]", 64))); err != nil {
+		t.Errorf("64 levels: %v", err)
+	}
+}
+
+func TestDocumentHasOneForm(t *testing.T) {
+	a, _ := condition.ParseDocument([]byte(`{"b": [1, 2.50, null], "a": {"y": "ü", "x": 12345678901234567890}}`))
+	b, _ := condition.ParseDocument([]byte(` {"a":{"x":12345678901234567890,"y":"\u00fc"},"b":[1.0,2.5]}`))
+	if string(a.JSON()) != string(b.JSON()) {
+		t.Errorf("%s and %s", a.JSON(), b.JSON())
+	}
+}
+
 // FuzzSelection holds that no document makes a selection fail, or answer with what is no
 // value of JSON.
 func FuzzSelection(f *testing.F) {
