@@ -7,10 +7,9 @@
 // without a score) is [Unknown], unless the rest of the condition decides it alone:
 // `true || unknown` is true, `false && unknown` is false. Presence itself is always
 // known: `has(lead.job_title)` is true or false. An [Expression] is the same language
-// with a number or a text for an answer, or none. A [Selection] is the same language over a
-// JSON document of somebody else's, with anything for an answer.
+// with a number or a text for an answer, or none.
 //
-// What the first two may read, besides literals:
+// What both may read, besides literals:
 //
 //	lead.job_title                attribute `job_title`: string, number, bool, list
 //	account.industry              the same of the account that the lead belongs to

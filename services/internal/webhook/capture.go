@@ -317,6 +317,9 @@ func attribute(key string, value any) (string, any, error) {
 	case map[string]any:
 		return "", nil, errNoAttribute
 	case []any:
+		if len(v) == 0 {
+			return "", nil, nil
+		}
 		for _, item := range v {
 			switch item.(type) {
 			case []any, map[string]any:

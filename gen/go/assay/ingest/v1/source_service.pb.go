@@ -686,6 +686,14 @@ type WebhookMapping struct {
 	Campaign string `protobuf:"bytes,12,opt,name=campaign,proto3" json:"campaign,omitempty"`
 	// Domain of the company the lead belongs to.
 	AccountDomain string `protobuf:"bytes,13,opt,name=account_domain,json=accountDomain,proto3" json:"account_domain,omitempty"`
+	// Objects whose fields become attributes, beside those of `attributes`, which come first.
+	// Keys become snake_case.
+	AttributesFrom []string `protobuf:"bytes,14,rep,name=attributes_from,json=attributesFrom,proto3" json:"attributes_from,omitempty"`
+	// Objects whose fields become properties, beside those of `properties`, which come first.
+	PropertiesFrom []string `protobuf:"bytes,15,rep,name=properties_from,json=propertiesFrom,proto3" json:"properties_from,omitempty"`
+	// Consent to be observed: category to expression, whose value is true or false. What is
+	// missing says nothing.
+	Consent       map[string]string `protobuf:"bytes,16,rep,name=consent,proto3" json:"consent,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -809,6 +817,27 @@ func (x *WebhookMapping) GetAccountDomain() string {
 		return x.AccountDomain
 	}
 	return ""
+}
+
+func (x *WebhookMapping) GetAttributesFrom() []string {
+	if x != nil {
+		return x.AttributesFrom
+	}
+	return nil
+}
+
+func (x *WebhookMapping) GetPropertiesFrom() []string {
+	if x != nil {
+		return x.PropertiesFrom
+	}
+	return nil
+}
+
+func (x *WebhookMapping) GetConsent() map[string]string {
+	if x != nil {
+		return x.Consent
+	}
+	return nil
 }
 
 // Asks for a source.
@@ -1450,7 +1479,7 @@ const file_assay_ingest_v1_source_service_proto_rawDesc = "" +
 	"\x06prefix\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18(R\x06prefix\x122\n" +
 	"\x10timestamp_header\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18dR\x0ftimestampHeader\x12 \n" +
 	"\x06signed\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06signed\x128\n" +
-	"\x11tolerance_seconds\x18\a \x01(\x05B\v\xbaH\b\x1a\x06\x18\x80\xa3\x05(\x00R\x10toleranceSeconds\"\xbd\x05\n" +
+	"\x11tolerance_seconds\x18\a \x01(\x05B\v\xbaH\b\x1a\x06\x18\x80\xa3\x05(\x00R\x10toleranceSeconds\"\xbf\a\n" +
 	"\x0eWebhookMapping\x12\x1e\n" +
 	"\x05items\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\x05items\x12\x1c\n" +
 	"\x04when\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\x04when\x12\x18\n" +
@@ -1469,11 +1498,19 @@ const file_assay_ingest_v1_source_service_proto_rawDesc = "" +
 	"properties\x18\v \x03(\v2/.assay.ingest.v1.WebhookMapping.PropertiesEntryR\n" +
 	"properties\x12$\n" +
 	"\bcampaign\x18\f \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\bcampaign\x12/\n" +
-	"\x0eaccount_domain\x18\r \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\raccountDomain\x1a=\n" +
+	"\x0eaccount_domain\x18\r \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\raccountDomain\x128\n" +
+	"\x0fattributes_from\x18\x0e \x03(\tB\x0f\xbaH\f\x92\x01\t\x10\n" +
+	"\"\x05r\x03\x18\xd0\x0fR\x0eattributesFrom\x128\n" +
+	"\x0fproperties_from\x18\x0f \x03(\tB\x0f\xbaH\f\x92\x01\t\x10\n" +
+	"\"\x05r\x03\x18\xd0\x0fR\x0epropertiesFrom\x12P\n" +
+	"\aconsent\x18\x10 \x03(\v2,.assay.ingest.v1.WebhookMapping.ConsentEntryB\b\xbaH\x05\x9a\x01\x02\x102R\aconsent\x1a=\n" +
 	"\x0fAttributesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a=\n" +
 	"\x0fPropertiesEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a:\n" +
+	"\fConsentEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"P\n" +
 	"\x10GetSourceRequest\x12<\n" +
@@ -1539,7 +1576,7 @@ func file_assay_ingest_v1_source_service_proto_rawDescGZIP() []byte {
 }
 
 var file_assay_ingest_v1_source_service_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_assay_ingest_v1_source_service_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_assay_ingest_v1_source_service_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_assay_ingest_v1_source_service_proto_goTypes = []any{
 	(Source_Kind)(0),              // 0: assay.ingest.v1.Source.Kind
 	(WebhookConfig_Scheme)(0),     // 1: assay.ingest.v1.WebhookConfig.Scheme
@@ -1562,14 +1599,15 @@ var file_assay_ingest_v1_source_service_proto_goTypes = []any{
 	nil,                           // 18: assay.ingest.v1.EventRule.PropertiesEntry
 	nil,                           // 19: assay.ingest.v1.WebhookMapping.AttributesEntry
 	nil,                           // 20: assay.ingest.v1.WebhookMapping.PropertiesEntry
-	(*timestamppb.Timestamp)(nil), // 21: google.protobuf.Timestamp
-	(*fieldmaskpb.FieldMask)(nil), // 22: google.protobuf.FieldMask
-	(*CaptureLeadRequest)(nil),    // 23: assay.ingest.v1.CaptureLeadRequest
+	nil,                           // 21: assay.ingest.v1.WebhookMapping.ConsentEntry
+	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
+	(*fieldmaskpb.FieldMask)(nil), // 23: google.protobuf.FieldMask
+	(*CaptureLeadRequest)(nil),    // 24: assay.ingest.v1.CaptureLeadRequest
 }
 var file_assay_ingest_v1_source_service_proto_depIdxs = []int32{
 	0,  // 0: assay.ingest.v1.Source.kind:type_name -> assay.ingest.v1.Source.Kind
-	21, // 1: assay.ingest.v1.Source.create_time:type_name -> google.protobuf.Timestamp
-	21, // 2: assay.ingest.v1.Source.update_time:type_name -> google.protobuf.Timestamp
+	22, // 1: assay.ingest.v1.Source.create_time:type_name -> google.protobuf.Timestamp
+	22, // 2: assay.ingest.v1.Source.update_time:type_name -> google.protobuf.Timestamp
 	3,  // 3: assay.ingest.v1.Source.limits:type_name -> assay.ingest.v1.SourceLimits
 	4,  // 4: assay.ingest.v1.Source.event_rules:type_name -> assay.ingest.v1.EventRule
 	5,  // 5: assay.ingest.v1.Source.webhook:type_name -> assay.ingest.v1.WebhookConfig
@@ -1579,31 +1617,32 @@ var file_assay_ingest_v1_source_service_proto_depIdxs = []int32{
 	7,  // 9: assay.ingest.v1.WebhookConfig.mapping:type_name -> assay.ingest.v1.WebhookMapping
 	19, // 10: assay.ingest.v1.WebhookMapping.attributes:type_name -> assay.ingest.v1.WebhookMapping.AttributesEntry
 	20, // 11: assay.ingest.v1.WebhookMapping.properties:type_name -> assay.ingest.v1.WebhookMapping.PropertiesEntry
-	2,  // 12: assay.ingest.v1.ListSourcesResponse.sources:type_name -> assay.ingest.v1.Source
-	2,  // 13: assay.ingest.v1.CreateSourceRequest.source:type_name -> assay.ingest.v1.Source
-	2,  // 14: assay.ingest.v1.UpdateSourceRequest.source:type_name -> assay.ingest.v1.Source
-	22, // 15: assay.ingest.v1.UpdateSourceRequest.update_mask:type_name -> google.protobuf.FieldMask
-	7,  // 16: assay.ingest.v1.PreviewSourceRequest.mapping:type_name -> assay.ingest.v1.WebhookMapping
-	23, // 17: assay.ingest.v1.PreviewSourceResponse.captures:type_name -> assay.ingest.v1.CaptureLeadRequest
-	15, // 18: assay.ingest.v1.PreviewSourceResponse.rejections:type_name -> assay.ingest.v1.PreviewRejection
-	2,  // 19: assay.ingest.v1.ResolveSourceResponse.source:type_name -> assay.ingest.v1.Source
-	8,  // 20: assay.ingest.v1.SourceService.GetSource:input_type -> assay.ingest.v1.GetSourceRequest
-	9,  // 21: assay.ingest.v1.SourceService.ListSources:input_type -> assay.ingest.v1.ListSourcesRequest
-	11, // 22: assay.ingest.v1.SourceService.CreateSource:input_type -> assay.ingest.v1.CreateSourceRequest
-	12, // 23: assay.ingest.v1.SourceService.UpdateSource:input_type -> assay.ingest.v1.UpdateSourceRequest
-	13, // 24: assay.ingest.v1.SourceService.PreviewSource:input_type -> assay.ingest.v1.PreviewSourceRequest
-	16, // 25: assay.ingest.v1.SourceService.ResolveSource:input_type -> assay.ingest.v1.ResolveSourceRequest
-	2,  // 26: assay.ingest.v1.SourceService.GetSource:output_type -> assay.ingest.v1.Source
-	10, // 27: assay.ingest.v1.SourceService.ListSources:output_type -> assay.ingest.v1.ListSourcesResponse
-	2,  // 28: assay.ingest.v1.SourceService.CreateSource:output_type -> assay.ingest.v1.Source
-	2,  // 29: assay.ingest.v1.SourceService.UpdateSource:output_type -> assay.ingest.v1.Source
-	14, // 30: assay.ingest.v1.SourceService.PreviewSource:output_type -> assay.ingest.v1.PreviewSourceResponse
-	17, // 31: assay.ingest.v1.SourceService.ResolveSource:output_type -> assay.ingest.v1.ResolveSourceResponse
-	26, // [26:32] is the sub-list for method output_type
-	20, // [20:26] is the sub-list for method input_type
-	20, // [20:20] is the sub-list for extension type_name
-	20, // [20:20] is the sub-list for extension extendee
-	0,  // [0:20] is the sub-list for field type_name
+	21, // 12: assay.ingest.v1.WebhookMapping.consent:type_name -> assay.ingest.v1.WebhookMapping.ConsentEntry
+	2,  // 13: assay.ingest.v1.ListSourcesResponse.sources:type_name -> assay.ingest.v1.Source
+	2,  // 14: assay.ingest.v1.CreateSourceRequest.source:type_name -> assay.ingest.v1.Source
+	2,  // 15: assay.ingest.v1.UpdateSourceRequest.source:type_name -> assay.ingest.v1.Source
+	23, // 16: assay.ingest.v1.UpdateSourceRequest.update_mask:type_name -> google.protobuf.FieldMask
+	7,  // 17: assay.ingest.v1.PreviewSourceRequest.mapping:type_name -> assay.ingest.v1.WebhookMapping
+	24, // 18: assay.ingest.v1.PreviewSourceResponse.captures:type_name -> assay.ingest.v1.CaptureLeadRequest
+	15, // 19: assay.ingest.v1.PreviewSourceResponse.rejections:type_name -> assay.ingest.v1.PreviewRejection
+	2,  // 20: assay.ingest.v1.ResolveSourceResponse.source:type_name -> assay.ingest.v1.Source
+	8,  // 21: assay.ingest.v1.SourceService.GetSource:input_type -> assay.ingest.v1.GetSourceRequest
+	9,  // 22: assay.ingest.v1.SourceService.ListSources:input_type -> assay.ingest.v1.ListSourcesRequest
+	11, // 23: assay.ingest.v1.SourceService.CreateSource:input_type -> assay.ingest.v1.CreateSourceRequest
+	12, // 24: assay.ingest.v1.SourceService.UpdateSource:input_type -> assay.ingest.v1.UpdateSourceRequest
+	13, // 25: assay.ingest.v1.SourceService.PreviewSource:input_type -> assay.ingest.v1.PreviewSourceRequest
+	16, // 26: assay.ingest.v1.SourceService.ResolveSource:input_type -> assay.ingest.v1.ResolveSourceRequest
+	2,  // 27: assay.ingest.v1.SourceService.GetSource:output_type -> assay.ingest.v1.Source
+	10, // 28: assay.ingest.v1.SourceService.ListSources:output_type -> assay.ingest.v1.ListSourcesResponse
+	2,  // 29: assay.ingest.v1.SourceService.CreateSource:output_type -> assay.ingest.v1.Source
+	2,  // 30: assay.ingest.v1.SourceService.UpdateSource:output_type -> assay.ingest.v1.Source
+	14, // 31: assay.ingest.v1.SourceService.PreviewSource:output_type -> assay.ingest.v1.PreviewSourceResponse
+	17, // 32: assay.ingest.v1.SourceService.ResolveSource:output_type -> assay.ingest.v1.ResolveSourceResponse
+	27, // [27:33] is the sub-list for method output_type
+	21, // [21:27] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_assay_ingest_v1_source_service_proto_init() }
@@ -1618,7 +1657,7 @@ func file_assay_ingest_v1_source_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_ingest_v1_source_service_proto_rawDesc), len(file_assay_ingest_v1_source_service_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   19,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
