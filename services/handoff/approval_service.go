@@ -17,6 +17,7 @@ import (
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/decision"
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
@@ -236,7 +237,7 @@ func (s *approvalServer) excluded(ctx context.Context, lead string, standards []
 	if by == nil {
 		return nil
 	}
-	return apierr.WrongState(lead, "excluded ("+by.GetCode()+": "+by.GetDescription()+")", "a lead that no `exclude` rule holds for: nothing overrides one")
+	return apierr.WrongState(lead, "excluded ("+by.GetCode()+": "+by.GetDescription()+")", "a lead that is not suppressed and that no `exclude` rule holds for: nothing overrides that")
 }
 
 // excludes is the reason for which a standard excludes a lead; nil: it does not.
@@ -245,6 +246,9 @@ func excludes(c *standard.Compiled, q *handoffv1.Qualification) *typev1.Reason {
 		return nil
 	}
 	for _, reason := range q.GetReasons() {
+		if reason.GetCode() == decision.SuppressedCode {
+			return reason
+		}
 		for i := range c.Rules.Exclude {
 			if c.Rules.Exclude[i].ID == reason.GetCode() {
 				return reason

@@ -73,7 +73,7 @@ func (s *Service) deliveries(d Deps) (*deliveries, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the key of secrets: %w", err)
 	}
-	out := &deliveries{guard: delivery.NewGuard(networks), sealer: sealer, packets: &delivery.Packets{Store: s.store, Ingest: s.ingest}}
+	out := &deliveries{guard: delivery.NewGuard(networks), sealer: sealer, packets: &delivery.Packets{Store: s.store, Ingest: s.ingest, Standards: s.standards}}
 	if sealer != nil {
 		out.links = link.NewSigner(sealer.Key("links"))
 	}
@@ -111,7 +111,7 @@ func (s *handoffServer) GetHandoffPacket(ctx context.Context, in *handoffv1.GetH
 	ctx, cancel := context.WithTimeout(ctx, packetTimeout)
 	defer cancel()
 	handoff := packetOf(in.GetName())
-	p, err := s.packets.Packet(ctx, handoff)
+	p, err := s.packets.Current(ctx, handoff)
 	return p, handoffError(handoff, err)
 }
 

@@ -39,11 +39,11 @@ func (v Verdict) String() string {
 
 // Reason is one reason of a verdict.
 type Reason struct {
-	// Code is stable: a rule's id, `approval`, `self_selection.<id>`, `fast_track.<id>`,
-	// `needs_data` or `gates`.
+	// Code is stable: a rule's id, `suppressed`, `permission`, `approval`,
+	// `self_selection.<id>`, `fast_track.<id>`, `needs_data` or `gates`.
 	Code string
 	// Description is the reason in words. It holds none of the lead's values, but of an
-	// approval what people said for it.
+	// approval what people said for it, and of a suppression why.
 	Description string
 }
 
@@ -55,8 +55,10 @@ type Decision struct {
 	Reasons []Reason
 	// Missing are the attributes to ask for, with NeedsAnswers.
 	Missing []string
-	// Excluded: disqualified by a rule that nothing overrides.
+	// Excluded: suppressed, or disqualified by a rule that nothing overrides.
 	Excluded bool
+	// Suppressed: excluded because nobody may approach it.
+	Suppressed bool
 	// Overrides: qualified by an exception that may override a disqualification.
 	Overrides bool
 	// SalesReady: qualified, and ready to buy by the standard's second threshold.
@@ -86,18 +88,26 @@ func (d *Decision) Codes() []string {
 // Decide says what the rules make of the evidence.
 func Decide(rules *Rules, evidence *Evidence) Decision {
 	e := evidence.in(rules)
-	d := rules.verdict(e)
+	d := rules.permitted(rules.verdict(e), e)
 	switch d.Verdict {
 	case Qualified:
 		d.SalesReady = rules.SalesReady != nil && rules.SalesReady.answer(e) == True
 	case Nurture, NeedsAnswers:
-		d.Lacking = nearest(rules, e)
+		if d.Lacking == nil { // else it lacks a permission alone
+			d.Lacking = nearest(rules, e)
+		}
 	}
 	return d
 }
 
 // verdict is the answer of the first tier that has one.
 func (rules *Rules) verdict(evidence *Evidence) Decision {
+	if why := suppression(evidence.now()); why != "" {
+		return Decision{
+			Verdict: Disqualified, Excluded: true, Suppressed: true,
+			Reasons: []Reason{{Code: SuppressedCode, Description: "suppressed, nobody may contact it: " + why}},
+		}
+	}
 	if reasons := holding(rules.Exclude, evidence); len(reasons) > 0 {
 		return Decision{Verdict: Disqualified, Reasons: reasons, Shown: shown(rules.Exclude, reasons), Excluded: true}
 	}

@@ -16,6 +16,9 @@ type Evidence struct {
 	Zone *time.Location
 	// Lead is the lead's attributes; nil: nothing is known.
 	Lead condition.Attributes
+	// Now are those attributes as they are now, where AsOf is an earlier instant: whether
+	// somebody may be approached is not for the past to say. nil: Lead.
+	Now condition.Attributes
 	// Stage is the lifecycle stage, e.g. `NURTURE`, as the lead's facts tell it; empty
 	// if they do not.
 	Stage string
@@ -101,6 +104,14 @@ func (e *Evidence) known(attribute string) bool {
 	}
 	_, known := e.Lead.Attribute(attribute)
 	return known
+}
+
+// now are the attributes as they are now.
+func (e *Evidence) now() condition.Attributes {
+	if e.Now != nil {
+		return e.Now
+	}
+	return e.Lead
 }
 
 // facts are the evidence as conditions read it.

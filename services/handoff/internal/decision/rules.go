@@ -21,6 +21,8 @@ type Rules struct {
 	FastTrack []Rule
 	// NeedsData: the answers to ask for before a lead that could qualify is handed off.
 	NeedsData NeedsData
+	// Permission that who is handed off must have given; nil: none.
+	Permission *Permission
 	// Gates must hold for QUALIFIED; nil: nobody qualifies here.
 	Gates Gate
 	// SalesReady says who of the qualified is ready to buy; nil: nobody.
@@ -90,7 +92,10 @@ type NeedsData struct {
 // Attributes are the names of the attributes that the rules read, sorted: what a
 // decision freezes about the person.
 func (r *Rules) Attributes() []string {
-	names := slices.Clone(r.NeedsData.Attributes)
+	names := append(slices.Clone(r.NeedsData.Attributes), Suppressed)
+	if r.Permission != nil {
+		names = append(names, r.Permission.Attribute())
+	}
 	for _, tier := range [][]Rule{r.Exclude, r.Disqualify, r.FastTrack} {
 		for _, rule := range tier {
 			names = attributes(rule.When, names)

@@ -40,6 +40,8 @@ type Packets struct {
 	Store *store.Store
 	// Ingest knows the lead.
 	Ingest ingestv1.IngestServiceClient
+	// Standards know which permission was asked for.
+	Standards Standards
 }
 
 var _ Assembler = (*Packets)(nil)
@@ -93,6 +95,9 @@ func (a *Packets) person(ctx context.Context, name string, p *handoffv1.HandoffP
 		return nil
 	case err != nil:
 		return fmt.Errorf("the lead: %w", err)
+	}
+	if p.MayContact, err = a.mayContact(ctx, lead, p.GetStandardVersion()); err != nil {
+		return fmt.Errorf("whether it may be approached: %w", err)
 	}
 	activities, err := a.Ingest.ListActivities(ctx, &ingestv1.ListActivitiesRequest{Parent: name, PageSize: lookBack})
 	if err != nil {
@@ -259,6 +264,7 @@ func SamplePacket() *handoffv1.HandoffPacket {
 		Identities:      map[string]string{"email": "ada@initech.example"},
 		LeadSourceJson:  []byte(`{"campaign":"spring","channel":"organic_search"}`),
 		NextStep:        "Answer the request for a demo.",
+		MayContact:      &handoffv1.MayContact{Allowed: true, Reason: "may be called: permission for sales was granted"},
 		StandardVersion: "standards/default/versions/3f9c2a1b",
 	}
 }

@@ -38,7 +38,8 @@
 //
 // A verdict moves only a lead whose cycle has no handoff: from then on the cycle is
 // for sales to end. So MARKETING_QUALIFIED is left for DISQUALIFIED by a verdict only if
-// the lead was decided as history and never handed off.
+// the lead was decided as history and never handed off, or if it is suppressed before
+// anybody accepted it: then its handoff is withdrawn.
 //
 // A cycle is one passage of a lead through a track. Going back to marketing closes
 // it and opens the next at once; a disqualification closes it, and the next opens

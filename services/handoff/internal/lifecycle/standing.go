@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/assay-hq/assay/services/handoff/internal/decision"
 )
 
 // Standing is where a lead stands in a track. The zero value is a lead that was
@@ -166,7 +168,8 @@ func (s Standing) take(t *Transition, reason, subReason string, at time.Time) St
 	case Recycled:
 		next.Recycled++
 	}
-	if t.Cause == ByReinstate && s.Stage == Disqualified {
+	// That nobody may approach it, nobody overrules.
+	if t.Cause == ByReinstate && s.Stage == Disqualified && s.Reason != decision.SuppressedCode {
 		next.Waived = s.Reason
 	}
 	switch {

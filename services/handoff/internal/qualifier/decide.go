@@ -10,9 +10,10 @@ import (
 	"github.com/assay-hq/assay/services/internal/points"
 )
 
-// evidence is what a standard's rules may read of a lead.
-func evidence(s *standard.Compiled, asOf time.Time, lead condition.Attributes, fit *typev1.Fit, engagement *typev1.Engagement) *decision.Evidence {
-	e := &decision.Evidence{AsOf: asOf, Zone: s.Zone, Lead: lead, Lines: map[string]points.Points{}}
+// evidence is what a standard's rules may read of a lead:
+// lead are its attributes as of the instant, now those it has now.
+func evidence(s *standard.Compiled, asOf time.Time, lead, now condition.Attributes, fit *typev1.Fit, engagement *typev1.Engagement) *decision.Evidence {
+	e := &decision.Evidence{AsOf: asOf, Zone: s.Zone, Lead: lead, Now: now, Lines: map[string]points.Points{}}
 	if fit != nil {
 		e.Fit = decision.Fit{
 			Score: scored(fit.Score, fit.GetFitClass()), Assessed: fit.GetStatus() != typev1.Fit_STATUS_UNSPECIFIED,

@@ -270,7 +270,7 @@ func (j *job) toDecide() *store.Lead {
 	for _, s := range j.standards {
 		asOf, again := s.AsOf(j.GetAsOfTime().AsTime(), j.attributes)
 		fit, engagement := j.fits[j.at(s, s.FitRevision)], j.engagements[j.at(s, s.EngagementRevision)]
-		found := evidence(s, asOf, j.attributesFor(s), fit.Fit, engagement)
+		found := evidence(s, asOf, j.attributesFor(s), j.attributes, fit.Fit, engagement)
 		if !s.Rules.Apply(found) {
 			continue
 		}

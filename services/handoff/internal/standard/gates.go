@@ -26,6 +26,9 @@ func (c *compiler) qualification(path string, spec *handoffv1.StandardSpec) deci
 
 		ApprovalMayOverride: q.GetApproval().GetMayOverrideDisqualification(),
 	}
+	if p := q.GetPermission(); p != nil {
+		rules.Permission = &decision.Permission{Channel: p.GetChannel(), Purpose: p.GetPurpose()}
+	}
 	if needs := q.GetNeedsData(); needs != nil {
 		rules.NeedsData = g.needsData(join(path, "needsData"), needs)
 	}

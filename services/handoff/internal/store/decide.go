@@ -139,6 +139,8 @@ type batch struct {
 
 	// Columns of the rows to write.
 	newVerdicts, newTracks, newDecisions, newMoves, newTellings, newReviews []any
+	// Handoffs to withdraw, by their ids.
+	toWithdraw []string
 	// What happened to handoffs and leads.
 	happened happened
 	// Leads to hold, and those to hold no more.
@@ -362,6 +364,9 @@ func (b *batch) assess(l *Lead, a *Assessment, f *followed) (string, error) {
 		version: a.Version, verdict: int64(verdictOf(a.Decision.Verdict)), reasons: reasonsHash(&a.Decision),
 		fitClass: a.Fit.GetFitClass(), band: a.Engagement.GetEngagementBand(), cycle: int64(f.standing.Cycle),
 	}
+	if a.Decision.Barred() {
+		now.cycle = noCycle
+	}
 	evidence := b.evidence(l, a)
 	before := b.verdicts[key{l.ID, a.Standard}]
 	if b.stands(l, a) {
@@ -415,6 +420,9 @@ func (b *batch) follow(l *Lead, f *followed, decision string) {
 			Actor: Qualifier, Decision: decision, Version: f.leading.Version, Time: b.moment,
 		})
 	}
+	if f.withdraws != "" {
+		b.toWithdraw = append(b.toWithdraw, f.withdraws)
+	}
 	if f.handsOff {
 		c := handOff(l, f, decision)
 		c.requested, c.machine = l.request(b.moment)
@@ -458,7 +466,13 @@ func (b *batch) move(m Move) {
 // write writes what was added.
 func (b *batch) write(s *Store) error {
 	b.happened.moment = b.moment
+	if err := b.withdraw(); err != nil {
+		return err
+	}
 	if err := s.follows(b.tx, &b.happened); err != nil {
+		return err
+	}
+	if err := saveHandoffs(b.tx, &b.happened); err != nil {
 		return err
 	}
 	if err := insertHandoffs(b.tx, &b.happened); err != nil {

@@ -49,6 +49,9 @@ type followed struct {
 	from  lifecycle.Stage
 	// handsOff asks for a handoff in the cycle.
 	handsOff bool
+	// withdraws is the handoff that ends because nobody may approach the lead any more;
+	// empty: none does.
+	withdraws string
 	// approval that the handoff uses: `approvals/{approval}`; empty: none.
 	approval string
 }
@@ -68,8 +71,11 @@ func follow(before track, l *Lead, assessments []*Assessment, moment time.Time) 
 	}
 	// A cycle that has a handoff is for sales to end: scoring again does not touch it.
 	f.held, f.bound = false, f.standing.Stage
-	if before.handoff == "" {
+	switch {
+	case before.handoff == "":
 		f.lead(l, before, moment)
+	case f.leading.Decision.Suppressed && f.standing.Stage == lifecycle.MarketingQualified:
+		f.withdraw(moment)
 	}
 	// One that qualified as history waits there for something live, or for a person: who
 	// approves it or brought it back.
@@ -105,6 +111,16 @@ func (f *followed) lead(l *Lead, before track, moment time.Time) {
 	}
 	if f.standing.Stage == lifecycle.None { // it has to stand somewhere
 		f.standing, f.moved = f.standing.Follow(nil, lifecycle.Verdict{Verdict: decision.NeedsAnswers}, moment)
+	}
+}
+
+// withdraw ends a handoff that nobody has taken yet: the lead is suppressed, and what sales
+// never saw must not begin now. What sales has accepted is for sales to end.
+func (f *followed) withdraw(moment time.Time) {
+	verdict := lifecycle.Verdict{Verdict: f.leading.Decision.Verdict, Codes: f.codes()}
+	f.standing, f.moved = f.standing.Follow(f.leading.Lifecycle, verdict, moment)
+	if f.bound = f.standing.Stage; f.moved {
+		f.withdraws, f.handoff = f.handoff, ""
 	}
 }
 

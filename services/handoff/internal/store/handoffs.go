@@ -103,6 +103,19 @@ func saveHandoff(tx *sqldb.Tx, h *handoffv1.Handoff, moment time.Time) error {
 	return err
 }
 
+// saveHandoffs writes what changed of the handoffs that were there before.
+func saveHandoffs(tx *sqldb.Tx, h *happened) error {
+	for _, c := range h.changes {
+		if c.before == nil {
+			continue
+		}
+		if err := saveHandoff(tx, c.after, h.moment); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // holds says whether somebody has a handoff: it counts among what they have.
 func holds(h *handoffv1.Handoff) bool {
 	return h.GetState() == handoffv1.Handoff_STATE_OPEN || h.GetState() == handoffv1.Handoff_STATE_ACCEPTED

@@ -8,11 +8,15 @@ import (
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
+// noCycle is the cycle of a verdict that stands in none.
+const noCycle = -1
+
 // stands says whether the verdict that a standard gave before stands: it decides once in
-// a cycle, and did in this one. An approval replaces what it was.
+// a cycle, and did in this one. An approval replaces what it was, and so does that nobody
+// may approach the lead, for as long as that is so.
 func (b *batch) stands(l *Lead, a *Assessment) bool {
 	before := b.verdicts[key{l.ID, a.Standard}]
-	return a.Once && !a.approved && before.decision != "" && before.cycle == int64(b.tracks[key{l.ID, a.Track}].standing.Cycle)
+	return a.Once && !a.approved && !a.Decision.Barred() && before.decision != "" && before.cycle == int64(b.tracks[key{l.ID, a.Track}].standing.Cycle)
 }
 
 // keep puts the verdict that stands in place of the new one.

@@ -57,7 +57,9 @@ type HandoffPacket struct {
 	// The version of the standard that decided.
 	StandardVersion string `protobuf:"bytes,14,opt,name=standard_version,json=standardVersion,proto3" json:"standard_version,omitempty"`
 	// Trace of the capture.
-	TraceId       string `protobuf:"bytes,15,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	TraceId string `protobuf:"bytes,15,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// Whether the lead may be approached, by the channel that the standard names.
+	MayContact    *MayContact `protobuf:"bytes,16,opt,name=may_contact,json=mayContact,proto3" json:"may_contact,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -197,6 +199,68 @@ func (x *HandoffPacket) GetTraceId() string {
 	return ""
 }
 
+func (x *HandoffPacket) GetMayContact() *MayContact {
+	if x != nil {
+		return x.MayContact
+	}
+	return nil
+}
+
+// Whether somebody may be approached.
+type MayContact struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// They may.
+	Allowed bool `protobuf:"varint,1,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	// The answer in words: `may not be called: permission for sales was withdrawn`.
+	Reason        string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MayContact) Reset() {
+	*x = MayContact{}
+	mi := &file_assay_handoff_v1_handoff_packet_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MayContact) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MayContact) ProtoMessage() {}
+
+func (x *MayContact) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_handoff_packet_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MayContact.ProtoReflect.Descriptor instead.
+func (*MayContact) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_handoff_packet_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *MayContact) GetAllowed() bool {
+	if x != nil {
+		return x.Allowed
+	}
+	return false
+}
+
+func (x *MayContact) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // What gave points.
 type PacketPoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -212,7 +276,7 @@ type PacketPoint struct {
 
 func (x *PacketPoint) Reset() {
 	*x = PacketPoint{}
-	mi := &file_assay_handoff_v1_handoff_packet_proto_msgTypes[1]
+	mi := &file_assay_handoff_v1_handoff_packet_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -224,7 +288,7 @@ func (x *PacketPoint) String() string {
 func (*PacketPoint) ProtoMessage() {}
 
 func (x *PacketPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_handoff_packet_proto_msgTypes[1]
+	mi := &file_assay_handoff_v1_handoff_packet_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -237,7 +301,7 @@ func (x *PacketPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PacketPoint.ProtoReflect.Descriptor instead.
 func (*PacketPoint) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_handoff_packet_proto_rawDescGZIP(), []int{1}
+	return file_assay_handoff_v1_handoff_packet_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *PacketPoint) GetDescription() string {
@@ -276,7 +340,7 @@ type PacketActivity struct {
 
 func (x *PacketActivity) Reset() {
 	*x = PacketActivity{}
-	mi := &file_assay_handoff_v1_handoff_packet_proto_msgTypes[2]
+	mi := &file_assay_handoff_v1_handoff_packet_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -288,7 +352,7 @@ func (x *PacketActivity) String() string {
 func (*PacketActivity) ProtoMessage() {}
 
 func (x *PacketActivity) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_handoff_packet_proto_msgTypes[2]
+	mi := &file_assay_handoff_v1_handoff_packet_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -301,7 +365,7 @@ func (x *PacketActivity) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PacketActivity.ProtoReflect.Descriptor instead.
 func (*PacketActivity) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_handoff_packet_proto_rawDescGZIP(), []int{2}
+	return file_assay_handoff_v1_handoff_packet_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *PacketActivity) GetType() string {
@@ -329,7 +393,7 @@ var File_assay_handoff_v1_handoff_packet_proto protoreflect.FileDescriptor
 
 const file_assay_handoff_v1_handoff_packet_proto_rawDesc = "" +
 	"\n" +
-	"%assay/handoff/v1/handoff_packet.proto\x12\x10assay.handoff.v1\x1a$assay/handoff/v1/qualification.proto\x1a\x1dassay/type/v1/lifecycle.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe0\x06\n" +
+	"%assay/handoff/v1/handoff_packet.proto\x12\x10assay.handoff.v1\x1a$assay/handoff/v1/qualification.proto\x1a\x1dassay/type/v1/lifecycle.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x19google/api/resource.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\a\n" +
 	"\rHandoffPacket\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x123\n" +
 	"\ahandoff\x18\x02 \x01(\v2\x19.assay.handoff.v1.HandoffR\ahandoff\x12/\n" +
@@ -350,14 +414,20 @@ const file_assay_handoff_v1_handoff_packet_proto_rawDesc = "" +
 	"\x10lead_source_json\x18\f \x01(\fR\x0eleadSourceJson\x12\x1b\n" +
 	"\tnext_step\x18\r \x01(\tR\bnextStep\x12)\n" +
 	"\x10standard_version\x18\x0e \x01(\tR\x0fstandardVersion\x12\x19\n" +
-	"\btrace_id\x18\x0f \x01(\tR\atraceId\x1a=\n" +
+	"\btrace_id\x18\x0f \x01(\tR\atraceId\x12=\n" +
+	"\vmay_contact\x18\x10 \x01(\v2\x1c.assay.handoff.v1.MayContactR\n" +
+	"mayContact\x1a=\n" +
 	"\x0fIdentitiesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:V\xeaAS\n" +
 	"\x17assay.dev/HandoffPacket\x12\x19handoffs/{handoff}/packet*\x0ehandoffPackets2\rhandoffPacketB\f\n" +
 	"\n" +
 	"_fit_scoreB\x13\n" +
-	"\x11_engagement_score\"]\n" +
+	"\x11_engagement_score\">\n" +
+	"\n" +
+	"MayContact\x12\x18\n" +
+	"\aallowed\x18\x01 \x01(\bR\aallowed\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\"]\n" +
 	"\vPacketPoint\x12 \n" +
 	"\vdescription\x18\x01 \x01(\tR\vdescription\x12\x16\n" +
 	"\x06points\x18\x02 \x01(\x01R\x06points\x12\x14\n" +
@@ -379,28 +449,30 @@ func file_assay_handoff_v1_handoff_packet_proto_rawDescGZIP() []byte {
 	return file_assay_handoff_v1_handoff_packet_proto_rawDescData
 }
 
-var file_assay_handoff_v1_handoff_packet_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_assay_handoff_v1_handoff_packet_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_assay_handoff_v1_handoff_packet_proto_goTypes = []any{
 	(*HandoffPacket)(nil),         // 0: assay.handoff.v1.HandoffPacket
-	(*PacketPoint)(nil),           // 1: assay.handoff.v1.PacketPoint
-	(*PacketActivity)(nil),        // 2: assay.handoff.v1.PacketActivity
-	nil,                           // 3: assay.handoff.v1.HandoffPacket.IdentitiesEntry
-	(*Handoff)(nil),               // 4: assay.handoff.v1.Handoff
-	(*v1.Reason)(nil),             // 5: assay.type.v1.Reason
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	(*MayContact)(nil),            // 1: assay.handoff.v1.MayContact
+	(*PacketPoint)(nil),           // 2: assay.handoff.v1.PacketPoint
+	(*PacketActivity)(nil),        // 3: assay.handoff.v1.PacketActivity
+	nil,                           // 4: assay.handoff.v1.HandoffPacket.IdentitiesEntry
+	(*Handoff)(nil),               // 5: assay.handoff.v1.Handoff
+	(*v1.Reason)(nil),             // 6: assay.type.v1.Reason
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
 }
 var file_assay_handoff_v1_handoff_packet_proto_depIdxs = []int32{
-	4, // 0: assay.handoff.v1.HandoffPacket.handoff:type_name -> assay.handoff.v1.Handoff
-	5, // 1: assay.handoff.v1.HandoffPacket.reasons:type_name -> assay.type.v1.Reason
-	1, // 2: assay.handoff.v1.HandoffPacket.points:type_name -> assay.handoff.v1.PacketPoint
-	2, // 3: assay.handoff.v1.HandoffPacket.activities:type_name -> assay.handoff.v1.PacketActivity
-	3, // 4: assay.handoff.v1.HandoffPacket.identities:type_name -> assay.handoff.v1.HandoffPacket.IdentitiesEntry
-	6, // 5: assay.handoff.v1.PacketActivity.occurred_time:type_name -> google.protobuf.Timestamp
-	6, // [6:6] is the sub-list for method output_type
-	6, // [6:6] is the sub-list for method input_type
-	6, // [6:6] is the sub-list for extension type_name
-	6, // [6:6] is the sub-list for extension extendee
-	0, // [0:6] is the sub-list for field type_name
+	5, // 0: assay.handoff.v1.HandoffPacket.handoff:type_name -> assay.handoff.v1.Handoff
+	6, // 1: assay.handoff.v1.HandoffPacket.reasons:type_name -> assay.type.v1.Reason
+	2, // 2: assay.handoff.v1.HandoffPacket.points:type_name -> assay.handoff.v1.PacketPoint
+	3, // 3: assay.handoff.v1.HandoffPacket.activities:type_name -> assay.handoff.v1.PacketActivity
+	4, // 4: assay.handoff.v1.HandoffPacket.identities:type_name -> assay.handoff.v1.HandoffPacket.IdentitiesEntry
+	1, // 5: assay.handoff.v1.HandoffPacket.may_contact:type_name -> assay.handoff.v1.MayContact
+	7, // 6: assay.handoff.v1.PacketActivity.occurred_time:type_name -> google.protobuf.Timestamp
+	7, // [7:7] is the sub-list for method output_type
+	7, // [7:7] is the sub-list for method input_type
+	7, // [7:7] is the sub-list for extension type_name
+	7, // [7:7] is the sub-list for extension extendee
+	0, // [0:7] is the sub-list for field type_name
 }
 
 func init() { file_assay_handoff_v1_handoff_packet_proto_init() }
@@ -416,7 +488,7 @@ func file_assay_handoff_v1_handoff_packet_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_handoff_v1_handoff_packet_proto_rawDesc), len(file_assay_handoff_v1_handoff_packet_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -206,7 +206,7 @@ func (x Evaluation_Moment) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Evaluation_Moment.Descriptor instead.
 func (Evaluation_Moment) EnumDescriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{17, 0}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{18, 0}
 }
 
 // Whether only those get one who work at that moment.
@@ -263,7 +263,7 @@ func (x RoutingRules_WorkingTime) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RoutingRules_WorkingTime.Descriptor instead.
 func (RoutingRules_WorkingTime) EnumDescriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{21, 0}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{22, 0}
 }
 
 // The order of a queue.
@@ -316,7 +316,7 @@ func (x ReasonHandling_Order) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ReasonHandling_Order.Descriptor instead.
 func (ReasonHandling_Order) EnumDescriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{25, 0}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{26, 0}
 }
 
 // A standard: the written agreement of marketing and sales on what a qualified
@@ -1408,7 +1408,7 @@ func (x *ChangeWindow) GetTo() string {
 	return ""
 }
 
-// What makes a qualified lead. Precedence: excluded, disqualified, approval,
+// What makes a qualified lead. Precedence: suppressed, excluded, disqualified, approval,
 // self-selection, fast track, needs data, gates, nurture.
 type QualificationRules struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1432,7 +1432,11 @@ type QualificationRules struct {
 	SelfSelection []*SelfSelection `protobuf:"bytes,8,rep,name=self_selection,json=selfSelection,proto3" json:"self_selection,omitempty"`
 	// What approvals may do. Default: managers approve for at most 30 days, never what is
 	// disqualified.
-	Approval      *ApprovalRules `protobuf:"bytes,9,opt,name=approval,proto3" json:"approval,omitempty"`
+	Approval *ApprovalRules `protobuf:"bytes,9,opt,name=approval,proto3" json:"approval,omitempty"`
+	// The permission without which nobody is handed off, whatever qualifies them: verdict
+	// NURTURE with the reason `permission`, and decided anew when it is granted. Default: none
+	// is asked for. Who is suppressed is never handed off in any case.
+	Permission    *RequiredPermission `protobuf:"bytes,10,opt,name=permission,proto3" json:"permission,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1530,6 +1534,69 @@ func (x *QualificationRules) GetApproval() *ApprovalRules {
 	return nil
 }
 
+func (x *QualificationRules) GetPermission() *RequiredPermission {
+	if x != nil {
+		return x.Permission
+	}
+	return nil
+}
+
+// A permission that a lead must have granted: the attribute
+// `permission.<channel>.<purpose>` is `granted`.
+type RequiredPermission struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How sales approaches the lead: `phone`, `email`, `sms` or `post`.
+	Channel string `protobuf:"bytes,1,opt,name=channel,proto3" json:"channel,omitempty"`
+	// What for, e.g. `sales`.
+	Purpose       string `protobuf:"bytes,2,opt,name=purpose,proto3" json:"purpose,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RequiredPermission) Reset() {
+	*x = RequiredPermission{}
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RequiredPermission) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RequiredPermission) ProtoMessage() {}
+
+func (x *RequiredPermission) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RequiredPermission.ProtoReflect.Descriptor instead.
+func (*RequiredPermission) Descriptor() ([]byte, []int) {
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *RequiredPermission) GetChannel() string {
+	if x != nil {
+		return x.Channel
+	}
+	return ""
+}
+
+func (x *RequiredPermission) GetPurpose() string {
+	if x != nil {
+		return x.Purpose
+	}
+	return ""
+}
+
 // A lead that states budget, authority, need and timeline selects itself: QUALIFIED with
 // the reason `self_selection.` and the id if all four hold. While at least one holds, none
 // is refused and the others are unknown, it is asked for the rest: NEEDS_DATA.
@@ -1555,7 +1622,7 @@ type SelfSelection struct {
 
 func (x *SelfSelection) Reset() {
 	*x = SelfSelection{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[15]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1567,7 +1634,7 @@ func (x *SelfSelection) String() string {
 func (*SelfSelection) ProtoMessage() {}
 
 func (x *SelfSelection) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[15]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1580,7 +1647,7 @@ func (x *SelfSelection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SelfSelection.ProtoReflect.Descriptor instead.
 func (*SelfSelection) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{15}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SelfSelection) GetId() string {
@@ -1646,7 +1713,7 @@ type ApprovalRules struct {
 
 func (x *ApprovalRules) Reset() {
 	*x = ApprovalRules{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[16]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1658,7 +1725,7 @@ func (x *ApprovalRules) String() string {
 func (*ApprovalRules) ProtoMessage() {}
 
 func (x *ApprovalRules) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[16]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1671,7 +1738,7 @@ func (x *ApprovalRules) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApprovalRules.ProtoReflect.Descriptor instead.
 func (*ApprovalRules) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{16}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ApprovalRules) GetMaxValidDays() int32 {
@@ -1703,7 +1770,7 @@ type Evaluation struct {
 
 func (x *Evaluation) Reset() {
 	*x = Evaluation{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[17]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1715,7 +1782,7 @@ func (x *Evaluation) String() string {
 func (*Evaluation) ProtoMessage() {}
 
 func (x *Evaluation) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[17]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1728,7 +1795,7 @@ func (x *Evaluation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Evaluation.ProtoReflect.Descriptor instead.
 func (*Evaluation) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{17}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Evaluation) GetAt() Evaluation_Moment {
@@ -1773,7 +1840,7 @@ type NamedGate struct {
 
 func (x *NamedGate) Reset() {
 	*x = NamedGate{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[18]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1785,7 +1852,7 @@ func (x *NamedGate) String() string {
 func (*NamedGate) ProtoMessage() {}
 
 func (x *NamedGate) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[18]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1798,7 +1865,7 @@ func (x *NamedGate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NamedGate.ProtoReflect.Descriptor instead.
 func (*NamedGate) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{18}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *NamedGate) GetId() string {
@@ -1849,7 +1916,7 @@ type NeedsData struct {
 
 func (x *NeedsData) Reset() {
 	*x = NeedsData{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[19]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1861,7 +1928,7 @@ func (x *NeedsData) String() string {
 func (*NeedsData) ProtoMessage() {}
 
 func (x *NeedsData) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[19]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1874,7 +1941,7 @@ func (x *NeedsData) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NeedsData.ProtoReflect.Descriptor instead.
 func (*NeedsData) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{19}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *NeedsData) GetAttributes() []string {
@@ -1911,7 +1978,7 @@ type HandoffRules struct {
 
 func (x *HandoffRules) Reset() {
 	*x = HandoffRules{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[20]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1923,7 +1990,7 @@ func (x *HandoffRules) String() string {
 func (*HandoffRules) ProtoMessage() {}
 
 func (x *HandoffRules) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[20]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1936,7 +2003,7 @@ func (x *HandoffRules) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandoffRules.ProtoReflect.Descriptor instead.
 func (*HandoffRules) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{20}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *HandoffRules) GetQueue() string {
@@ -1993,7 +2060,7 @@ type RoutingRules struct {
 
 func (x *RoutingRules) Reset() {
 	*x = RoutingRules{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[21]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2005,7 +2072,7 @@ func (x *RoutingRules) String() string {
 func (*RoutingRules) ProtoMessage() {}
 
 func (x *RoutingRules) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[21]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2018,7 +2085,7 @@ func (x *RoutingRules) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoutingRules.ProtoReflect.Descriptor instead.
 func (*RoutingRules) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{21}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RoutingRules) GetAccountOwner() *AccountOwner {
@@ -2066,7 +2133,7 @@ type AccountOwner struct {
 
 func (x *AccountOwner) Reset() {
 	*x = AccountOwner{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[22]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2078,7 +2145,7 @@ func (x *AccountOwner) String() string {
 func (*AccountOwner) ProtoMessage() {}
 
 func (x *AccountOwner) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[22]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2091,7 +2158,7 @@ func (x *AccountOwner) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AccountOwner.ProtoReflect.Descriptor instead.
 func (*AccountOwner) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{22}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *AccountOwner) GetAttribute() string {
@@ -2137,7 +2204,7 @@ type RoutingRule struct {
 
 func (x *RoutingRule) Reset() {
 	*x = RoutingRule{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[23]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2149,7 +2216,7 @@ func (x *RoutingRule) String() string {
 func (*RoutingRule) ProtoMessage() {}
 
 func (x *RoutingRule) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[23]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2162,7 +2229,7 @@ func (x *RoutingRule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoutingRule.ProtoReflect.Descriptor instead.
 func (*RoutingRule) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{23}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *RoutingRule) GetId() string {
@@ -2234,7 +2301,7 @@ type SlaRules struct {
 
 func (x *SlaRules) Reset() {
 	*x = SlaRules{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[24]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2246,7 +2313,7 @@ func (x *SlaRules) String() string {
 func (*SlaRules) ProtoMessage() {}
 
 func (x *SlaRules) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[24]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2259,7 +2326,7 @@ func (x *SlaRules) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SlaRules.ProtoReflect.Descriptor instead.
 func (*SlaRules) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{24}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SlaRules) GetWithinMinutes() int32 {
@@ -2335,7 +2402,7 @@ type ReasonHandling struct {
 
 func (x *ReasonHandling) Reset() {
 	*x = ReasonHandling{}
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[25]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2347,7 +2414,7 @@ func (x *ReasonHandling) String() string {
 func (*ReasonHandling) ProtoMessage() {}
 
 func (x *ReasonHandling) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_handoff_v1_standard_proto_msgTypes[25]
+	mi := &file_assay_handoff_v1_standard_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2360,7 +2427,7 @@ func (x *ReasonHandling) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReasonHandling.ProtoReflect.Descriptor instead.
 func (*ReasonHandling) Descriptor() ([]byte, []int) {
-	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{25}
+	return file_assay_handoff_v1_standard_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ReasonHandling) GetReasons() []string {
@@ -2536,7 +2603,7 @@ const file_assay_handoff_v1_standard_proto_rawDesc = "" +
 	"properties\"\x98\x01\n" +
 	"\fChangeWindow\x12E\n" +
 	"\x04from\x18\x01 \x01(\tB1\xbaH.r,2*^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$R\x04from\x12A\n" +
-	"\x02to\x18\x02 \x01(\tB1\xbaH.r,2*^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$R\x02to\"\xcf\x04\n" +
+	"\x02to\x18\x02 \x01(\tB1\xbaH.r,2*^(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$R\x02to\"\x95\x05\n" +
 	"\x12QualificationRules\x12@\n" +
 	"\aexclude\x18\x01 \x03(\v2\x1b.assay.handoff.v1.NamedGateB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\aexclude\x12F\n" +
 	"\n" +
@@ -2553,7 +2620,14 @@ const file_assay_handoff_v1_standard_proto_rawDesc = "" +
 	"evaluation\x18\a \x01(\v2\x1c.assay.handoff.v1.EvaluationR\n" +
 	"evaluation\x12P\n" +
 	"\x0eself_selection\x18\b \x03(\v2\x1f.assay.handoff.v1.SelfSelectionB\b\xbaH\x05\x92\x01\x02\x102R\rselfSelection\x12;\n" +
-	"\bapproval\x18\t \x01(\v2\x1f.assay.handoff.v1.ApprovalRulesR\bapproval\"\x83\x03\n" +
+	"\bapproval\x18\t \x01(\v2\x1f.assay.handoff.v1.ApprovalRulesR\bapproval\x12D\n" +
+	"\n" +
+	"permission\x18\n" +
+	" \x01(\v2$.assay.handoff.v1.RequiredPermissionR\n" +
+	"permission\"\x86\x01\n" +
+	"\x12RequiredPermission\x127\n" +
+	"\achannel\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\achannel\x127\n" +
+	"\apurpose\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\apurpose\"\x83\x03\n" +
 	"\rSelfSelection\x12-\n" +
 	"\x02id\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,62}$R\x02id\x12*\n" +
 	"\vdescription\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\vdescription\x123\n" +
@@ -2656,7 +2730,7 @@ func file_assay_handoff_v1_standard_proto_rawDescGZIP() []byte {
 }
 
 var file_assay_handoff_v1_standard_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_assay_handoff_v1_standard_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_assay_handoff_v1_standard_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_assay_handoff_v1_standard_proto_goTypes = []any{
 	(StandardVersion_State)(0),    // 0: assay.handoff.v1.StandardVersion.State
 	(AttributeWord_Kind)(0),       // 1: assay.handoff.v1.AttributeWord.Kind
@@ -2678,43 +2752,44 @@ var file_assay_handoff_v1_standard_proto_goTypes = []any{
 	(*ActivityWord)(nil),          // 17: assay.handoff.v1.ActivityWord
 	(*ChangeWindow)(nil),          // 18: assay.handoff.v1.ChangeWindow
 	(*QualificationRules)(nil),    // 19: assay.handoff.v1.QualificationRules
-	(*SelfSelection)(nil),         // 20: assay.handoff.v1.SelfSelection
-	(*ApprovalRules)(nil),         // 21: assay.handoff.v1.ApprovalRules
-	(*Evaluation)(nil),            // 22: assay.handoff.v1.Evaluation
-	(*NamedGate)(nil),             // 23: assay.handoff.v1.NamedGate
-	(*NeedsData)(nil),             // 24: assay.handoff.v1.NeedsData
-	(*HandoffRules)(nil),          // 25: assay.handoff.v1.HandoffRules
-	(*RoutingRules)(nil),          // 26: assay.handoff.v1.RoutingRules
-	(*AccountOwner)(nil),          // 27: assay.handoff.v1.AccountOwner
-	(*RoutingRule)(nil),           // 28: assay.handoff.v1.RoutingRule
-	(*SlaRules)(nil),              // 29: assay.handoff.v1.SlaRules
-	(*ReasonHandling)(nil),        // 30: assay.handoff.v1.ReasonHandling
-	(*timestamppb.Timestamp)(nil), // 31: google.protobuf.Timestamp
-	(*SignOff)(nil),               // 32: assay.handoff.v1.SignOff
-	(*v1.FitModel)(nil),           // 33: assay.type.v1.FitModel
-	(*v1.EngagementModel)(nil),    // 34: assay.type.v1.EngagementModel
-	(*v1.Gate)(nil),               // 35: assay.type.v1.Gate
-	(*v1.Segment)(nil),            // 36: assay.type.v1.Segment
-	(*v1.TextList)(nil),           // 37: assay.type.v1.TextList
-	(v1.LifecycleStage)(0),        // 38: assay.type.v1.LifecycleStage
-	(*v1.Schedule)(nil),           // 39: assay.type.v1.Schedule
-	(*v1.WorkingHours)(nil),       // 40: assay.type.v1.WorkingHours
+	(*RequiredPermission)(nil),    // 20: assay.handoff.v1.RequiredPermission
+	(*SelfSelection)(nil),         // 21: assay.handoff.v1.SelfSelection
+	(*ApprovalRules)(nil),         // 22: assay.handoff.v1.ApprovalRules
+	(*Evaluation)(nil),            // 23: assay.handoff.v1.Evaluation
+	(*NamedGate)(nil),             // 24: assay.handoff.v1.NamedGate
+	(*NeedsData)(nil),             // 25: assay.handoff.v1.NeedsData
+	(*HandoffRules)(nil),          // 26: assay.handoff.v1.HandoffRules
+	(*RoutingRules)(nil),          // 27: assay.handoff.v1.RoutingRules
+	(*AccountOwner)(nil),          // 28: assay.handoff.v1.AccountOwner
+	(*RoutingRule)(nil),           // 29: assay.handoff.v1.RoutingRule
+	(*SlaRules)(nil),              // 30: assay.handoff.v1.SlaRules
+	(*ReasonHandling)(nil),        // 31: assay.handoff.v1.ReasonHandling
+	(*timestamppb.Timestamp)(nil), // 32: google.protobuf.Timestamp
+	(*SignOff)(nil),               // 33: assay.handoff.v1.SignOff
+	(*v1.FitModel)(nil),           // 34: assay.type.v1.FitModel
+	(*v1.EngagementModel)(nil),    // 35: assay.type.v1.EngagementModel
+	(*v1.Gate)(nil),               // 36: assay.type.v1.Gate
+	(*v1.Segment)(nil),            // 37: assay.type.v1.Segment
+	(*v1.TextList)(nil),           // 38: assay.type.v1.TextList
+	(v1.LifecycleStage)(0),        // 39: assay.type.v1.LifecycleStage
+	(*v1.Schedule)(nil),           // 40: assay.type.v1.Schedule
+	(*v1.WorkingHours)(nil),       // 41: assay.type.v1.WorkingHours
 }
 var file_assay_handoff_v1_standard_proto_depIdxs = []int32{
-	31, // 0: assay.handoff.v1.Standard.create_time:type_name -> google.protobuf.Timestamp
-	31, // 1: assay.handoff.v1.Standard.update_time:type_name -> google.protobuf.Timestamp
+	32, // 0: assay.handoff.v1.Standard.create_time:type_name -> google.protobuf.Timestamp
+	32, // 1: assay.handoff.v1.Standard.update_time:type_name -> google.protobuf.Timestamp
 	7,  // 2: assay.handoff.v1.StandardVersion.spec:type_name -> assay.handoff.v1.StandardSpec
-	31, // 3: assay.handoff.v1.StandardVersion.create_time:type_name -> google.protobuf.Timestamp
-	31, // 4: assay.handoff.v1.StandardVersion.publish_time:type_name -> google.protobuf.Timestamp
+	32, // 3: assay.handoff.v1.StandardVersion.create_time:type_name -> google.protobuf.Timestamp
+	32, // 4: assay.handoff.v1.StandardVersion.publish_time:type_name -> google.protobuf.Timestamp
 	0,  // 5: assay.handoff.v1.StandardVersion.state:type_name -> assay.handoff.v1.StandardVersion.State
-	32, // 6: assay.handoff.v1.StandardVersion.sign_offs:type_name -> assay.handoff.v1.SignOff
-	33, // 7: assay.handoff.v1.StandardSpec.fit:type_name -> assay.type.v1.FitModel
-	34, // 8: assay.handoff.v1.StandardSpec.engagement:type_name -> assay.type.v1.EngagementModel
+	33, // 6: assay.handoff.v1.StandardVersion.sign_offs:type_name -> assay.handoff.v1.SignOff
+	34, // 7: assay.handoff.v1.StandardSpec.fit:type_name -> assay.type.v1.FitModel
+	35, // 8: assay.handoff.v1.StandardSpec.engagement:type_name -> assay.type.v1.EngagementModel
 	19, // 9: assay.handoff.v1.StandardSpec.qualification:type_name -> assay.handoff.v1.QualificationRules
-	25, // 10: assay.handoff.v1.StandardSpec.handoff:type_name -> assay.handoff.v1.HandoffRules
-	35, // 11: assay.handoff.v1.StandardSpec.applies_while:type_name -> assay.type.v1.Gate
-	36, // 12: assay.handoff.v1.StandardSpec.segments:type_name -> assay.type.v1.Segment
-	37, // 13: assay.handoff.v1.StandardSpec.lists:type_name -> assay.type.v1.TextList
+	26, // 10: assay.handoff.v1.StandardSpec.handoff:type_name -> assay.handoff.v1.HandoffRules
+	36, // 11: assay.handoff.v1.StandardSpec.applies_while:type_name -> assay.type.v1.Gate
+	37, // 12: assay.handoff.v1.StandardSpec.segments:type_name -> assay.type.v1.Segment
+	38, // 13: assay.handoff.v1.StandardSpec.lists:type_name -> assay.type.v1.TextList
 	15, // 14: assay.handoff.v1.StandardSpec.vocabulary:type_name -> assay.handoff.v1.Vocabulary
 	18, // 15: assay.handoff.v1.StandardSpec.change_window:type_name -> assay.handoff.v1.ChangeWindow
 	14, // 16: assay.handoff.v1.StandardSpec.readings:type_name -> assay.handoff.v1.Note
@@ -2722,7 +2797,7 @@ var file_assay_handoff_v1_standard_proto_depIdxs = []int32{
 	12, // 18: assay.handoff.v1.StandardSpec.display:type_name -> assay.handoff.v1.ScoreDisplay
 	8,  // 19: assay.handoff.v1.StandardSpec.lifecycle:type_name -> assay.handoff.v1.LifecycleRules
 	9,  // 20: assay.handoff.v1.LifecycleRules.reasons:type_name -> assay.handoff.v1.StageReason
-	38, // 21: assay.handoff.v1.StageReason.stages:type_name -> assay.type.v1.LifecycleStage
+	39, // 21: assay.handoff.v1.StageReason.stages:type_name -> assay.type.v1.LifecycleStage
 	10, // 22: assay.handoff.v1.StageReason.sub_reasons:type_name -> assay.handoff.v1.SubReason
 	11, // 23: assay.handoff.v1.StageReason.returns:type_name -> assay.handoff.v1.Return
 	13, // 24: assay.handoff.v1.ScoreDisplay.fit:type_name -> assay.handoff.v1.DisplayLimits
@@ -2732,37 +2807,38 @@ var file_assay_handoff_v1_standard_proto_depIdxs = []int32{
 	17, // 28: assay.handoff.v1.Vocabulary.activities:type_name -> assay.handoff.v1.ActivityWord
 	1,  // 29: assay.handoff.v1.AttributeWord.kind:type_name -> assay.handoff.v1.AttributeWord.Kind
 	16, // 30: assay.handoff.v1.ActivityWord.properties:type_name -> assay.handoff.v1.AttributeWord
-	23, // 31: assay.handoff.v1.QualificationRules.exclude:type_name -> assay.handoff.v1.NamedGate
-	23, // 32: assay.handoff.v1.QualificationRules.disqualify:type_name -> assay.handoff.v1.NamedGate
-	23, // 33: assay.handoff.v1.QualificationRules.fast_track:type_name -> assay.handoff.v1.NamedGate
-	24, // 34: assay.handoff.v1.QualificationRules.needs_data:type_name -> assay.handoff.v1.NeedsData
-	35, // 35: assay.handoff.v1.QualificationRules.gates:type_name -> assay.type.v1.Gate
-	35, // 36: assay.handoff.v1.QualificationRules.sales_ready:type_name -> assay.type.v1.Gate
-	22, // 37: assay.handoff.v1.QualificationRules.evaluation:type_name -> assay.handoff.v1.Evaluation
-	20, // 38: assay.handoff.v1.QualificationRules.self_selection:type_name -> assay.handoff.v1.SelfSelection
-	21, // 39: assay.handoff.v1.QualificationRules.approval:type_name -> assay.handoff.v1.ApprovalRules
-	35, // 40: assay.handoff.v1.SelfSelection.budget:type_name -> assay.type.v1.Gate
-	35, // 41: assay.handoff.v1.SelfSelection.authority:type_name -> assay.type.v1.Gate
-	35, // 42: assay.handoff.v1.SelfSelection.need:type_name -> assay.type.v1.Gate
-	35, // 43: assay.handoff.v1.SelfSelection.timeline:type_name -> assay.type.v1.Gate
-	2,  // 44: assay.handoff.v1.Evaluation.at:type_name -> assay.handoff.v1.Evaluation.Moment
-	39, // 45: assay.handoff.v1.Evaluation.schedule:type_name -> assay.type.v1.Schedule
-	35, // 46: assay.handoff.v1.NamedGate.when:type_name -> assay.type.v1.Gate
-	35, // 47: assay.handoff.v1.NeedsData.when:type_name -> assay.type.v1.Gate
-	30, // 48: assay.handoff.v1.HandoffRules.by_reason:type_name -> assay.handoff.v1.ReasonHandling
-	26, // 49: assay.handoff.v1.HandoffRules.routing:type_name -> assay.handoff.v1.RoutingRules
-	29, // 50: assay.handoff.v1.HandoffRules.sla:type_name -> assay.handoff.v1.SlaRules
-	27, // 51: assay.handoff.v1.RoutingRules.account_owner:type_name -> assay.handoff.v1.AccountOwner
-	28, // 52: assay.handoff.v1.RoutingRules.rules:type_name -> assay.handoff.v1.RoutingRule
-	3,  // 53: assay.handoff.v1.RoutingRules.working_time:type_name -> assay.handoff.v1.RoutingRules.WorkingTime
-	40, // 54: assay.handoff.v1.SlaRules.working_hours:type_name -> assay.type.v1.WorkingHours
-	4,  // 55: assay.handoff.v1.ReasonHandling.order:type_name -> assay.handoff.v1.ReasonHandling.Order
-	29, // 56: assay.handoff.v1.ReasonHandling.sla:type_name -> assay.handoff.v1.SlaRules
-	57, // [57:57] is the sub-list for method output_type
-	57, // [57:57] is the sub-list for method input_type
-	57, // [57:57] is the sub-list for extension type_name
-	57, // [57:57] is the sub-list for extension extendee
-	0,  // [0:57] is the sub-list for field type_name
+	24, // 31: assay.handoff.v1.QualificationRules.exclude:type_name -> assay.handoff.v1.NamedGate
+	24, // 32: assay.handoff.v1.QualificationRules.disqualify:type_name -> assay.handoff.v1.NamedGate
+	24, // 33: assay.handoff.v1.QualificationRules.fast_track:type_name -> assay.handoff.v1.NamedGate
+	25, // 34: assay.handoff.v1.QualificationRules.needs_data:type_name -> assay.handoff.v1.NeedsData
+	36, // 35: assay.handoff.v1.QualificationRules.gates:type_name -> assay.type.v1.Gate
+	36, // 36: assay.handoff.v1.QualificationRules.sales_ready:type_name -> assay.type.v1.Gate
+	23, // 37: assay.handoff.v1.QualificationRules.evaluation:type_name -> assay.handoff.v1.Evaluation
+	21, // 38: assay.handoff.v1.QualificationRules.self_selection:type_name -> assay.handoff.v1.SelfSelection
+	22, // 39: assay.handoff.v1.QualificationRules.approval:type_name -> assay.handoff.v1.ApprovalRules
+	20, // 40: assay.handoff.v1.QualificationRules.permission:type_name -> assay.handoff.v1.RequiredPermission
+	36, // 41: assay.handoff.v1.SelfSelection.budget:type_name -> assay.type.v1.Gate
+	36, // 42: assay.handoff.v1.SelfSelection.authority:type_name -> assay.type.v1.Gate
+	36, // 43: assay.handoff.v1.SelfSelection.need:type_name -> assay.type.v1.Gate
+	36, // 44: assay.handoff.v1.SelfSelection.timeline:type_name -> assay.type.v1.Gate
+	2,  // 45: assay.handoff.v1.Evaluation.at:type_name -> assay.handoff.v1.Evaluation.Moment
+	40, // 46: assay.handoff.v1.Evaluation.schedule:type_name -> assay.type.v1.Schedule
+	36, // 47: assay.handoff.v1.NamedGate.when:type_name -> assay.type.v1.Gate
+	36, // 48: assay.handoff.v1.NeedsData.when:type_name -> assay.type.v1.Gate
+	31, // 49: assay.handoff.v1.HandoffRules.by_reason:type_name -> assay.handoff.v1.ReasonHandling
+	27, // 50: assay.handoff.v1.HandoffRules.routing:type_name -> assay.handoff.v1.RoutingRules
+	30, // 51: assay.handoff.v1.HandoffRules.sla:type_name -> assay.handoff.v1.SlaRules
+	28, // 52: assay.handoff.v1.RoutingRules.account_owner:type_name -> assay.handoff.v1.AccountOwner
+	29, // 53: assay.handoff.v1.RoutingRules.rules:type_name -> assay.handoff.v1.RoutingRule
+	3,  // 54: assay.handoff.v1.RoutingRules.working_time:type_name -> assay.handoff.v1.RoutingRules.WorkingTime
+	41, // 55: assay.handoff.v1.SlaRules.working_hours:type_name -> assay.type.v1.WorkingHours
+	4,  // 56: assay.handoff.v1.ReasonHandling.order:type_name -> assay.handoff.v1.ReasonHandling.Order
+	30, // 57: assay.handoff.v1.ReasonHandling.sla:type_name -> assay.handoff.v1.SlaRules
+	58, // [58:58] is the sub-list for method output_type
+	58, // [58:58] is the sub-list for method input_type
+	58, // [58:58] is the sub-list for extension type_name
+	58, // [58:58] is the sub-list for extension extendee
+	0,  // [0:58] is the sub-list for field type_name
 }
 
 func init() { file_assay_handoff_v1_standard_proto_init() }
@@ -2773,15 +2849,15 @@ func file_assay_handoff_v1_standard_proto_init() {
 	file_assay_handoff_v1_standard_sign_off_proto_init()
 	file_assay_handoff_v1_standard_proto_msgTypes[3].OneofWrappers = []any{}
 	file_assay_handoff_v1_standard_proto_msgTypes[8].OneofWrappers = []any{}
-	file_assay_handoff_v1_standard_proto_msgTypes[18].OneofWrappers = []any{}
-	file_assay_handoff_v1_standard_proto_msgTypes[24].OneofWrappers = []any{}
+	file_assay_handoff_v1_standard_proto_msgTypes[19].OneofWrappers = []any{}
+	file_assay_handoff_v1_standard_proto_msgTypes[25].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_handoff_v1_standard_proto_rawDesc), len(file_assay_handoff_v1_standard_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   26,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -10,6 +10,7 @@
 //	unused.go    what nothing reads
 //	routing.go   routing rules without leads, leads without a rule
 //	reasons.go   reasons of the lifecycle that name or do nothing
+//	permission.go permissions that nobody can grant
 //	notes.go     readings, placeholders, and what is left out
 //
 // What it says rests on what the conditions say (see logic.go) and on what points can
@@ -62,6 +63,7 @@ func Lint(spec *handoffv1.StandardSpec) []Finding {
 		l.unused,
 		l.routing,
 		l.reasons,
+		l.permission,
 		l.notes, l.missing,
 	} {
 		check()
