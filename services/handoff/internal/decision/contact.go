@@ -12,8 +12,8 @@ const (
 	// Suppressed is an attribute: while it has a value nobody approaches the lead. The value
 	// is why.
 	Suppressed = "suppressed"
-	// permissionPrefix begins the attributes of permissions: `permission.phone.sales`.
-	permissionPrefix = "permission."
+	// permissionPrefix begins the attributes of permissions: `permission_phone_sales`.
+	permissionPrefix = "permission_"
 )
 
 // Codes of reasons.
@@ -31,7 +31,7 @@ type Permission struct {
 }
 
 // Attribute is the key of the attribute that says how the permission stands.
-func (p Permission) Attribute() string { return permissionPrefix + p.Channel + "." + p.Purpose }
+func (p Permission) Attribute() string { return permissionPrefix + p.Channel + "_" + p.Purpose }
 
 // Channels are those by which people are approached.
 var Channels = []string{"email", "phone", "sms", "post"}

@@ -271,7 +271,7 @@ func TestAttributesOfRules(t *testing.T) {
 		NeedsData:  decision.NeedsData{Attributes: []string{"country"}, When: decision.Any(when(`lead.job_title == "CEO"`))},
 		Gates:      decision.All(decision.AtLeast(1, when(`lead.industry == "IT"`))),
 	}
-	want := []string{"country", "email_domain", "industry", "job_title"}
+	want := []string{"country", "email_domain", "industry", "job_title", "suppressed"}
 	if got := rules.Attributes(); !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}

@@ -89,7 +89,7 @@ func TestSelfSelection(t *testing.T) {
 			}
 		})
 	}
-	if diff := cmp.Diff([]string{"budget", "months", "need", "role", "start"}, (&decision.Rules{SelfSelection: []decision.SelfSelection{bant()}}).Attributes()); diff != "" {
+	if diff := cmp.Diff([]string{"budget", "months", "need", "role", "start", "suppressed"}, (&decision.Rules{SelfSelection: []decision.SelfSelection{bant()}}).Attributes()); diff != "" {
 		t.Errorf("what a decision freezes of the answers: %s", diff)
 	}
 }

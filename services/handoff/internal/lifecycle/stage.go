@@ -50,5 +50,8 @@ func (s Stage) String() string {
 	return stageNames[s]
 }
 
+// Worked says whether sales has a lead that is here, or is about to.
+func (s Stage) Worked() bool { return s >= MarketingQualified && s <= Opportunity }
+
 // rests says whether a lead stays here until it is stirred or a person moves it.
 func (s Stage) rests() bool { return s == Recycled || s == Disqualified }

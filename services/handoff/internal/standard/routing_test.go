@@ -88,7 +88,7 @@ func TestRoutes(t *testing.T) {
 			t.Errorf("%s: %s", test.name, diff)
 		}
 	}
-	if got := strings.Join(c.Attributes(), " "); got != "account.owner account.worked country employees partner" {
+	if got := strings.Join(c.Attributes(), " "); got != "account.owner account.worked country employees partner suppressed" {
 		t.Errorf("reads %s", got)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/handoff/internal/decision"
 )
 
 // evidence is what the row of a verdict keeps beside its columns.
@@ -69,7 +70,9 @@ func (b *batch) timings(l *Lead) *handoffv1.StepTimings {
 
 func digestOf(l *Lead, f *followed) *typev1.DecisionDigest {
 	a := f.leading
+	step, questions := nextStep(f)
 	return &typev1.DecisionDigest{
+		NextStep: step, Questions: questions,
 		Verdict:         verdictOf(a.Decision.Verdict),
 		Stage:           stageOf(f.standing.Stage),
 		Reasons:         reasonsOf(a.Decision.Reasons),
@@ -79,6 +82,21 @@ func digestOf(l *Lead, f *followed) *typev1.DecisionDigest {
 		EngagementBand:  a.Engagement.GetEngagementBand(),
 		StandardVersion: a.Version,
 		FactsVersion:    l.FactsVersion,
+	}
+}
+
+// nextStep says what the page should do on which the lead waits, and what it asks: a
+// meeting is for whom sales has, or is about to have; who only waits for their release, or
+// rests, is promised nothing.
+func nextStep(f *followed) (typev1.NextStep, []string) {
+	d := &f.leading.Decision
+	switch {
+	case f.handoff != "" && f.standing.Stage.Worked() && !d.Excluded:
+		return typev1.NextStep_NEXT_STEP_MEET, nil
+	case d.Verdict == decision.NeedsAnswers:
+		return typev1.NextStep_NEXT_STEP_ASK, d.Missing
+	default:
+		return typev1.NextStep_NEXT_STEP_NONE, nil
 	}
 }
 

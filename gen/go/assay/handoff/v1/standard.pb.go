@@ -1542,7 +1542,7 @@ func (x *QualificationRules) GetPermission() *RequiredPermission {
 }
 
 // A permission that a lead must have granted: the attribute
-// `permission.<channel>.<purpose>` is `granted`.
+// `permission_<channel>_<purpose>` is `granted`.
 type RequiredPermission struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How sales approaches the lead: `phone`, `email`, `sms` or `post`.

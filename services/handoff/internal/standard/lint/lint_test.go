@@ -77,6 +77,12 @@ func TestTraps(t *testing.T) {
 				"lifecycle: {reasons: [{id: competitor, stages: [disqualified], returns: {reasons: [fast_track.demo, gates, approval]}}]}",
 		},
 		{
+			"unknown-channel", "a permission that nobody can grant",
+			"id: x\nqualification: {gates: {when: lead.n > 1}, permission: {channel: phon, purpose: sales}}",
+			[]string{"warning qualification.permission.channel: nobody is approached by `phon`, so nobody is ever handed off; there are `email`, `phone`, `sms`, `post`"},
+			"id: x\nqualification: {gates: {when: lead.n > 1}, permission: {channel: phone, purpose: sales}}",
+		},
+		{
 			"unused", "a reason with the id of a rule, and not for its stage",
 			"id: x\nqualification: {exclude: [{id: student, when: {when: lead.n > 1}}]}\n" +
 				"lifecycle: {reasons: [{id: student, description: Student, stages: [recycled], returns: {never: true}}]}",
