@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -195,7 +196,10 @@ func (r activityResults) list() []*ingestv1.ActivityResult {
 		}
 		act := &one.subject.Activities[one.at]
 		field := "activities[" + strconv.Itoa(i) + "]"
-		if err := one.subject.Result.Err; err != nil {
+		if err := one.subject.Result.Err; errors.Is(err, store.ErrSuppressed) {
+			list[i] = rejected(i, "", suppressed)
+			continue
+		} else if err != nil {
 			list[i] = rejected(i, act.ID, refusal{reason(typev1.ErrorReason_ERROR_REASON_NOT_FOUND), field + ".lead", "expected a lead that exists"})
 			continue
 		}

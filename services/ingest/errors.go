@@ -34,6 +34,8 @@ func refused(err error, name, under string) error {
 		return invalid(violation.New("account.facts", "at most 10,000 facts in all, those known before included"))
 	case errors.Is(err, store.ErrLeadSourceSet):
 		return apierr.WrongState(name, "with a lead source", "none: it is set once")
+	case errors.Is(err, store.ErrSuppressed):
+		return apierr.Suppressed()
 	case errors.Is(err, store.ErrRaced), errors.Is(err, sqldb.ErrClosed):
 		return apierr.Unavailable("ingest")
 	}
@@ -58,10 +60,15 @@ func refusedItem(err error, under string) refusal {
 		return refusalOf(tooManyAttributes.Under(under))
 	case errors.Is(err, store.ErrNoAccount):
 		return refusalOf(noAccount.Under(under))
+	case errors.Is(err, store.ErrSuppressed):
+		return suppressed
 	}
 	// Nothing else can be wrong with an item that names no lead and no etag.
 	return refusal{reason(typev1.ErrorReason_ERROR_REASON_INTERNAL), under, err.Error()}
 }
+
+// suppressed is the refusal of somebody who is on the suppression list.
+var suppressed = refusal{reason(typev1.ErrorReason_ERROR_REASON_SUPPRESSED), "", "the person is suppressed: nothing of them is kept"}
 
 func reason(r typev1.ErrorReason) string {
 	return r.String()[len("ERROR_REASON_"):]

@@ -39,7 +39,8 @@ type Deps struct {
 	Telemetry *telemetry.Telemetry
 	// Now is the clock.
 	Now func() time.Time
-	// Sealer keeps the secrets that webhooks are verified with; nil: none can be kept.
+	// Sealer keeps the secrets that webhooks are verified with, and gives the keys of hashes
+	// of identifiers; nil: none can be kept, and nobody suppressed.
 	Sealer *seal.Sealer
 }
 
@@ -48,8 +49,11 @@ type Service struct {
 	store   *store.Store
 	now     func() time.Time
 	metrics *metrics
-	log     *telemetry.Telemetry
-	sealer  *seal.Sealer
+	// addressKey is of the hashes of addresses that permissions were said from; nil: there
+	// is none.
+	addressKey []byte
+	log        *telemetry.Telemetry
+	sealer     *seal.Sealer
 
 	stop   context.CancelFunc
 	chores sync.WaitGroup
@@ -64,6 +68,10 @@ func New(d Deps) (*Service, error) {
 		d.Telemetry = telemetry.New("ingest", nil)
 	}
 	s := &Service{store: store.Open(d.DB, d.Now), now: d.Now, log: d.Telemetry, sealer: d.Sealer, stop: func() {}}
+	if d.Sealer != nil {
+		s.store.UseKey(d.Sealer.Key("suppressions"))
+		s.addressKey = d.Sealer.Key("addresses")
+	}
 	var err error
 	if s.metrics, err = newMetrics(d.Telemetry.Meter, s.store, d.Now); err != nil {
 		s.store.Close()
@@ -77,6 +85,8 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 	ingestv1.RegisterIngestServiceServer(r, &ingestAPI{Service: s})
 	ingestv1.RegisterAccountServiceServer(r, &accountAPI{Service: s})
 	ingestv1.RegisterPendingServiceServer(r, &pendingAPI{Service: s})
+	ingestv1.RegisterSuppressionServiceServer(r, &suppressionAPI{Service: s})
+	ingestv1.RegisterPermissionServiceServer(r, &permissionAPI{Service: s})
 }
 
 // How long replies of calls with a request id are kept, and how often old ones go.
@@ -89,6 +99,9 @@ const (
 // the chores end with [Service.Stop] or with ctx.
 func (s *Service) Start(ctx context.Context) error {
 	if err := s.store.VoidLeases(ctx); err != nil {
+		return err
+	}
+	if err := s.loadSuppressions(ctx); err != nil {
 		return err
 	}
 	ctx, s.stop = context.WithCancel(ctx)
@@ -107,6 +120,7 @@ func (s *Service) Start(ctx context.Context) error {
 		}
 	})
 	s.chores.Go(func() { s.tellLeads(ctx) })
+	s.chores.Go(func() { s.keepSuppressions(ctx) })
 	return nil
 }
 

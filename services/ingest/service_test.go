@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/structpb"
 
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
@@ -14,6 +15,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest"
 	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/rpc"
+	"github.com/assay-hq/assay/services/internal/seal"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 	"github.com/assay-hq/assay/services/internal/telemetry"
@@ -26,6 +28,7 @@ type house struct {
 	ingestv1.IngestServiceClient
 	pending  ingestv1.PendingServiceClient
 	accounts ingestv1.AccountServiceClient
+	conn     grpc.ClientConnInterface
 	t        testing.TB
 	db       *sqldb.DB
 
@@ -49,7 +52,9 @@ func newHouse(t testing.TB, db *sqldb.DB, report *telemetry.Telemetry) *house {
 	t.Helper()
 	h := &house{t: t, db: db, clock: start}
 	h.ok(db.Migrate(t.Context(), ingest.Migrations))
-	service, err := ingest.New(ingest.Deps{DB: db, Telemetry: report, Now: h.now})
+	sealer, err := seal.New(make([]byte, 32))
+	h.ok(err)
+	service, err := ingest.New(ingest.Deps{DB: db, Telemetry: report, Now: h.now, Sealer: sealer})
 	h.ok(err)
 	h.ok(service.Start(context.WithoutCancel(t.Context())))
 	signer, err := caller.NewSigner([]byte("a secret of at least thirty-two bytes"))
@@ -68,7 +73,7 @@ func newHouse(t testing.TB, db *sqldb.DB, report *telemetry.Telemetry) *house {
 		<-served
 		service.Stop()
 	})
-	h.accounts = ingestv1.NewAccountServiceClient(conn)
+	h.conn, h.accounts = conn, ingestv1.NewAccountServiceClient(conn)
 	h.IngestServiceClient, h.pending = ingestv1.NewIngestServiceClient(conn), ingestv1.NewPendingServiceClient(conn)
 	return h
 }

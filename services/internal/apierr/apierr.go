@@ -134,6 +134,16 @@ func WrongState(name, is, want string) error {
 		}})
 }
 
+// Suppressed says that the person is on the suppression list and is not captured. It does
+// not say who.
+func Suppressed() error {
+	const description = "the person is suppressed: nothing of them is kept"
+	return build(codes.FailedPrecondition, typev1.ErrorReason_ERROR_REASON_SUPPRESSED, description, nil,
+		&errdetails.PreconditionFailure{Violations: []*errdetails.PreconditionFailure_Violation{
+			{Type: "SUPPRESSED", Subject: "lead", Description: description},
+		}})
+}
+
 // NobodyAvailable says that nobody who may get the resource is available, and why, in words.
 func NobodyAvailable(name, why string) error {
 	description := "nobody who may get it is available: " + why

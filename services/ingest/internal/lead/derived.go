@@ -23,6 +23,15 @@ const (
 	// CreateTime is when the lead was first known: the effective time of its earliest
 	// fact, as text in RFC 3339 and UTC.
 	CreateTime = "create_time"
+	// Suppressed is why a lead is not to be handed off: the reason of the entry of the
+	// suppression list that concerns it.
+	Suppressed = "suppressed"
+	// ConsentPrefix is of the attributes that say whether a lead may be observed, by
+	// category.
+	ConsentPrefix = "consent_"
+	// PermissionPrefix is of the attributes that say whether a lead may be written to or
+	// called: `permission_<channel>_<purpose>`.
+	PermissionPrefix = "permission_"
 )
 
 // Source of the facts that follow from others.
@@ -31,10 +40,20 @@ const (
 	FromAccount = "assay:account"
 	// FromLead are those that follow from what was said of the lead.
 	FromLead = "assay:lead"
+	// FromSuppression are those that follow from the suppression list.
+	FromSuppression = "assay:suppression"
+	// FromPermission are those that follow from the ledger of permissions.
+	FromPermission = "assay:permission"
 )
 
 // OfAccount reports whether a lead has an attribute through its account.
 func OfAccount(key string) bool { return strings.HasPrefix(key, AccountPrefix) }
+
+// Reserved reports whether an attribute is said by us, of what people may do with a lead,
+// and never among the attributes of a sender.
+func Reserved(key string) bool {
+	return key == Suppressed || strings.HasPrefix(key, ConsentPrefix) || strings.HasPrefix(key, PermissionPrefix)
+}
 
 // Replaceable reports whether an update that replaces all attributes speaks of this
 // one: of those that follow from something else it does not.
@@ -43,7 +62,7 @@ func Replaceable(key string) bool {
 	case EmailDomain, Account, SourceChannel, SourceCampaign, SourceDetail, CreateTime:
 		return false
 	}
-	return !OfAccount(key)
+	return !OfAccount(key) && !Reserved(key)
 }
 
 // Own takes out of the current values of a profile, one JSON object, what is shown
@@ -55,7 +74,7 @@ func Own(values []byte) (own []byte, account string, err error) {
 	}
 	_ = json.Unmarshal(p.Value(Account), &account)
 	for key := range p.values {
-		if key != EmailDomain && !Replaceable(key) {
+		if key != EmailDomain && !Reserved(key) && !Replaceable(key) {
 			delete(p.values, key)
 		}
 	}
@@ -66,6 +85,9 @@ func Own(values []byte) (own []byte, account string, err error) {
 // have it. Fields of a violation are relative to the attributes.
 func SplitSource(list []Attribute) (rest []Attribute, channel, campaign, detail string, v *violation.Violation) {
 	for _, a := range list {
+		if Reserved(a.Key) {
+			return nil, "", "", "", violation.New(a.Key, "another name: consent, permissions and the suppression list have their own calls")
+		}
 		to, most := &channel, 200
 		switch a.Key {
 		case Account:

@@ -30,6 +30,9 @@ type Capture struct {
 	// Reply makes the reply to keep under RequestID, once every subject has its
 	// result.
 	Reply func() ([]byte, error)
+	// Also is what else is written in the transaction, once every subject has its result;
+	// nil: nothing. It may be called more than once.
+	Also func(tx *sqldb.Tx) error
 
 	// Replayed is the reply of the first call with the same RequestID; the subjects
 	// then have no results.
@@ -68,18 +71,23 @@ type Subject struct {
 	ETag string
 	// Activities it did.
 	Activities []activity.Activity
+	// Standing is what we ourselves say of it.
+	Standing []Standing
 
 	// Result is what became of it.
 	Result Result
 
 	// madeAccount is the id of the account that is to be made with it.
 	madeAccount string
+	// suppressed says that it is not captured.
+	suppressed bool
 }
 
 // Result is what became of a subject.
 type Result struct {
 	// Err refuses the subject, of which nothing is stored: [ErrNotFound],
-	// [ErrETagMismatch], [ErrTooManyAttributes], [ErrLeadSourceSet], [ErrNoAccount].
+	// [ErrETagMismatch], [ErrTooManyAttributes], [ErrLeadSourceSet], [ErrNoAccount],
+	// [ErrSuppressed].
 	Err error
 	// Lead is the id of the lead, as found; empty if it was not made.
 	Lead string
@@ -133,6 +141,7 @@ func (c *Capture) size() int {
 // subject that is refused returns the refusal; of several each has its own. If ctx
 // ends first the capture may still be stored.
 func (s *Store) Capture(ctx context.Context, c *Capture) error {
+	s.suppress(c)
 	err := ErrRaced
 	for range maxRaces {
 		if err = s.committer.Submit(ctx, c); !errors.Is(err, ErrRaced) {
@@ -165,6 +174,13 @@ func (s *Store) apply(tx *sqldb.Tx, items []*Capture) []error {
 	}
 	if err := c.write(); err != nil {
 		return sqldb.All(len(items), err)
+	}
+	for i, item := range items {
+		if item.Also != nil && errs[i] == nil {
+			if err := item.Also(tx); err != nil {
+				return sqldb.All(len(items), err)
+			}
+		}
 	}
 	return errs
 }

@@ -155,6 +155,10 @@ func (c *commit) capture(item *Capture) error {
 // subject takes in what is said of one lead. A refusal is the subject's; an error
 // ends the transaction.
 func (c *commit) subject(item *Capture, s *Subject) error {
+	if s.suppressed {
+		s.Result.Err = ErrSuppressed
+		return nil
+	}
 	id := c.leadOf(s)
 	fresh, err := c.outcomes(s, c.person[id])
 	if err != nil {

@@ -69,6 +69,12 @@ func (c *identityCache) drop(id identity.Identity) {
 	delete(c.old, id)
 }
 
+func (c *identityCache) clear() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.young, c.old = map[identity.Identity]string{}, nil
+}
+
 // readIdentities returns the leads of those identities that are known.
 func readIdentities(tx *sqldb.Tx, ids []identity.Identity) (map[identity.Identity]string, error) {
 	kinds, values := make([]int64, len(ids)), make([]string, len(ids))

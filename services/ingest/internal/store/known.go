@@ -185,7 +185,7 @@ func (c *commit) readLeads(subjects []*Subject) error {
 }
 
 func (c *commit) needsLead(s *Subject) bool {
-	if s.Dated || len(s.Attributes) > 0 || s.LeadSource != nil || s.ETag != "" || s.Replace || s.saysAccount() {
+	if s.Dated || len(s.Attributes) > 0 || s.LeadSource != nil || s.ETag != "" || s.Replace || s.saysAccount() || len(s.Standing) > 0 {
 		return true
 	}
 	for _, id := range s.Identities {

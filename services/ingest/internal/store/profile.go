@@ -35,33 +35,19 @@ func (c *commit) profile(item *Capture, s *Subject, w *working) ([]attributeFact
 		s.Result.Err = ErrNoAccount
 		return nil, nil
 	}
-	said := c.said(s, w)
+	said := c.facts(item, s, w)
 	var facts []attributeFact
 	var now *lead.Profile
-	var err error
 	if len(said) > 0 {
 		now = w.known.profile.Clone()
-		for _, a := range said {
-			if item.Historical && !s.Dated && bytes.Equal(now.Value(a.Key), a.Value) {
-				continue // importing a file again must not grow the history
+		for _, fact := range said {
+			known, err := c.take(w, now, &fact)
+			if err != nil {
+				return nil, err
 			}
-			fact := attributeFact{key: a.Key, value: a.Value, at: s.place(a)}
-			switch now.Set(a.Key, a.Value, fact.at) {
-			case lead.Known:
-				continue
-			case lead.Repeated:
-			case lead.Current:
-				fact.news = true
-			case lead.Late:
-				var known bool
-				if known, fact.news, err = c.compare(w, fact); err != nil {
-					return nil, err
-				}
-				if known {
-					continue
-				}
+			if !known {
+				facts = append(facts, fact)
 			}
-			facts = append(facts, fact)
 		}
 		if now.Full() {
 			s.Result.Err = ErrTooManyAttributes
@@ -77,6 +63,39 @@ func (c *commit) profile(item *Capture, s *Subject, w *working) ([]attributeFact
 		w.revise(s)
 	}
 	return facts, nil
+}
+
+// facts returns what a subject says, and what we say of it: not again what is so already,
+// where no time is given with it.
+func (c *commit) facts(item *Capture, s *Subject, w *working) (facts []attributeFact) {
+	for _, a := range c.said(s, w) {
+		if item.Historical && !s.Dated && bytes.Equal(w.known.profile.Value(a.Key), a.Value) {
+			continue // importing a file again must not grow the history
+		}
+		facts = append(facts, attributeFact{key: a.Key, value: a.Value, at: s.place(a)})
+	}
+	for _, st := range s.Standing {
+		if st.At.IsZero() && bytes.Equal(w.known.profile.Value(st.Key), st.Value) {
+			continue
+		}
+		facts = append(facts, attributeFact{key: st.Key, value: st.Value, at: st.place(item.Received)})
+	}
+	return facts
+}
+
+// take takes a fact into a profile, and says whether it was known; what it changes is
+// noted in it.
+func (c *commit) take(w *working, now *lead.Profile, fact *attributeFact) (known bool, err error) {
+	switch now.Set(fact.key, fact.value, fact.at) {
+	case lead.Known:
+		return true, nil
+	case lead.Current:
+		fact.news = true
+	case lead.Late:
+		known, fact.news, err = c.compare(w, *fact)
+	case lead.Repeated:
+	}
+	return known, err
 }
 
 // from takes in where a lead is said to have come from first, and reports whether

@@ -27,9 +27,12 @@ package store
 import (
 	"context"
 	"errors"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/assay-hq/assay/services/ingest/internal/pending"
+	"github.com/assay-hq/assay/services/ingest/internal/suppression"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -52,7 +55,7 @@ var (
 // IsRefusal reports whether an error of [Store.Capture] is the refusal of its one
 // subject.
 func IsRefusal(err error) bool {
-	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrETagMismatch) || errors.Is(err, ErrTooManyAttributes) || errors.Is(err, ErrLeadSourceSet) || errors.Is(err, ErrNoAccount)
+	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrETagMismatch) || errors.Is(err, ErrTooManyAttributes) || errors.Is(err, ErrLeadSourceSet) || errors.Is(err, ErrNoAccount) || errors.Is(err, ErrSuppressed)
 }
 
 // ErrRaced says that another process was faster: a capture that runs again sees what
@@ -72,12 +75,20 @@ type Store struct {
 	bell      pending.Bell
 	waiters   *pending.Waiters
 	toTell    chan struct{}
+
+	key         suppression.Key
+	suppressed  atomic.Pointer[suppression.List]
+	telling     chan struct{}
+	loading     sync.Mutex // guards what follows
+	listVersion int64      // of the suppression list in memory
+	erasures    int64      // up to which the caches forgot persons
 }
 
 // Open returns the store of a database. Before anything is claimed, call
 // [Store.VoidLeases].
 func Open(db *sqldb.DB, now func() time.Time) *Store {
-	s := &Store{db: db, now: now, known: newIdentityCache(), toTell: make(chan struct{}, 1)}
+	s := &Store{db: db, now: now, known: newIdentityCache(), toTell: make(chan struct{}, 1), telling: make(chan struct{}, 1)}
+	s.suppressed.Store(suppression.NewList(nil, nil))
 	s.waiters = pending.NewWaiters(s.decisions)
 	s.committer = sqldb.NewCommitter(db, "capture", s.apply,
 		sqldb.MaxBytes(4<<20, func(c *Capture) int { return c.size() }))
