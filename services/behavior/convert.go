@@ -35,6 +35,11 @@ func factsOf(in []*typev1.Fact) ([]engagement.Fact, error) {
 		switch a, b := f.GetActivity(), f.GetAttribute(); {
 		case a != nil && b == nil:
 			out.Type, out.Campaign, out.Properties = a.GetType(), a.GetCampaign(), a.GetPropertiesJson()
+			if c := a.GetCorrection(); c != typev1.ActivityFact_CORRECTION_UNSPECIFIED {
+				if out.Void = voids[c]; out.Void == engagement.NotVoid {
+					return nil, invalid(fmt.Sprintf("facts[%d].activity.correction", i), "a known correction")
+				}
+			}
 		case b != nil && a == nil:
 			out.Kind, out.Name, out.Value = engagement.Attribute, b.GetKey(), b.GetValueJson()
 		default:
@@ -42,6 +47,14 @@ func factsOf(in []*typev1.Fact) ([]engagement.Fact, error) {
 		}
 	}
 	return facts, nil
+}
+
+// voids are why activities do not count, by their correction.
+var voids = map[typev1.ActivityFact_Correction]engagement.Void{
+	typev1.ActivityFact_CORRECTION_BOT:       engagement.Bot,
+	typev1.ActivityFact_CORRECTION_TEST:      engagement.Test,
+	typev1.ActivityFact_CORRECTION_SCANNER:   engagement.Scanner,
+	typev1.ActivityFact_CORRECTION_WITHDRAWN: engagement.Withdrawn,
 }
 
 // invalidField is a field of one lead's facts that has a value that is not allowed.

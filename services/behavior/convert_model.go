@@ -89,6 +89,11 @@ func (r *modelReader) model(m *typev1.EngagementModel) engagement.Model {
 			ID: in.GetId(), Description: in.GetDescription(), If: r.gate(path+".if", in.GetIf()),
 		})
 	}
+	if in := m.GetConsent(); in != nil {
+		out.Consent = &engagement.Consent{
+			Category: in.GetCategory(), UnknownWithholds: in.GetUnknown() == typev1.ConsentGate_UNKNOWN_WITHHELD,
+		}
+	}
 	for _, in := range m.GetSegments() {
 		out.Segments = append(out.Segments, engagement.Segment{ID: in.GetId(), Description: in.GetDescription(), When: in.GetWhen()})
 	}

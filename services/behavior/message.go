@@ -27,6 +27,9 @@ var kinds = [...]typev1.Contribution_Kind{
 	engagement.Chosen:     typev1.Contribution_KIND_COMBINE,
 	engagement.Shown:      typev1.Contribution_KIND_SHOWN,
 	engagement.Unanswered: typev1.Contribution_KIND_UNKNOWN,
+
+	engagement.Corrected:   typev1.Contribution_KIND_CORRECTED,
+	engagement.Unconsented: typev1.Contribution_KIND_CONSENT,
 }
 
 func engagementMessage(s *engagement.Score) *typev1.Engagement {
@@ -99,7 +102,10 @@ func activityMessages(lines []engagement.ActivityLine) []*behaviorv1.ActivityLin
 		l := &lines[i]
 		out[i] = &behaviorv1.ActivityLine{
 			Source: l.Key.Source, Id: l.Key.ID, Type: l.Type, EffectiveTime: moment(l.Key.Micros),
-			Rule: l.Rule, Given: l.Given.Float(), Points: l.Points.Float(),
+			Rule: l.Rule, Given: l.Given.Float(), Points: l.Points.Float(), Void: l.Void.String(),
+		}
+		if l.Void != engagement.NotVoid {
+			out[i].Withheld = append(out[i].GetWithheld(), &behaviorv1.Withheld{Kind: kinds[l.Void.Line()]})
 		}
 		for _, w := range l.Withheld {
 			out[i].Limited = out[i].GetLimited() || w.Line == engagement.Limited

@@ -96,6 +96,7 @@ const (
 	flagNumber              // the type is a number in Compiled.types
 	flagMatches             // matches follow
 	flagPoints              // the matches say their points: they are not the triggers'
+	flagVoid                // why it does not count follows
 )
 
 // AppendEntry appends the encoding of an entry. Encodings can be laid end to end.
@@ -117,6 +118,10 @@ func (c *Compiled) AppendEntry(b []byte, e *Entry) []byte {
 		b = binary.AppendUvarint(b, uint64(i))
 	} else {
 		b = appendText(b, e.Type)
+	}
+	if e.Void != NotVoid {
+		flags |= flagVoid
+		b = append(b, byte(e.Void))
 	}
 	if len(e.Matches) > 0 {
 		flags |= flagMatches
@@ -177,6 +182,12 @@ func (d *decoder) entry(c *Compiled) (e Entry) {
 		e.Type = c.types[i]
 	} else {
 		e.Type = d.string()
+	}
+	if flags&flagVoid != 0 {
+		if e.Void = Void(d.byte()); e.Void == NotVoid || e.Void >= voids {
+			d.fail()
+			return e
+		}
 	}
 	if flags&flagMatches != 0 {
 		e.Matches = make([]Match, d.count(1))

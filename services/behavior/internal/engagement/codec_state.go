@@ -18,10 +18,11 @@ const (
 	hasSum
 	hasVisit
 	hasDistinct
+	hasVoided
 )
 
 // used says that there is anything to say of a rule.
-func (r *ruleState) used() bool { return r.count > 0 }
+func (r *ruleState) used() bool { return r.count > 0 || r.voided != nil }
 
 func (r *ruleState) append(b []byte, rule *compiledRule, micros, head int64) []byte {
 	of := &r.measured
@@ -43,10 +44,15 @@ func (r *ruleState) append(b []byte, rule *compiledRule, micros, head int64) []b
 	flag(of.sum != 0, hasSum)
 	flag(of.visit.matches > 0, hasVisit)
 	flag(len(of.distinct) > 0, hasDistinct)
+	flag(r.voided != nil, hasVoided)
 	b = binary.AppendUvarint(b, has)
 	b = binary.AppendUvarint(b, uint64(r.count))
 	b = binary.AppendVarint(b, int64(r.given))
-	b = binary.AppendUvarint(b, uint64(micros-r.last))
+	last := r.last
+	if r.count == 0 { // there is none
+		last = micros
+	}
+	b = binary.AppendUvarint(b, uint64(micros-last))
 	b = binary.AppendUvarint(b, uint64(of.days))
 	for why := range r.withheld {
 		if w := &r.withheld[why]; w.count > 0 {
@@ -88,12 +94,26 @@ func (r *ruleState) append(b []byte, rule *compiledRule, micros, head int64) []b
 			b = binary.AppendUvarint(b, uint64(micros-of.distinct[i].micros))
 		}
 	}
+	if r.voided != nil {
+		for why := Bot; why < voids; why++ {
+			v := &r.voided[why]
+			if b = binary.AppendUvarint(b, uint64(v.count)); v.count > 0 {
+				b = binary.AppendUvarint(b, uint64(micros-v.last))
+			}
+		}
+	}
 	return r.buckets.append(b, rule.each, head)
 }
 
 func (d *decoder) rule(r *ruleState, rule *compiledRule, micros, head int64) {
 	has := d.uint()
-	r.count, r.given, r.last = d.positive(), points.Points(d.int()), micros-d.natural()
+	r.count, r.given, r.last = d.natural(), points.Points(d.int()), micros-d.natural()
+	if r.count == 0 {
+		r.last = 0
+		if has&hasVoided == 0 {
+			d.fail()
+		}
+	}
 	of := &r.measured
 	of.days = d.natural()
 	for why := range r.withheld {
@@ -127,8 +147,16 @@ func (d *decoder) rule(r *ruleState, rule *compiledRule, micros, head int64) {
 			of.distinct[i] = metValue{key: d.fixed(), micros: micros - d.natural()}
 		}
 	}
+	if has&hasVoided != 0 {
+		r.voided = new([voids]voided)
+		for why := Bot; why < voids; why++ {
+			if n := d.natural(); n > 0 {
+				r.voided[why] = voided{count: n, last: micros - d.natural()}
+			}
+		}
+	}
 	r.buckets = d.buckets(rule.each, head)
-	if has >= hasDistinct<<1 {
+	if has >= hasVoided<<1 {
 		d.fail()
 	}
 }

@@ -27,6 +27,7 @@ type Compiled struct {
 	windows  []int64
 	calendar *calendar
 	segments []segment
+	consent  *compiledConsent // nil: activities need none
 
 	limits      []compiledLimit
 	resets      []compiledReset
@@ -191,6 +192,7 @@ func (b *compiler) compile() {
 		return
 	}
 	b.windows()
+	b.consent()
 	zone, err := newCalendar(m.TimeZone)
 	if err != nil {
 		b.problem("timeZone", "%v", err)

@@ -34,6 +34,8 @@ type Fact struct {
 	Campaign string
 	// Properties of an activity as one JSON object; empty means none.
 	Properties []byte
+	// Void says why an activity does not count; never NoConsent.
+	Void Void
 
 	// Name of an attribute, e.g. `job_title`.
 	Name string

@@ -30,7 +30,7 @@ type law func(build func(*Compiled, Model) engine, s scenario) error
 
 var laws = map[string]law{
 	"sum": lawSum, "order": lawOrder, "time": lawTime, "replay": lawReplay,
-	"growth": lawGrowth, "missing": lawMissing, "definition": lawDefinition,
+	"growth": lawGrowth, "missing": lawMissing, "definition": lawDefinition, "void": lawVoid,
 }
 
 // lawSum: a score equals the sum of its contributions, always.
@@ -170,7 +170,7 @@ func lawDefinition(build func(*Compiled, Model) engine, s scenario) error {
 	}
 	e := arrived(build, s)
 	for _, at := range s.instants {
-		want, byRule := define(s.model, s.facts, s.fit, at)
+		want, byRule := define(s.model, s.counting(), s.fit, at)
 		score := e.score(at)
 		if s.model.Segments == nil && score.Points != want {
 			return fmt.Errorf("at %d score %v, by definition %v: %+v", at, score.Points, want, score.Contributions)
@@ -368,6 +368,7 @@ func TestLaws(t *testing.T) {
 func TestLawsNoticeWrongFolds(t *testing.T) {
 	wrong := map[string]func(*Compiled, Model) engine{
 		"arrival order": func(c *Compiled, _ Model) engine { return &arrivalOrder{freshEngine: freshEngine{compiled: c}} },
+		"counts all":    func(c *Compiled, _ Model) engine { return &countsAll{freshEngine{compiled: c}} },
 		"double count":  func(c *Compiled, _ Model) engine { return &doubleCount{freshEngine{compiled: c}} },
 		"dropped cap":   func(c *Compiled, m Model) engine { return &droppedCap{resting(c, m)} },
 		"knows all":     knowsAll,
@@ -380,6 +381,7 @@ func TestLawsNoticeWrongFolds(t *testing.T) {
 		"replay":     {"arrival order", "double count"},
 		"growth":     {"folds again", "double count"},
 		"missing":    {"knows all"},
+		"void":       {"counts all"},
 		"definition": {"arrival order", "double count", "dropped cap", "knows all"},
 	} {
 		for _, fold := range folds {

@@ -21,6 +21,8 @@ type ActivityLine struct {
 	Given points.Points
 	// Points left before caps: what was given, and all that is withheld but the cap.
 	Points points.Points
+	// Void says why it does not count: it gives nothing, and nothing is withheld.
+	Void Void
 	// Withheld says what took points away, or gave them back, in the order of the lines
 	// of a rule.
 	Withheld []Withheld
@@ -72,6 +74,7 @@ type ledger struct {
 // ruleSums are those of a rule that only grow.
 type ruleSums struct {
 	count    int64
+	voided   [voids]int64
 	given    points.Points
 	withheld [reasons]points.Points
 	taken    points.Points
@@ -83,7 +86,22 @@ func (s *ruleState) sums() ruleSums {
 	for i := range s.withheld {
 		out.withheld[i] = s.withheld[i].points
 	}
+	if s.voided != nil {
+		for i := range s.voided {
+			out.voided[i] = s.voided[i].count
+		}
+	}
 	return out
+}
+
+// void returns why the match since before does not count.
+func (s *ruleSums) void(before *ruleSums) Void {
+	for why := range s.voided {
+		if s.voided[why] != before.voided[why] {
+			return Void(why)
+		}
+	}
+	return NotVoid
 }
 
 // alone lets happen what happens by itself up to an instant.
@@ -102,6 +120,10 @@ func (l *ledger) note(key Key, kind string) {
 			continue
 		}
 		l.sums[i] = now
+		if void := now.void(&before); void != NotVoid {
+			l.lines = append(l.lines, ActivityLine{Key: key, Type: kind, Rule: l.c.rules[i].id, Void: void})
+			continue
+		}
 		if taken := now.taken - before.taken; taken != 0 {
 			l.take(i, taken)
 		}

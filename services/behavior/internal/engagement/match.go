@@ -139,7 +139,7 @@ func (m *Matcher) Match(f *Fact) (e Entry, useful bool) {
 		return Entry{}, false
 	}
 	inputs := Inputs{Campaign: f.Campaign, Properties: f.Properties}
-	e = Entry{Key: f.Key(), Type: f.Type}
+	e = Entry{Key: f.Key(), Type: f.Type, Void: f.Void}
 	if found.readsProfile {
 		// Ask about what is kept, so that asking again cannot differ.
 		kept := found.inputs(inputs)
@@ -194,6 +194,12 @@ func (m *Matcher) ask(e *Entry, found *candidates, inputs Inputs) {
 		m.stand(e.Key.Micros)
 	} else {
 		m.facts.Now, m.facts.Zone = moment(e.Key.Micros), m.compiled.calendar.zone
+	}
+	if gate := m.compiled.consent; gate != nil && (e.Void == NotVoid || e.Void == NoConsent) {
+		e.Void = NotVoid
+		if found.readsProfile && gate.withholds(&m.view, e.Type) {
+			e.Void = NoConsent
+		}
 	}
 	e.Matches = m.askAll(found.triggers)
 	m.facts.Activity = nil
@@ -351,6 +357,8 @@ type Entry struct {
 	Key Key
 	// Type of an activity.
 	Type string
+	// Void says why the entry does not count.
+	Void Void
 	// Matches in the order of the fold.
 	Matches []Match
 	// Inputs is what conditions on the profile read from the activity itself. It is

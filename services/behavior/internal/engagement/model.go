@@ -51,6 +51,8 @@ type Model struct {
 	Segments []Segment
 	// Lists that conditions read, by id.
 	Lists map[string][]string
+	// Consent that activities need; nil: none.
+	Consent *Consent
 }
 
 // Group is rules that share a cap.

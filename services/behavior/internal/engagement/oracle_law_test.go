@@ -17,7 +17,7 @@ import (
 func lawOracle(build func(*Compiled, Model) engine, s scenario) error {
 	e := arrived(build, s)
 	for _, at := range s.instants {
-		o := newOracle(s.model, s.facts, s.fit)
+		o := newOracle(s.model, s.counting(), s.fit)
 		o.run(at)
 		want, wantLines := o.score()
 		score := e.score(at)

@@ -37,7 +37,7 @@ func (p *Profile) empty() bool {
 // was. What is known of its account is older than the lead, and that it was created is
 // true from the beginning of time.
 func (p *Profile) meet(c *Compiled, f *Fact) bool {
-	if !c.readsKnown || p.known.known && p.known.micros <= f.Micros {
+	if !c.readsKnown || f.Void != NotVoid || p.known.known && p.known.micros <= f.Micros {
 		return false
 	}
 	if f.Kind == Attribute && (f.Name == "create_time" || strings.HasPrefix(f.Name, "account.")) {

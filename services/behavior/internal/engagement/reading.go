@@ -103,6 +103,7 @@ func (r *reading) group(g int) (sum points.Points, gave bool) {
 // rule returns the points of a rule and reports whether it has lines.
 func (r *reading) rule(i int, group string) (points.Points, bool) {
 	rule, state := &r.c.rules[i], &r.s.rules[i]
+	defer r.voided(rule, state, group)
 	if !state.happened() {
 		return 0, false
 	}

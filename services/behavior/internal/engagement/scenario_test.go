@@ -51,6 +51,10 @@ func newScenario(n int, seed uint64) scenario {
 	if s.rich {
 		speak(r, &s.model)
 	}
+	void := rand.New(rand.NewPCG(seed, 11)) // of its own: what else is drawn stays as it is
+	if seed%3 == 0 {
+		s.model.Consent = &Consent{Category: "analytics", UnknownWithholds: void.IntN(2) == 0}
+	}
 	compiled, err := Compile(s.model)
 	if err != nil {
 		panic(err)
@@ -60,6 +64,7 @@ func newScenario(n int, seed uint64) scenario {
 	for i := range n {
 		s.facts = append(s.facts, randomFact(r, i, days))
 	}
+	s.void(void, days)
 	// The order of versions is not the order of time, but often near it.
 	slices.SortStableFunc(s.facts, func(a, b Fact) int {
 		return int((a.Micros-b.Micros)/hour) + int(hashOf(b.ID)%72) - int(hashOf(a.ID)%72)

@@ -78,6 +78,11 @@ const (
 	Shown
 	// Unanswered: the criterion asks something that is not known.
 	Unanswered
+	// Corrected: of activities of bots, tests and scanners, or taken back, which count as
+	// if they had never happened. No points.
+	Corrected
+	// Unconsented: of activities at instants without consent to be observed. No points.
+	Unconsented
 	lineKinds
 )
 

@@ -51,6 +51,8 @@ type ruleState struct {
 	last int64
 	// withheld by reason.
 	withheld [reasons]withheld
+	// voided is what does not count, by why; nil if all does.
+	voided *[voids]voided
 	// taken by resets, and restored by them.
 	taken, restored points.Points
 	// lastTaken and lastRestored are when they last did.
@@ -178,6 +180,10 @@ func (s *State) clone() State {
 	for i := range out.rules {
 		r := &out.rules[i]
 		r.measured.distinct = slices.Clone(r.measured.distinct)
+		if r.voided != nil {
+			of := *r.voided
+			r.voided = &of
+		}
 		r.buckets.closed = slices.Clip(r.buckets.closed)
 	}
 	out.limits = slices.Clone(s.limits)

@@ -12,6 +12,10 @@ func (c *Compiled) Step(s *State, e *Entry, m *Matcher) {
 	c.prepare(s)
 	c.Advance(s, e.Key.Micros, m)
 	s.Head, s.folded = e.Key, true
+	if e.Void != NotVoid {
+		c.void(s, e, m)
+		return
+	}
 	c.begin(s, e.Key.Micros, m)
 	for i := range e.Matches {
 		match := &e.Matches[i]

@@ -112,6 +112,10 @@ func (b *compiler) index() {
 	slices.SortStableFunc(out.triggers, func(a, b trigger) int { return int(a.act) - int(b.act) })
 	b.alone()
 	b.collect()
+	if in := b.model.Consent; in != nil {
+		at, _ := slices.BinarySearch(out.attributes, ConsentPrefix+in.Category)
+		out.consent = &compiledConsent{attribute: at, unknownWithholds: in.UnknownWithholds}
+	}
 	out.exact, out.below = map[string]*candidates{}, map[string]*candidates{}
 	for i := range out.triggers {
 		for _, t := range out.triggers[i].types {
@@ -168,6 +172,9 @@ func (b *compiler) collect() {
 			out.attributes = append(out.attributes, a.zone)
 		}
 	}
+	if in := b.model.Consent; in != nil {
+		out.attributes = append(out.attributes, ConsentPrefix+in.Category)
+	}
 	slices.Sort(out.attributes)
 	out.attributes = slices.Compact(out.attributes)
 }
@@ -177,7 +184,7 @@ func (b *compiler) byType(matches func(pattern string) bool) candidates {
 }
 
 func (b *compiler) candidates(matches func(t *trigger) bool) candidates {
-	var found candidates
+	found := candidates{readsProfile: b.out.consent != nil}
 	for i := range b.out.triggers {
 		t := &b.out.triggers[i]
 		if !matches(t) {

@@ -115,8 +115,9 @@ func clip(s string) string {
 // note takes from facts what the lifecycle asks of them.
 func (j *job) note(facts []*typev1.Fact) {
 	for _, f := range facts {
-		// What Assay itself says, of an account among others, is not the lead's doing.
-		if strings.HasPrefix(f.GetSource(), "assay:") {
+		// What Assay itself says, of an account among others, is not the lead's doing; nor is
+		// what a bot did.
+		if strings.HasPrefix(f.GetSource(), "assay:") || f.GetActivity().GetCorrection() != 0 {
 			continue
 		}
 		kind := f.GetActivity().GetType()

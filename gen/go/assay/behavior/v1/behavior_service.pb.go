@@ -242,7 +242,10 @@ type ActivityLine struct {
 	Limited bool `protobuf:"varint,8,opt,name=limited,proto3" json:"limited,omitempty"`
 	// What took points away or gave them back, in the order of the rule's lines. For each
 	// rule and kind they sum to the rule's line.
-	Withheld      []*Withheld `protobuf:"bytes,9,rep,name=withheld,proto3" json:"withheld,omitempty"`
+	Withheld []*Withheld `protobuf:"bytes,9,rep,name=withheld,proto3" json:"withheld,omitempty"`
+	// Why the activity counts as if it had never happened, in words, e.g. `bot traffic, does
+	// not count`: the rule would have matched it alone. Empty: it counts.
+	Void          string `protobuf:"bytes,10,opt,name=void,proto3" json:"void,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -340,11 +343,18 @@ func (x *ActivityLine) GetWithheld() []*Withheld {
 	return nil
 }
 
+func (x *ActivityLine) GetVoid() string {
+	if x != nil {
+		return x.Void
+	}
+	return ""
+}
+
 // Points that are taken from an activity, or given back to it.
 type Withheld struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Why: limit, stop, suspended, reset, restored, decay, or its part of what the rule's
-	// cap holds back.
+	// cap holds back; corrected or consent, with 0 points, of what does not count.
 	Kind v1.Contribution_Kind `protobuf:"varint,1,opt,name=kind,proto3,enum=assay.type.v1.Contribution_Kind" json:"kind,omitempty"`
 	// What it adds; negative takes away. At most two decimals.
 	Points        float64 `protobuf:"fixed64,2,opt,name=points,proto3" json:"points,omitempty"`
@@ -940,7 +950,7 @@ const file_assay_behavior_v1_behavior_service_proto_rawDesc = "" +
 	"engagement\x12?\n" +
 	"\n" +
 	"activities\x18\x04 \x03(\v2\x1f.assay.behavior.v1.ActivityLineR\n" +
-	"activities\"\xa2\x02\n" +
+	"activities\"\xb6\x02\n" +
 	"\fActivityLine\x12\x16\n" +
 	"\x06source\x18\x01 \x01(\tR\x06source\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x12\n" +
@@ -950,7 +960,9 @@ const file_assay_behavior_v1_behavior_service_proto_rawDesc = "" +
 	"\x05given\x18\x06 \x01(\x01R\x05given\x12\x16\n" +
 	"\x06points\x18\a \x01(\x01R\x06points\x12\x18\n" +
 	"\alimited\x18\b \x01(\bR\alimited\x127\n" +
-	"\bwithheld\x18\t \x03(\v2\x1b.assay.behavior.v1.WithheldR\bwithheld\"X\n" +
+	"\bwithheld\x18\t \x03(\v2\x1b.assay.behavior.v1.WithheldR\bwithheld\x12\x12\n" +
+	"\x04void\x18\n" +
+	" \x01(\tR\x04void\"X\n" +
 	"\bWithheld\x124\n" +
 	"\x04kind\x18\x01 \x01(\x0e2 .assay.type.v1.Contribution.KindR\x04kind\x12\x16\n" +
 	"\x06points\x18\x02 \x01(\x01R\x06points\"\xcb\x01\n" +
