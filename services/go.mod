@@ -15,7 +15,10 @@ require (
 	github.com/go-jose/go-jose/v4 v4.1.4
 )
 
-require golang.org/x/oauth2 v0.37.0 // indirect
+require (
+	github.com/go-json-experiment/json v0.0.0-20260820222146-c27c302e5fc3 // indirect
+	golang.org/x/oauth2 v0.37.0 // indirect
+)
 
 require (
 	github.com/distribution/reference v0.6.0 // indirect
