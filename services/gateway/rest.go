@@ -29,6 +29,7 @@ import (
 	profilefitv1 "github.com/assay-hq/assay/gen/go/assay/profilefit/v1"
 	"github.com/assay-hq/assay/gen/openapi"
 	"github.com/assay-hq/assay/services/gateway/internal/bodycheck"
+	"github.com/assay-hq/assay/services/gateway/internal/intake"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/rpc"
@@ -240,12 +241,14 @@ func (s *Service) observed(next http.Handler) http.Handler {
 	)
 }
 
-// Handler serves REST, /openapi.json, the links in messages and what destinations say.
+// Handler serves REST, /openapi.json, the links in messages, what destinations say and what
+// tracking clients send.
 func (s *Service) Handler() http.Handler {
 	rest := withRequestID(s.recovered(s.authenticated(s.observed(s.logged(s.mux)))))
 	// Not observed: the path is a secret, and spans would tell it.
 	links := withRequestID(s.recovered(s.links))
 	hooks := withRequestID(s.recovered(s.observed(s.logged(s.hooks))))
+	clients := withRequestID(s.recovered(s.observed(s.logged(routed(s.intake)))))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
@@ -260,6 +263,10 @@ func (s *Service) Handler() http.Handler {
 		}
 		if strings.HasPrefix(r.URL.Path, hooksPath) {
 			hooks.ServeHTTP(w, r)
+			return
+		}
+		if intake.Answers(r.URL.Path) {
+			clients.ServeHTTP(w, r)
 			return
 		}
 		rest.ServeHTTP(w, r)

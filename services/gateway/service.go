@@ -8,6 +8,7 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 
+	"github.com/assay-hq/assay/services/gateway/internal/intake"
 	"github.com/assay-hq/assay/services/internal/rpc"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 )
@@ -49,6 +50,7 @@ type Service struct {
 	mux       *runtime.ServeMux
 	links     *links
 	hooks     *hooks
+	intake    *intake.Door
 	telemetry *telemetry.Telemetry
 	log       *slog.Logger
 }
@@ -62,7 +64,10 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Service{keys: d.Keys, mux: mux, links: newLinks(d.Conns), hooks: newHooks(d.Conns), telemetry: d.Telemetry, log: d.Telemetry.Log}, nil
+	return &Service{
+		keys: d.Keys, mux: mux, links: newLinks(d.Conns), hooks: newHooks(d.Conns), intake: newIntake(d),
+		telemetry: d.Telemetry, log: d.Telemetry.Log,
+	}, nil
 }
 
 // Register adds nothing: the gateway has no gRPC service of its own.

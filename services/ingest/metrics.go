@@ -13,6 +13,7 @@ import (
 
 type metrics struct {
 	activities metric.Int64Counter
+	rejected   metric.Int64Counter
 	queue      metric.Registration
 }
 
@@ -21,6 +22,10 @@ func newMetrics(meter metric.Meter, s *store.Store, now func() time.Time) (*metr
 	var err error
 	if m.activities, err = meter.Int64Counter("assay.ingest.activities",
 		metric.WithDescription("Activities received, by what became of them."), metric.WithUnit("{activity}")); err != nil {
+		return nil, err
+	}
+	if m.rejected, err = meter.Int64Counter("assay.rejected_events",
+		metric.WithDescription("What was sent and refused, by door and reason."), metric.WithUnit("{event}")); err != nil {
 		return nil, err
 	}
 	depth, err := meter.Int64ObservableGauge("assay.queue.depth",
@@ -84,4 +89,9 @@ func (m *metrics) count(ctx context.Context, results []*ingestv1.ActivityResult)
 			m.activities.Add(ctx, n[state], option)
 		}
 	}
+}
+
+// reject counts what was refused at a door.
+func (m *metrics) reject(ctx context.Context, door, reason string) {
+	m.rejected.Add(ctx, 1, metric.WithAttributes(attribute.String("door", door), attribute.String("reason", reason)))
 }

@@ -87,6 +87,7 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 	ingestv1.RegisterPendingServiceServer(r, &pendingAPI{Service: s})
 	ingestv1.RegisterSuppressionServiceServer(r, &suppressionAPI{Service: s})
 	ingestv1.RegisterPermissionServiceServer(r, &permissionAPI{Service: s})
+	ingestv1.RegisterRejectedEventServiceServer(r, &rejectedEventAPI{Service: s})
 }
 
 // How long replies of calls with a request id are kept, and how often old ones go.
@@ -111,6 +112,9 @@ func (s *Service) Start(ctx context.Context) error {
 		for {
 			if err := s.store.Prune(ctx, s.now().Add(-keepReplies)); err != nil && ctx.Err() == nil {
 				s.log.Log.WarnContext(ctx, "old replies could not be removed", "error", err)
+			}
+			if err := s.forgetRejected(ctx); err != nil && ctx.Err() == nil {
+				s.log.Log.WarnContext(ctx, "old rejected events could not be removed", "error", err)
 			}
 			select {
 			case <-ticker.C:

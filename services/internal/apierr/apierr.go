@@ -211,6 +211,12 @@ func Overloaded(what string, after time.Duration) error {
 		&errdetails.RetryInfo{RetryDelay: durationpb.New(after)})
 }
 
+// WrongOrigin says that pages of the origin that asks may not send with this key.
+func WrongOrigin() error {
+	return build(codes.PermissionDenied, typev1.ErrorReason_ERROR_REASON_WRONG_ORIGIN,
+		"pages of this origin may not send with this key: expected one of the source's allowed origins", nil)
+}
+
 // Reason returns the reason of an error of the API, without its prefix, e.g.
 // `NOT_FOUND`; "" if it has none.
 func Reason(err error) string {

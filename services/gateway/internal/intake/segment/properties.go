@@ -179,4 +179,3 @@ func short(s string, most int) string {
 	}
 	return strings.TrimSpace(s)
 }
-

@@ -1,0 +1,373 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
+	"github.com/assay-hq/assay/services/gateway/internal/intake/rawjson"
+	"github.com/assay-hq/assay/services/gateway/internal/intake/segment"
+	"github.com/assay-hq/assay/services/gateway/internal/ratelimit"
+	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/caller"
+)
+
+// maxHeld is the most bytes of bodies that are held at a time.
+const maxHeld = 64 << 20
+
+// Deps are what the door needs. All are required, but for Now.
+type Deps struct {
+	// Ingest is the connection to ingest.
+	Ingest grpc.ClientConnInterface
+	// Sources knows the write keys.
+	Sources Sources
+	// Limiter bounds how much comes.
+	Limiter *ratelimit.Limiter
+	// Refuse answers with an error.
+	Refuse func(w http.ResponseWriter, r *http.Request, err error)
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+}
+
+// Door answers tracking clients.
+type Door struct {
+	sender   *Sender
+	accounts ingestv1.AccountServiceClient
+	rejected ingestv1.RejectedEventServiceClient
+	sources  Sources
+	limiter  *ratelimit.Limiter
+	refuse   func(w http.ResponseWriter, r *http.Request, err error)
+	now      func() time.Time
+	budget   budget
+}
+
+// New makes the door.
+func New(d Deps) *Door {
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	return &Door{
+		sender:   NewSender(ingestv1.NewIngestServiceClient(d.Ingest)),
+		accounts: ingestv1.NewAccountServiceClient(d.Ingest),
+		rejected: ingestv1.NewRejectedEventServiceClient(d.Ingest),
+		sources:  d.Sources, limiter: d.Limiter, refuse: d.Refuse, now: d.Now,
+		budget: budget{most: maxHeld},
+	}
+}
+
+// route is a path that messages are sent to.
+type route struct {
+	kind  segment.Kind // empty: a batch
+	jitsu bool
+}
+
+var routes = func() map[string]route {
+	all := map[string]route{"/v1/batch": {}, "/v1/b": {}}
+	for _, kind := range []segment.Kind{segment.Identify, segment.Track, segment.Page, segment.Screen, segment.Group, segment.Alias} {
+		all["/v1/"+string(kind)] = route{kind: kind}
+		all["/v1/"+string(kind[:1])] = route{kind: kind}
+		all["/api/s/"+string(kind)] = route{kind: kind, jitsu: true}
+		all["/api/s/s2s/"+string(kind)] = route{kind: kind, jitsu: true}
+	}
+	return all
+}()
+
+// Answers reports whether a path is one of the door's.
+func Answers(path string) bool {
+	_, ok := routes[path]
+	return ok || settingsPath(path) != ""
+}
+
+// Route returns the pattern of a path of the door, for logs and metrics: some paths have a
+// key in them.
+func Route(path string) string {
+	if _, ok := routes[path]; ok {
+		return path
+	}
+	return settingsPath(path)
+}
+
+// ServeHTTP answers for one request.
+func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	share(w, r.Header.Get("Origin"))
+	if r.Method == http.MethodOptions {
+		preflight(w, r)
+		return
+	}
+	if settingsPath(r.URL.Path) != "" {
+		d.settings(w, r)
+		return
+	}
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", allowMethods)
+		d.refuse(w, r, apierr.MethodNotAllowed(http.MethodPost))
+		return
+	}
+	route := routes[r.URL.Path]
+	count, err := d.take(w, r, route)
+	if err != nil {
+		d.fail(w, r, err)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	if count > 0 {
+		h.Set("X-Rejected", strconv.Itoa(count))
+	}
+	if route.jitsu {
+		// Nothing else: what an answer names as destinations, the client loads and runs.
+		_, _ = w.Write(answerJitsu)
+		return
+	}
+	_, _ = w.Write(answerSegment)
+}
+
+var answerSegment, answerJitsu = []byte(`{"success":true}`), []byte(`{"ok":true}`)
+
+// fail answers with an error. Whoever may try again hears when.
+func (d *Door) fail(w http.ResponseWriter, r *http.Request, err error) {
+	h := w.Header()
+	var slow *tooFast
+	switch {
+	case errors.As(err, &slow):
+		seconds := strconv.Itoa(int(slow.after / time.Second))
+		h.Set("Retry-After", seconds)
+		h.Set("X-Ratelimit-Reset", seconds)
+		err = slow.error
+	case apierr.Reason(err) == "WRONG_ORIGIN":
+		hide(w)
+	}
+	switch status.Code(err) {
+	case codes.DeadlineExceeded, codes.Canceled, codes.Unavailable:
+		err = apierr.Unavailable("ingest") // nothing was stored, or what was is known when it comes again
+	}
+	d.refuse(w, r, err)
+}
+
+// tooFast says that more came than may.
+type tooFast struct {
+	error
+	after time.Duration
+}
+
+func (t *tooFast) Unwrap() error { return t.error }
+
+// take takes in what a request brings and returns how much of it was rejected. An error
+// refuses all of it.
+func (d *Door) take(_ http.ResponseWriter, r *http.Request, route route) (int, error) {
+	ctx := r.Context()
+	before, after := headerKeys(r.Header)
+	source, err := d.source(ctx, before)
+	if err != nil {
+		return 0, err
+	}
+	address := addressOf(r)
+	if source != nil {
+		if err := d.admit(r, source, address); err != nil {
+			return 0, err
+		}
+	}
+	most := maxMessage
+	if route.kind == "" {
+		if most = maxBatch; source != nil && source.MaxBatch > 0 {
+			most = source.MaxBatch
+		}
+	}
+	if !d.budget.take(int64(most)) {
+		return 0, &tooFast{apierr.Overloaded("the intake", time.Second), time.Second}
+	}
+	defer d.budget.give(int64(most))
+	text, err := readBody(r, most)
+	defer giveBack(text)
+	received := d.now()
+	var body *segment.Body
+	if err == nil {
+		body, err = segment.Read(text.Bytes(), route.kind)
+	}
+	if source == nil {
+		inBody := ""
+		if body != nil {
+			inBody = body.WriteKey
+		}
+		if source, err = d.sourceOf(ctx, err, inBody, after); err != nil {
+			return 0, err
+		}
+		if err := d.admit(r, source, address); err != nil {
+			return 0, err
+		}
+	}
+	in := &rejected{source: source.ID, received: received, batch: route.kind == ""}
+	if err != nil {
+		return 0, d.refuseBody(ctx, in, text, err)
+	}
+	c := &segment.Circumstances{
+		Received: received, Source: source.ID, Browser: source.Browser, UserAgent: r.UserAgent(),
+		SentAt: r.Header.Get("SentAt"), Mapping: source.Mapping,
+	}
+	if address.IsValid() && !strings.EqualFold(r.Header.Get("X-Ip-Policy"), "remove") {
+		c.Address = address.String()
+	}
+	return d.store(caller.With(ctx, source.Caller), source, address, body, c, in)
+}
+
+// source returns the source of a key in a header, nil if there is none.
+func (d *Door) source(ctx context.Context, key string) (*Source, error) {
+	if !usable(key) {
+		return nil, nil //nolint:nilnil // there is no key here, and that is no error yet
+	}
+	var err error
+	for _, spelling := range spellings(key) {
+		var source *Source
+		if source, err = d.sources.Of(ctx, spelling); status.Code(err) != codes.Unauthenticated {
+			return source, err
+		}
+	}
+	return nil, err
+}
+
+// sourceOf returns the source of the key in a body, else of one in a header. Without any key
+// the body may be broken: then that is not said to a stranger.
+func (d *Door) sourceOf(ctx context.Context, _ error, keys ...string) (*Source, error) {
+	for _, key := range keys {
+		if source, err := d.source(ctx, key); source != nil || status.Code(err) != codes.Unauthenticated && err != nil {
+			return source, err
+		}
+	}
+	return nil, apierr.UnauthenticatedFor("expected a write key: as the user of Basic authentication, as `writeKey` in the body or as X-Write-Key")
+}
+
+// admit refuses pages of other origins, and senders that are too fast.
+func (d *Door) admit(r *http.Request, source *Source, address netip.Addr) error {
+	if !source.takes(r.Header.Get("Origin")) {
+		return apierr.WrongOrigin()
+	}
+	return d.pace(source, address, 1)
+}
+
+func (d *Door) pace(source *Source, address netip.Addr, n int) error {
+	if after, ok := d.limiter.Take(source.ID, source.Limits, address, n); !ok {
+		return &tooFast{apierr.Overloaded("this source sends more than it may", after), after}
+	}
+	return nil
+}
+
+// addressOf returns the address of the connection.
+func addressOf(r *http.Request) netip.Addr {
+	address, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return address.Addr().Unmap()
+}
+
+// refuseBody returns the error of a body that was refused as a whole, once it is recorded.
+func (d *Door) refuseBody(ctx context.Context, in *rejected, text *bytes.Buffer, err error) error {
+	switch {
+	case errors.Is(err, rawjson.ErrBroken), errors.Is(err, rawjson.ErrDeep), errors.Is(err, rawjson.ErrDuplicate), errors.Is(err, segment.ErrNoObject):
+		err = broken(err.Error())
+	}
+	in.body(text.Bytes(), apierr.Reason(err), status.Convert(err).Message())
+	_ = d.record(ctx, in) // the client hears of it anyway
+	return err
+}
+
+// arrival is a message that became a capture, and where it stood.
+type arrival struct {
+	index   int
+	message segment.Message
+}
+
+// store brings messages to ingest and returns how many were rejected.
+func (d *Door) store(ctx context.Context, source *Source, address netip.Addr, body *segment.Body, c *segment.Circumstances, in *rejected) (int, error) {
+	var arrivals []arrival
+	var captures []*ingestv1.CaptureLeadRequest
+	index := -1
+	for message, why := range body.Messages() {
+		index++
+		switch {
+		case why != nil:
+		case index >= maxMessages:
+			why = &segment.Rejection{Reason: segment.ReasonTooMany, Expected: "at most 2,500 messages in a batch"}
+		case in.batch && len(message.Text) > maxMessage:
+			why = &segment.Rejection{Reason: segment.ReasonTooLarge, Expected: "at most 32 KiB for one message"}
+		default:
+			var capture *segment.Capture
+			if capture, why = message.Capture(c); why != nil {
+				break
+			}
+			if capture.Account != nil {
+				var err error
+				if why, err = d.account(ctx, capture.Account); err != nil {
+					return 0, err
+				}
+			}
+			if why == nil && capture.Lead != nil {
+				arrivals, captures = append(arrivals, arrival{index, message}), append(captures, capture.Lead)
+			}
+		}
+		if why != nil {
+			in.add(index, &message, why)
+		}
+	}
+	if err := d.pace(source, address, min(index, maxMessages)); err != nil { // one was counted before
+		return 0, err
+	}
+	if len(captures) > 0 {
+		results, err := d.sender.Send(ctx, captures)
+		if err != nil {
+			return 0, err
+		}
+		for i, result := range results {
+			if why := refusal(result); why != nil {
+				in.add(arrivals[i].index, &arrivals[i].message, why)
+			}
+		}
+	}
+	return in.count, d.record(ctx, in)
+}
+
+// account brings what is known of an account to ingest. A refusal is the message's.
+func (d *Door) account(ctx context.Context, capture *ingestv1.CaptureAccountRequest) (*segment.Rejection, error) {
+	ctx, cancel := context.WithTimeout(caller.With(ctx, caller.System("gateway")), callTimeout)
+	defer cancel()
+	_, err := d.accounts.CaptureAccount(ctx, capture)
+	if status.Code(err) != codes.InvalidArgument {
+		return nil, err
+	}
+	why := segment.Invalid("traits", "traits that an account may have")
+	if violations := apierr.Violations(err); len(violations) > 0 {
+		why = segment.Invalid(violations[0].Field, violations[0].Expected)
+	}
+	return why, nil
+}
+
+// refusal returns why ingest refused a capture, nil if it took it. An id that is known with
+// another body is that of a message that was sent again: the first one stands.
+func refusal(result *ingestv1.BatchCaptureResult) *segment.Rejection {
+	reason, field, message := result.GetErrorReason(), result.GetErrorField(), result.GetErrorMessage()
+	if reason == "" {
+		for _, a := range result.GetResponse().GetActivityResults() {
+			if a.GetState() == ingestv1.ActivityResult_STATE_REJECTED {
+				reason, field, message = a.GetErrorReason(), a.GetErrorField(), a.GetErrorMessage()
+			}
+		}
+	}
+	if reason == "" {
+		return nil
+	}
+	if rest, ok := strings.CutPrefix(field, "requests["); ok {
+		_, field, _ = strings.Cut(rest, "]")
+		field = strings.TrimPrefix(field, ".")
+	}
+	return &segment.Rejection{Reason: reason, Field: strings.TrimPrefix(field, "activities[0]."), Expected: strings.TrimPrefix(message, "expected ")}
+}
