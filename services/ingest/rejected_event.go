@@ -131,4 +131,3 @@ func (a *rejectedEventAPI) ListRejectedEvents(ctx context.Context, req *ingestv1
 func (s *Service) forgetRejected(ctx context.Context) error {
 	return s.store.PruneRejected(ctx, s.now().Add(-keepRejected))
 }
-

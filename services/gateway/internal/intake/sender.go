@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -53,36 +54,32 @@ type shipment struct {
 }
 
 // Send stores captures in the name of the caller of ctx and returns a result for each, after
-// the commit. An error says that it is not known what became of them; all can be sent again.
+// the commit. They are stored in their order; more than one call can bring go one call after
+// the other. An error says that it is not known what became of them; all can be sent again.
 func (s *Sender) Send(ctx context.Context, captures []*ingestv1.CaptureLeadRequest) ([]*ingestv1.BatchCaptureResult, error) {
 	who, _ := caller.From(ctx)
-	var shipments []*shipment
-	for len(captures) > 0 {
-		n := min(len(captures), maxCaptures)
-		shipments = append(shipments, &shipment{captures: captures[:n], trace: trace.SpanContextFromContext(ctx), done: make(chan struct{})})
-		captures = captures[n:]
-	}
-	s.enqueue(who, shipments)
 	var results []*ingestv1.BatchCaptureResult
-	for _, sh := range shipments {
+	for part := range slices.Chunk(captures, maxCaptures) {
+		sh := &shipment{captures: part, trace: trace.SpanContextFromContext(ctx), done: make(chan struct{})}
+		s.enqueue(who, sh)
 		select {
 		case <-sh.done:
 		case <-ctx.Done():
 			return nil, status.FromContextError(ctx.Err()).Err()
 		}
-		if sh.err != nil {
+		switch {
+		case sh.err != nil:
 			return nil, sh.err
-		}
-		if results == nil {
+		case results == nil:
 			results = sh.results
-		} else {
-			results = append(results[:len(results):len(results)], sh.results...)
+		default:
+			results = append(results, sh.results...)
 		}
 	}
 	return results, nil
 }
 
-func (s *Sender) enqueue(who caller.Caller, shipments []*shipment) {
+func (s *Sender) enqueue(who caller.Caller, sh *shipment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	l := s.lanes[who]
@@ -90,8 +87,8 @@ func (s *Sender) enqueue(who caller.Caller, shipments []*shipment) {
 		l = &lane{}
 		s.lanes[who] = l
 	}
-	l.waiting = append(l.waiting, shipments...)
-	for n := len(shipments); n > 0 && l.calls < maxCalls; n-- {
+	l.waiting = append(l.waiting, sh)
+	if l.calls < maxCalls {
 		l.calls++
 		go s.run(who, l)
 	}

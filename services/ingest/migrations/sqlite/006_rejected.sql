@@ -14,6 +14,3 @@ CREATE TABLE rejected_events (
     payload     TEXT    NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX rejected_events_by_time ON rejected_events (received_at, id);
-
--- +goose Down
-DROP TABLE rejected_events;
