@@ -183,20 +183,20 @@ func (a *App) compose(ctx context.Context, now func() time.Time) error {
 	reports := map[string]*telemetry.Telemetry{}
 	var services []service
 	var front *gateway.Service
-	var keys rpc.KeyVerifier
+	var keys *gateway.Keyring
 	var forward gateway.Conns
 	for _, e := range table {
 		if !a.runs(e.name) {
 			continue
 		}
-		n := needs{db: a.dbs[e.name], telemetry: telemetry.New(e.name, a.process), now: now, tokens: a.settings.Tokens, delivery: a.settings.Delivery}
+		n := needs{db: a.dbs[e.name], telemetry: telemetry.New(e.name, a.process), now: now, tokens: a.settings.Tokens, delivery: a.settings.Delivery, proxies: a.settings.TrustedProxies}
 		reports[e.name] = n.telemetry
 		if n.conns, err = a.dial(e, n.telemetry, signer, memory, now); err != nil {
 			return err
 		}
 		if e.name == "gateway" {
 			forward = gatewayConns(n.conns)
-			keys = gateway.Keys(forward.Handoff, now)
+			keys = gateway.Keys(forward, now)
 			n.keys = keys
 		}
 		s, err := e.build(n)
@@ -225,7 +225,10 @@ func (a *App) compose(ctx context.Context, now func() time.Time) error {
 	if own == nil {
 		own = telemetry.New("assay", a.process)
 	}
-	options := rpc.ServerOptions{Telemetry: own, Services: reports, Signer: signer, Keys: keys, Now: now}
+	options := rpc.ServerOptions{Telemetry: own, Services: reports, Signer: signer, Now: now}
+	if keys != nil {
+		options.Keys = keys
+	}
 	if front != nil {
 		options.Unknown, options.Forwarded = forward.Forward, ourServices()
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/assay-hq/assay/services/gateway"
 	"github.com/assay-hq/assay/services/handoff"
 	"github.com/assay-hq/assay/services/ingest"
-	"github.com/assay-hq/assay/services/internal/rpc"
 	"github.com/assay-hq/assay/services/internal/seal"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/telemetry"
@@ -32,7 +31,8 @@ type needs struct {
 	telemetry *telemetry.Telemetry
 	now       func() time.Time
 	conns     map[string]grpc.ClientConnInterface
-	keys      rpc.KeyVerifier
+	keys      *gateway.Keyring
+	proxies   []string
 	tokens    handoff.Tokens
 	delivery  handoff.Delivery
 }
@@ -88,7 +88,7 @@ var table = []entry{
 	{
 		name: "gateway", calls: []string{"ingest", "profilefit", "behavior", "handoff"},
 		build: func(n needs) (service, error) {
-			return gateway.New(gateway.Deps{Conns: gatewayConns(n.conns), Keys: n.keys, Telemetry: n.telemetry})
+			return gateway.New(gateway.Deps{Conns: gatewayConns(n.conns), Keys: n.keys, TrustedProxies: n.proxies, Telemetry: n.telemetry})
 		},
 	},
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/assay-hq/assay/services/gateway"
 	"github.com/assay-hq/assay/services/handoff"
 	"github.com/assay-hq/assay/services/internal/caller"
 )
@@ -41,6 +42,9 @@ type Settings struct {
 	// by default kept in DataDir where SQLite is, and missing elsewhere; PublicURL is by
 	// default that of HTTPAddr where the gateway runs, and missing elsewhere.
 	Delivery handoff.Delivery
+	// TrustedProxies are the addresses and networks of the proxies before HTTPAddr, whose
+	// X-Forwarded-For says where a request comes from. Default: none.
+	TrustedProxies []string
 	// Tokens says whose tokens are taken beside API keys. Default: none are. Needed where
 	// handoff runs.
 	Tokens handoff.Tokens
@@ -131,6 +135,9 @@ func (s Settings) Check() error {
 	}
 	if err := s.Delivery.Check(); err != nil {
 		add("%w", err)
+	}
+	if err := gateway.CheckProxies(s.TrustedProxies); err != nil {
+		add("--trusted-proxies %w", err)
 	}
 	if err := s.Tokens.Check(); err != nil {
 		errs = append(errs, err)

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	"github.com/assay-hq/assay/services/gateway/internal/sourcecache"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/rpc"
@@ -23,10 +24,13 @@ import (
 // keys asks handoff's AccessService who holds an API key, or a token.
 type keys struct{ access handoffv1.AccessServiceClient }
 
-// Keys returns a verifier of API keys and tokens whose answers are at most five seconds old, for
-// the two doors of a process: REST and public gRPC.
-func Keys(handoff grpc.ClientConnInterface, now func() time.Time) rpc.KeyVerifier {
-	return rpc.CacheKeys(keys{handoffv1.NewAccessServiceClient(handoff)}, now)
+// Keyring knows who holds a secret, and the sources of write keys.
+type Keyring = sourcecache.Cache
+
+// Keys returns a keyring whose answers are at most five seconds old, for the two doors of a
+// process: REST and public gRPC.
+func Keys(conns Conns, now func() time.Time) *Keyring {
+	return sourcecache.New(conns.Ingest, rpc.CacheKeys(keys{handoffv1.NewAccessServiceClient(conns.Handoff)}, now), now)
 }
 
 // verifyTimeout is how long a call waits to learn who calls: a service that hangs must
@@ -44,7 +48,7 @@ func (k keys) Verify(ctx context.Context, secret string) (caller.Caller, time.Ti
 	}
 	switch status.Code(err) {
 	case codes.OK:
-		return caller.Caller{Actor: got.GetActor(), Role: got.GetRole()}, until, nil
+		return caller.Caller{Actor: got.GetActor(), Role: got.GetRole(), Source: strings.TrimPrefix(got.GetSource(), "sources/")}, until, nil
 	case codes.Unauthenticated, codes.PermissionDenied:
 		return caller.Caller{}, until, err // it says why
 	case codes.InvalidArgument, codes.NotFound:

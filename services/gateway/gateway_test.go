@@ -179,7 +179,7 @@ func newFront(t *testing.T) *front {
 	}
 	t.Cleanup(func() { _ = conn.Close() })
 	conns := gateway.Conns{Ingest: conn, ProfileFit: conn, Behavior: conn, Handoff: conn}
-	keys := gateway.Keys(conn, f.clock.now)
+	keys := gateway.Keys(conns, f.clock.now)
 	s, err := gateway.New(gateway.Deps{Conns: conns, Keys: keys, Telemetry: telemetry.New("gateway", process)})
 	if err != nil {
 		t.Fatal(err)

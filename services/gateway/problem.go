@@ -110,6 +110,9 @@ func writeProblem(ctx context.Context, w http.ResponseWriter, r *http.Request, e
 		case *errdetails.RetryInfo:
 			if s := int(d.GetRetryDelay().AsDuration().Seconds() + 0.999); s > 0 {
 				w.Header().Set("Retry-After", fmt.Sprint(s))
+				if st.Code() == codes.ResourceExhausted {
+					w.Header().Set("X-RateLimit-Reset", fmt.Sprint(s)) // what browsers' SDKs read, in seconds too
+				}
 			}
 		case *errdetails.BadRequest:
 			for _, v := range d.GetFieldViolations() {

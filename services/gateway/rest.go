@@ -53,7 +53,7 @@ var setQueryParser = sync.OnceFunc(func() {
 })
 
 // newMux registers the methods of all services, with our codec and errors.
-func newMux(conns Conns) (*runtime.ServeMux, error) {
+func newMux(conns Conns, sources *Keyring) (*runtime.ServeMux, error) {
 	setQueryParser()
 	json := newCodec()
 	mux := runtime.NewServeMux(
@@ -78,7 +78,7 @@ func newMux(conns Conns) (*runtime.ServeMux, error) {
 	)
 	ctx := context.Background()
 	return mux, errors.Join(
-		ingestv1.RegisterIngestServiceHandlerClient(ctx, mux, ingestv1.NewIngestServiceClient(headerConn{conns.Ingest})),
+		ingestv1.RegisterIngestServiceHandlerClient(ctx, mux, ingestv1.NewIngestServiceClient(headerConn{captureConn{conns.Ingest, sources}})),
 		ingestv1.RegisterAccountServiceHandlerClient(ctx, mux, ingestv1.NewAccountServiceClient(headerConn{conns.Ingest})),
 		ingestv1.RegisterSourceServiceHandlerClient(ctx, mux, ingestv1.NewSourceServiceClient(headerConn{conns.Ingest})),
 		ingestv1.RegisterRejectedEventServiceHandlerClient(ctx, mux, ingestv1.NewRejectedEventServiceClient(headerConn{conns.Ingest})),
@@ -244,7 +244,7 @@ func (s *Service) observed(next http.Handler) http.Handler {
 // Handler serves REST, /openapi.json, the links in messages, what destinations say and what
 // tracking clients send.
 func (s *Service) Handler() http.Handler {
-	rest := withRequestID(s.recovered(s.authenticated(s.observed(s.logged(s.mux)))))
+	rest := withRequestID(s.recovered(s.withSender(s.authenticated(s.observed(s.logged(s.mux))))))
 	// Not observed: the path is a secret, and spans would tell it.
 	links := withRequestID(s.recovered(s.links))
 	hooks := withRequestID(s.recovered(s.observed(s.logged(s.hooks))))

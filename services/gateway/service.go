@@ -3,12 +3,14 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 
 	"github.com/assay-hq/assay/services/gateway/internal/intake"
+	"github.com/assay-hq/assay/services/gateway/internal/remote"
 	"github.com/assay-hq/assay/services/internal/rpc"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 )
@@ -40,13 +42,17 @@ type Deps struct {
 	Conns Conns
 	// Telemetry is the gateway's own.
 	Telemetry *telemetry.Telemetry
-	// Keys knows the API keys, see [Keys].
-	Keys rpc.KeyVerifier
+	// Keys knows the API keys and the sources, see [Keys].
+	Keys *Keyring
+	// TrustedProxies are addresses and networks of proxies whose X-Forwarded-For says where
+	// a request comes from, e.g. `10.0.0.0/8`. Default: none.
+	TrustedProxies []string
 }
 
 // Service is the gateway.
 type Service struct {
-	keys      rpc.KeyVerifier
+	keys      *Keyring
+	proxies   remote.Proxies
 	mux       *runtime.ServeMux
 	links     *links
 	hooks     *hooks
@@ -60,12 +66,16 @@ func New(d Deps) (*Service, error) {
 	if d.Conns.Ingest == nil || d.Conns.ProfileFit == nil || d.Conns.Behavior == nil || d.Conns.Handoff == nil {
 		return nil, errors.New("gateway: a connection to each of the four services is required")
 	}
-	mux, err := newMux(d.Conns)
+	proxies, err := remote.ParseProxies(d.TrustedProxies)
+	if err != nil {
+		return nil, fmt.Errorf("gateway: trusted proxies: %w", err)
+	}
+	mux, err := newMux(d.Conns, d.Keys)
 	if err != nil {
 		return nil, err
 	}
 	return &Service{
-		keys: d.Keys, mux: mux, links: newLinks(d.Conns), hooks: newHooks(d.Conns), intake: newIntake(d),
+		keys: d.Keys, proxies: proxies, mux: mux, links: newLinks(d.Conns), hooks: newHooks(d.Conns), intake: newIntake(d),
 		telemetry: d.Telemetry, log: d.Telemetry.Log,
 	}, nil
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/event"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/mask"
 	"github.com/assay-hq/assay/services/internal/seal"
 )
 
@@ -175,7 +176,7 @@ func (s *destinationServer) UpdateDestination(ctx context.Context, in *handoffv1
 		return nil, apierr.InvalidField("destination.kind", "the kind that it has: make another destination")
 	}
 	change := func(d *store.Destination) error {
-		if err := masked(d.Destination, given, in.GetUpdateMask(), "display_name", "url", "event_types", "tracks", "detail", "tryton",
+		if err := mask.Apply(d.Destination, given, in.GetUpdateMask(), "display_name", "url", "event_types", "tracks", "detail", "tryton",
 			"max_concurrency"); err != nil {
 			return err
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
+	"github.com/assay-hq/assay/services/internal/mask"
 )
 
 // teamServer answers the TeamService. The comments in its proto say what each method
@@ -74,7 +75,7 @@ func (s *teamServer) UpdateTeam(ctx context.Context, in *handoffv1.UpdateTeamReq
 		if who.Role == typev1.Role_ROLE_MANAGER && t.GetManager() != people.UserName(who.Actor) {
 			return apierr.PermissionDeniedFor("a team is changed by an admin or the manager who leads it")
 		}
-		if err := masked(t, in.GetTeam(), in.GetUpdateMask(), "display_name", "manager", "members", "working_hours"); err != nil {
+		if err := mask.Apply(t, in.GetTeam(), in.GetUpdateMask(), "display_name", "manager", "members", "working_hours"); err != nil {
 			return err
 		}
 		if violations := people.CheckTeam(t); len(violations) > 0 {

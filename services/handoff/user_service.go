@@ -13,6 +13,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/people"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
+	"github.com/assay-hq/assay/services/internal/mask"
 	"github.com/assay-hq/assay/services/internal/terms"
 )
 
@@ -82,7 +83,7 @@ func (s *userServer) UpdateUser(ctx context.Context, in *handoffv1.UpdateUserReq
 	_, after, err := s.people.Update(ctx, people.Update{
 		ID: people.UserID(name), Etag: in.GetUser().GetEtag(), HandsOn: in.GetReassignHandoffs(),
 		Change: func(u *handoffv1.User) error {
-			if err := masked(u, in.GetUser(), in.GetUpdateMask(), "display_name", "email", "role", "inactive", "working_hours",
+			if err := mask.Apply(u, in.GetUser(), in.GetUpdateMask(), "display_name", "email", "role", "inactive", "working_hours",
 				"absences", "capacity", "remote_ids", "subject"); err != nil {
 				return err
 			}

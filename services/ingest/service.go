@@ -5,6 +5,7 @@
 //
 //	lead.go, capture.go, activity.go   IngestService, by resource
 //	pending.go                         PendingService: the queue
+//	source.go                          SourceService: where facts come from
 //	internal/{lead,activity,identity}  what may be said, and in which form it is kept
 //	internal/pending                   a lead's place in the queue, as a state machine
 //	internal/store                     SQL, and the one transaction of a capture
@@ -88,6 +89,7 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 	ingestv1.RegisterSuppressionServiceServer(r, &suppressionAPI{Service: s})
 	ingestv1.RegisterPermissionServiceServer(r, &permissionAPI{Service: s})
 	ingestv1.RegisterRejectedEventServiceServer(r, &rejectedEventAPI{Service: s})
+	ingestv1.RegisterSourceServiceServer(r, &sourceAPI{Service: s})
 }
 
 // How long replies of calls with a request id are kept, and how often old ones go.

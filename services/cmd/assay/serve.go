@@ -28,16 +28,17 @@ func (s store) url() string {
 
 type serveCmd struct {
 	store
-	Services      []string      `env:"ASSAY_SERVICES" help:"Services to run here: ingest, profilefit, behavior, handoff, gateway. Default: all." placeholder:"NAME,…"`
-	HTTPAddr      string        `name:"http-addr" env:"ASSAY_HTTP_ADDR" default:"127.0.0.1:8080" help:"Where to serve REST, health and metrics; port 0 takes any." placeholder:"HOST:PORT"`
-	GRPCAddr      string        `name:"grpc-addr" env:"ASSAY_GRPC_ADDR" default:"127.0.0.1:9090" help:"Where to serve gRPC; port 0 takes any." placeholder:"HOST:PORT"`
-	Peer          []string      `env:"ASSAY_PEER" help:"Where a service runs that does not run here. Needs ASSAY_INTERNAL_SECRET, the same everywhere." placeholder:"NAME=HOST:PORT"`
-	Drain         time.Duration `env:"ASSAY_DRAIN" default:"10s" help:"How long running calls may take when the process stops."`
-	PublicURL     string        `name:"public-url" env:"ASSAY_PUBLIC_URL" help:"Where people reach this installation, for the links in messages. Default: http:// and --http-addr, where the gateway runs." placeholder:"URL"`
-	AllowNetworks []string      `env:"ASSAY_ALLOW_NETWORKS" help:"Networks that destinations may be in beside the public internet, e.g. 10.20.0.0/16." placeholder:"NETWORK,…"`
-	OIDCIssuer    string        `name:"oidc-issuer" env:"ASSAY_OIDC_ISSUER" help:"OpenID Connect issuer whose tokens are taken beside API keys, as tokens name it." placeholder:"URL"`
-	OIDCAudience  string        `name:"oidc-audience" env:"ASSAY_OIDC_AUDIENCE" help:"What its tokens must be for, e.g. the client id of Assay." placeholder:"NAME"`
-	LogLevel      slog.Level    `env:"ASSAY_LOG_LEVEL" default:"info" help:"Lowest level to log: debug, info, warn or error."`
+	Services       []string      `env:"ASSAY_SERVICES" help:"Services to run here: ingest, profilefit, behavior, handoff, gateway. Default: all." placeholder:"NAME,…"`
+	HTTPAddr       string        `name:"http-addr" env:"ASSAY_HTTP_ADDR" default:"127.0.0.1:8080" help:"Where to serve REST, health and metrics; port 0 takes any." placeholder:"HOST:PORT"`
+	GRPCAddr       string        `name:"grpc-addr" env:"ASSAY_GRPC_ADDR" default:"127.0.0.1:9090" help:"Where to serve gRPC; port 0 takes any." placeholder:"HOST:PORT"`
+	Peer           []string      `env:"ASSAY_PEER" help:"Where a service runs that does not run here. Needs ASSAY_INTERNAL_SECRET, the same everywhere." placeholder:"NAME=HOST:PORT"`
+	Drain          time.Duration `env:"ASSAY_DRAIN" default:"10s" help:"How long running calls may take when the process stops."`
+	PublicURL      string        `name:"public-url" env:"ASSAY_PUBLIC_URL" help:"Where people reach this installation, for the links in messages. Default: http:// and --http-addr, where the gateway runs." placeholder:"URL"`
+	AllowNetworks  []string      `env:"ASSAY_ALLOW_NETWORKS" help:"Networks that destinations may be in beside the public internet, e.g. 10.20.0.0/16." placeholder:"NETWORK,…"`
+	TrustedProxies []string      `env:"ASSAY_TRUSTED_PROXIES" help:"Addresses and networks of the proxies before this server, whose X-Forwarded-For says where a request comes from. Default: none." placeholder:"NETWORK,…"`
+	OIDCIssuer     string        `name:"oidc-issuer" env:"ASSAY_OIDC_ISSUER" help:"OpenID Connect issuer whose tokens are taken beside API keys, as tokens name it." placeholder:"URL"`
+	OIDCAudience   string        `name:"oidc-audience" env:"ASSAY_OIDC_AUDIENCE" help:"What its tokens must be for, e.g. the client id of Assay." placeholder:"NAME"`
+	LogLevel       slog.Level    `env:"ASSAY_LOG_LEVEL" default:"info" help:"Lowest level to log: debug, info, warn or error."`
 }
 
 func (c *serveCmd) settings(env func(string) string) (app.Settings, error) {
@@ -57,9 +58,10 @@ func (c *serveCmd) settings(env func(string) string) (app.Settings, error) {
 		Delivery: handoff.Delivery{
 			SecretsKey: env("ASSAY_SECRETS_KEY"), AllowNetworks: c.AllowNetworks, PublicURL: c.PublicURL,
 		},
-		Tokens:       handoff.Tokens{Issuer: c.OIDCIssuer, Audience: c.OIDCAudience},
-		DrainTimeout: c.Drain,
-		Version:      buildVersion(),
+		TrustedProxies: c.TrustedProxies,
+		Tokens:         handoff.Tokens{Issuer: c.OIDCIssuer, Audience: c.OIDCAudience},
+		DrainTimeout:   c.Drain,
+		Version:        buildVersion(),
 	}
 	return s, s.Check()
 }

@@ -25,6 +25,8 @@
 //	Unauthenticated     UNAUTHENTICATED      -
 //	PermissionDenied    PERMISSION_DENIED    -
 //	OwnRequest          PERMISSION_DENIED    -
+//	SourceDisabled      PERMISSION_DENIED    -
+//	WrongOrigin         PERMISSION_DENIED    -
 //	AlreadyExists       ALREADY_EXISTS       -
 //	Overloaded          RESOURCE_EXHAUSTED   RetryInfo
 //	Unavailable         UNAVAILABLE          RetryInfo
@@ -183,6 +185,11 @@ func AlreadyExists(field string) error {
 func OwnRequest() error {
 	return build(codes.PermissionDenied, typev1.ErrorReason_ERROR_REASON_OWN_REQUEST,
 		"nobody decides on their own request: ask another manager", nil)
+}
+
+// SourceDisabled says that a source takes nothing now.
+func SourceDisabled(name string) error {
+	return build(codes.PermissionDenied, typev1.ErrorReason_ERROR_REASON_SOURCE_DISABLED, name+" is disabled", nil)
 }
 
 // ForgedLink says that a link was not made here, or was cut off on its way. It does not say

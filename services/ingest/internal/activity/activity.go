@@ -117,15 +117,8 @@ var (
 )
 
 func checkNames(a *Activity, trusted bool) *violation.Violation {
-	switch {
-	case a.Type == "":
-		return violation.New("type", "a dotted type such as page.viewed")
-	case len(a.Type) > maxType:
-		return violation.New("type", "at most 100 characters")
-	case !typePattern.MatchString(a.Type):
-		return violation.New("type", "a dotted type in lower case such as page.viewed")
-	case !trusted && (a.Type == "lifecycle" || strings.HasPrefix(a.Type, "lifecycle.")):
-		return violation.New("type", "no type of the reserved lifecycle.*")
+	if v := checkType("type", a.Type, trusted); v != nil {
+		return v
 	}
 	if v := CheckText("id", a.ID, maxID); v != nil {
 		return v
@@ -134,6 +127,23 @@ func checkNames(a *Activity, trusted bool) *violation.Violation {
 		return v
 	}
 	return CheckSource("source", a.Source, trusted)
+}
+
+// CheckType says what is wrong with a type that somebody else than a service gives.
+func CheckType(field, text string) *violation.Violation { return checkType(field, text, false) }
+
+func checkType(field, text string, trusted bool) *violation.Violation {
+	switch {
+	case text == "":
+		return violation.New(field, "a dotted type such as page.viewed")
+	case len(text) > maxType:
+		return violation.New(field, "at most 100 characters")
+	case !typePattern.MatchString(text):
+		return violation.New(field, "a dotted type in lower case such as page.viewed")
+	case !trusted && (text == "lifecycle" || strings.HasPrefix(text, "lifecycle.")):
+		return violation.New(field, "no type of the reserved lifecycle.*")
+	}
+	return nil
 }
 
 // CheckSource says what is wrong with the name of a source.

@@ -1,4 +1,5 @@
-package handoff
+// Package mask changes those fields of a resource that a field mask names.
+package mask
 
 import (
 	"fmt"
@@ -12,11 +13,11 @@ import (
 	"github.com/assay-hq/assay/services/internal/apierr"
 )
 
-// masked puts the fields of given that a mask names into a resource: `*` stands for all
+// Apply puts the fields of given that a mask names into a resource: `*` stands for all
 // that may change, no mask for those that are given. A field is named as in the proto or
 // as in JSON, and taken as a whole, so a path into it names all of it. fields are those
 // that may change.
-func masked(resource, given proto.Message, mask *fieldmaskpb.FieldMask, fields ...protoreflect.Name) error {
+func Apply(resource, given proto.Message, mask *fieldmaskpb.FieldMask, fields ...protoreflect.Name) error {
 	from, to := given.ProtoReflect(), resource.ProtoReflect()
 	take := func(name protoreflect.Name) {
 		field := from.Descriptor().Fields().ByName(name)

@@ -1,0 +1,84 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"net/netip"
+
+	"google.golang.org/grpc"
+
+	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
+	"github.com/assay-hq/assay/services/gateway/internal/remote"
+	"github.com/assay-hq/assay/services/gateway/internal/sourcecache"
+	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/caller"
+)
+
+// sender is where a request comes from.
+type sender struct {
+	address netip.Addr
+	// origin of the page that sent it; empty: no page did.
+	origin string
+}
+
+type senderKey struct{}
+
+// CheckProxies says what is wrong with [Deps.TrustedProxies].
+func CheckProxies(list []string) error {
+	_, err := remote.ParseProxies(list)
+	return err
+}
+
+func (s *Service) withSender(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from := sender{address: s.proxies.Address(r), origin: r.Header.Get("Origin")}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), senderKey{}, from)))
+	})
+}
+
+// captureConn lets write keys bring no more to ingest than their sources may. Calls of
+// others it leaves alone.
+type captureConn struct {
+	grpc.ClientConnInterface
+	sources *sourcecache.Cache
+}
+
+// Invoke counts what a write key sends and calls the method.
+func (c captureConn) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
+	if who, ok := caller.From(ctx); ok && who.Source != "" {
+		from, _ := ctx.Value(senderKey{}).(sender)
+		if err := admit(ctx, c.sources, who.Source, from, args); err != nil {
+			return err
+		}
+	}
+	return c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
+}
+
+// admit says whether a source may send what it does.
+func admit(ctx context.Context, sources *sourcecache.Cache, source string, from sender, request any) error {
+	s, err := sources.ByID(ctx, source)
+	if err != nil {
+		return err
+	}
+	if s.Browser() && from.origin != "" && !s.AllowsOrigin(from.origin) {
+		return apierr.WrongOrigin()
+	}
+	return sources.Take(s, from.address, events(request))
+}
+
+// events counts what a request brings: a lead without activities is one.
+func events(request any) int {
+	switch in := request.(type) {
+	case *ingestv1.CaptureLeadRequest:
+		return max(len(in.GetActivities()), 1)
+	case *ingestv1.BatchCaptureLeadsRequest:
+		n := 0
+		for _, one := range in.GetRequests() {
+			n += events(one)
+		}
+		return n
+	case *ingestv1.BatchRecordActivitiesRequest:
+		return len(in.GetActivities())
+	}
+	return 1
+}
