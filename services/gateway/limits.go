@@ -63,6 +63,10 @@ func admit(ctx context.Context, sources *sourcecache.Cache, source string, from 
 	if s.Browser() && from.origin != "" && !s.AllowsOrigin(from.origin) {
 		return apierr.WrongOrigin()
 	}
+	if _, many := request.(*ingestv1.BatchCaptureLeadsRequest); many && s.Browser() {
+		// Its answer says of each lead why it was refused: that is for who may know.
+		return apierr.PermissionDeniedFor("the key of a browser captures one lead at a time, or sends as tracking clients do")
+	}
 	return sources.Take(s, from.address, events(request))
 }
 

@@ -38,12 +38,23 @@ func (a *ingestAPI) BatchRecordActivities(ctx context.Context, req *ingestv1.Bat
 	if v != nil {
 		return nil, invalid(v)
 	}
+	from, err := a.sender(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if from.isBrowser() && req.GetHistorical() {
+		return nil, invalid(notHistorical)
+	}
 	now := received.Truncate(time.Microsecond)
 	said := newSaidByMany(len(req.GetActivities()), activity.Circumstances{
 		Window:  effective.Window{Now: received, Historical: req.GetHistorical()},
 		Default: now, RequestID: requestID, Trusted: trusted(ctx),
 	})
 	for i, record := range req.GetActivities() {
+		if v := from.permitRecord(record); v != nil {
+			said.results.reject(i, record.GetActivity().GetId(), refusalOf(v.At("activities", i)))
+			continue
+		}
 		said.read(i, record)
 	}
 	capture := &store.Capture{
@@ -51,7 +62,6 @@ func (a *ingestAPI) BatchRecordActivities(ctx context.Context, req *ingestv1.Bat
 		Trace: telemetry.Traceparent(ctx), Subjects: said.subjects,
 		Reply: func() ([]byte, error) { return proto.Marshal(said.response()) },
 	}
-	var err error
 	body := &ingestv1.BatchRecordActivitiesRequest{Activities: req.GetActivities(), Historical: req.GetHistorical()}
 	if capture.Digest, err = bodyDigest(requestID, body); err != nil {
 		return nil, err
@@ -65,11 +75,11 @@ func (a *ingestAPI) BatchRecordActivities(ctx context.Context, req *ingestv1.Bat
 		if err := proto.Unmarshal(capture.Replayed, response); err != nil {
 			return nil, fmt.Errorf("ingest: stored reply: %w", err)
 		}
-		return response, nil
+		return from.recorded(response), nil
 	}
 	response := said.response()
 	a.metrics.count(ctx, response.GetResults())
-	return response, nil
+	return from.recorded(response), nil
 }
 
 // saidByMany is what a batch says of many leads.

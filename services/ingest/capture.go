@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -44,6 +45,14 @@ func (a *ingestAPI) CaptureLead(ctx context.Context, req *ingestv1.CaptureLeadRe
 	if len(req.GetActivities()) > activity.MaxPerCall {
 		return nil, apierr.TooLarge("activities", "2,500 activities")
 	}
+	from, err := a.sender(ctx)
+	if err != nil {
+		return nil, err
+	}
+	left, v := from.permit(req)
+	if v != nil {
+		return nil, invalid(v)
+	}
 	said, v := a.read(req, requestID, received, trusted(ctx))
 	if v != nil {
 		return nil, invalid(v)
@@ -53,17 +62,19 @@ func (a *ingestAPI) CaptureLead(ctx context.Context, req *ingestv1.CaptureLeadRe
 		Trace: telemetry.Traceparent(ctx), Subjects: []*store.Subject{said.subject},
 		Reply: func() ([]byte, error) { return proto.Marshal(said.response()) },
 	}
-	var err error
 	if capture.Digest, err = bodyDigest(requestID, withoutWait(req)); err != nil {
 		return nil, err
 	}
-	if err := a.store.Capture(ctx, capture); err != nil {
+	if err := a.store.Capture(ctx, capture); errors.Is(err, store.ErrSuppressed) && from.isBrowser() {
+		return from.suppressedAnswer(req), nil
+	} else if err != nil {
 		return nil, refused(err, "the lead", "")
 	}
 	response, person, changed := &ingestv1.CaptureLeadResponse{}, said.subject.Result.Person, said.subject.Result.Changed
 	if capture.Replayed == nil {
 		response = said.response()
 		a.metrics.count(ctx, response.GetActivityResults())
+		a.report(ctx, from, []*withheld{left})
 	} else if err := proto.Unmarshal(capture.Replayed, response); err != nil {
 		return nil, fmt.Errorf("ingest: stored reply: %w", err)
 	}
@@ -73,9 +84,11 @@ func (a *ingestAPI) CaptureLead(ctx context.Context, req *ingestv1.CaptureLeadRe
 				return nil, err
 			}
 		}
-		return response, a.await(ctx, response, person, changed, wait)
+		if err := a.await(ctx, response, person, changed, wait); err != nil {
+			return nil, err
+		}
 	}
-	return response, nil
+	return from.answer(response), nil
 }
 
 func (a *ingestAPI) personOf(ctx context.Context, name string) (string, error) {
@@ -142,14 +155,22 @@ func (a *ingestAPI) BatchCaptureLeads(ctx context.Context, req *ingestv1.BatchCa
 	case n > maxCaptures:
 		return nil, apierr.TooLarge("requests", "1,000 captures")
 	}
+	from, err := a.sender(ctx)
+	if err != nil {
+		return nil, err
+	}
 	results := make([]*ingestv1.BatchCaptureResult, len(req.GetRequests()))
+	left := make([]*withheld, len(results))
 	said := make([]*saidOfLead, len(results))
 	// Captures that are historical and those that are not wait apart.
 	captures := map[bool]*store.Capture{}
 	for i, item := range req.GetRequests() {
 		results[i] = &ingestv1.BatchCaptureResult{Index: int32(i)}
 		var v *violation.Violation
-		if said[i], v = a.readItem(item, received, trusted(ctx)); v != nil {
+		if left[i], v = from.permit(item); v == nil {
+			said[i], v = a.readItem(item, received, trusted(ctx))
+		}
+		if v != nil {
 			setRefusal(results[i], refusalOf(v.At("requests", i)))
 			continue
 		}
@@ -171,11 +192,14 @@ func (a *ingestAPI) BatchCaptureLeads(ctx context.Context, req *ingestv1.BatchCa
 		case s == nil:
 		case s.subject.Result.Err != nil:
 			setRefusal(results[i], refusedItem(s.subject.Result.Err, fmt.Sprintf("requests[%d]", i)))
+			left[i] = nil // all of it was refused, and the sender is told
 		default:
-			results[i].Response = s.response()
-			a.metrics.count(ctx, results[i].GetResponse().GetActivityResults())
+			response := s.response()
+			a.metrics.count(ctx, response.GetActivityResults())
+			results[i].Response = from.answer(response)
 		}
 	}
+	a.report(ctx, from, left)
 	return &ingestv1.BatchCaptureLeadsResponse{Results: results}, nil
 }
 

@@ -23,6 +23,7 @@ import (
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	"github.com/assay-hq/assay/services/ingest/internal/store"
 	"github.com/assay-hq/assay/services/ingest/migrations"
+	"github.com/assay-hq/assay/services/internal/fresh"
 	"github.com/assay-hq/assay/services/internal/seal"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/telemetry"
@@ -55,6 +56,8 @@ type Service struct {
 	addressKey []byte
 	log        *telemetry.Telemetry
 	sealer     *seal.Sealer
+	// sources are what captures are permitted by.
+	sources *fresh.Cache[store.Source]
 
 	stop   context.CancelFunc
 	chores sync.WaitGroup
@@ -69,6 +72,7 @@ func New(d Deps) (*Service, error) {
 		d.Telemetry = telemetry.New("ingest", nil)
 	}
 	s := &Service{store: store.Open(d.DB, d.Now), now: d.Now, log: d.Telemetry, sealer: d.Sealer, stop: func() {}}
+	s.sources = fresh.New(sourceLife, maxSources, d.Now, s.store.Source)
 	if d.Sealer != nil {
 		s.store.UseKey(d.Sealer.Key("suppressions"))
 		s.addressKey = d.Sealer.Key("addresses")

@@ -113,6 +113,7 @@ func (a *sourceAPI) UpdateSource(ctx context.Context, req *ingestv1.UpdateSource
 	if err != nil {
 		return nil, refused(err, name, "")
 	}
+	a.sources.Forget(changed.ID)
 	return sourceMessage(changed), nil
 }
 
