@@ -15,9 +15,10 @@ import (
 
 func TestRejectedEventsCanBeLookedUp(t *testing.T) {
 	each(t, func(t *testing.T, h *house) {
+		api := ingestv1.NewRejectedEventServiceClient(h.conn)
 		record := func(list ...*ingestv1.RejectedEvent) {
 			t.Helper()
-			_, err := h.rejected.RecordRejectedEvents(h.service(), &ingestv1.RecordRejectedEventsRequest{RejectedEvents: list})
+			_, err := api.RecordRejectedEvents(h.service(), &ingestv1.RecordRejectedEventsRequest{RejectedEvents: list})
 			h.ok(err)
 		}
 		at := func(minute int) *timestamppb.Timestamp {
@@ -32,7 +33,7 @@ func TestRejectedEventsCanBeLookedUp(t *testing.T) {
 
 		list := func(filter string, size int32, token string) *ingestv1.ListRejectedEventsResponse {
 			t.Helper()
-			page, err := h.rejected.ListRejectedEvents(h.as(typev1.Role_ROLE_AUDITOR), &ingestv1.ListRejectedEventsRequest{Filter: filter, PageSize: size, PageToken: token})
+			page, err := api.ListRejectedEvents(h.as(typev1.Role_ROLE_AUDITOR), &ingestv1.ListRejectedEventsRequest{Filter: filter, PageSize: size, PageToken: token})
 			h.ok(err)
 			return page
 		}
@@ -63,13 +64,13 @@ func TestRejectedEventsCanBeLookedUp(t *testing.T) {
 		if reasons(first) != "BAD_SIGNATURE TOO_LARGE" || reasons(rest) != "INVALID_FIELD" || rest.GetNextPageToken() != "" {
 			t.Errorf("pages: %v %v", first, rest)
 		}
-		if _, err := h.rejected.ListRejectedEvents(h.marketing(), &ingestv1.ListRejectedEventsRequest{Filter: "payload = x"}); status.Code(err) != codes.InvalidArgument {
+		if _, err := api.ListRejectedEvents(h.marketing(), &ingestv1.ListRejectedEventsRequest{Filter: "payload = x"}); status.Code(err) != codes.InvalidArgument {
 			t.Errorf("a filter by payload: %v", err)
 		}
 
 		get := func(e *ingestv1.RejectedEvent) *ingestv1.RejectedEvent {
 			t.Helper()
-			got, err := h.rejected.GetRejectedEvent(h.marketing(), &ingestv1.GetRejectedEventRequest{Name: e.GetName()})
+			got, err := api.GetRejectedEvent(h.marketing(), &ingestv1.GetRejectedEventRequest{Name: e.GetName()})
 			h.ok(err)
 			return got
 		}
@@ -82,7 +83,7 @@ func TestRejectedEventsCanBeLookedUp(t *testing.T) {
 		if got := get(first.GetRejectedEvents()[0]).GetPayload(); got != "a\ufffdb" {
 			t.Errorf("%q", got)
 		}
-		_, err := h.rejected.GetRejectedEvent(h.marketing(), &ingestv1.GetRejectedEventRequest{Name: "rejectedEvents/00000000-0000-7000-8000-000000000000"})
+		_, err := api.GetRejectedEvent(h.marketing(), &ingestv1.GetRejectedEventRequest{Name: "rejectedEvents/00000000-0000-7000-8000-000000000000"})
 		if status.Code(err) != codes.NotFound {
 			t.Errorf("an unknown one: %v", err)
 		}

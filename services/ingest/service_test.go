@@ -29,7 +29,6 @@ type house struct {
 	pending  ingestv1.PendingServiceClient
 	accounts ingestv1.AccountServiceClient
 	conn     grpc.ClientConnInterface
-	rejected ingestv1.RejectedEventServiceClient
 	t        testing.TB
 	db       *sqldb.DB
 
@@ -75,8 +74,6 @@ func newHouse(t testing.TB, db *sqldb.DB, report *telemetry.Telemetry) *house {
 		service.Stop()
 	})
 	h.conn, h.accounts = conn, ingestv1.NewAccountServiceClient(conn)
-	h.accounts = ingestv1.NewAccountServiceClient(conn)
-	h.rejected = ingestv1.NewRejectedEventServiceClient(conn)
 	h.IngestServiceClient, h.pending = ingestv1.NewIngestServiceClient(conn), ingestv1.NewPendingServiceClient(conn)
 	return h
 }

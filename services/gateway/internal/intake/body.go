@@ -22,7 +22,7 @@ const (
 	maxMessages = 2500
 	// maxRatio is how many times larger than what was sent a body may become, beyond
 	// freeRatio bytes. Batches of like events shrink to a thirtieth.
-	maxRatio  = 100
+	maxRatio  = 200
 	freeRatio = 64 << 10
 )
 

@@ -127,7 +127,7 @@ func (m *Message) fill(c *Circumstances) {
 			m.Context.IP = c.Address
 		}
 		if m.Context.UserAgent == "" {
-			m.Context.UserAgent = c.UserAgent
+			m.Context.UserAgent = strings.ToValidUTF8(c.UserAgent, "\ufffd")
 		}
 	}
 	if m.Context.IP == noAddress {

@@ -203,21 +203,24 @@ func (c *Context) read(object rawjson.Value) {
 		case "groupId":
 			c.GroupID = strings.TrimSpace(value.Text())
 		case "page":
-			if value.IsObject() {
+			if says(value) {
 				c.Page = value
 			}
 		case "campaign":
-			if value.IsObject() {
+			if says(value) {
 				c.Campaign = value
 			}
 		case "traits":
-			if value.IsObject() {
+			if says(value) {
 				c.Traits = value
 			}
 		case "consent":
-			if categories := value.Member("categoryPreferences"); categories.IsObject() {
+			if categories := value.Member("categoryPreferences"); says(categories) {
 				c.Consent = categories
 			}
 		}
 	}
 }
+
+// says reports whether a value is an object with anything in it.
+func says(value rawjson.Value) bool { return value.IsObject() && value != "{}" }

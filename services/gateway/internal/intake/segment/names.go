@@ -75,11 +75,10 @@ func Snake(name string) string {
 		c := name[i]
 		switch {
 		case 'A' <= c && c <= 'Z':
-			small := i > 0 && isSmall(name[i-1])
-			begins := i > 0 && 'A' <= name[i-1] && name[i-1] <= 'Z' && i+1 < len(name) && 'a' <= name[i+1] && name[i+1] <= 'z'
-			gap = gap || small || begins
+			// A word begins behind a small letter, and before one: "userID", "HTTPServer", "2FA".
+			gap = gap || i > 0 && isLower(name[i-1]) || i > 0 && i+1 < len(name) && isLower(name[i+1])
 			c += 'a' - 'A'
-		case isSmall(c):
+		case isLower(c), '0' <= c && c <= '9':
 		default:
 			gap = true
 			continue
@@ -93,7 +92,7 @@ func Snake(name string) string {
 	return string(out)
 }
 
-func isSmall(c byte) bool { return 'a' <= c && c <= 'z' || '0' <= c && c <= '9' }
+func isLower(c byte) bool { return 'a' <= c && c <= 'z' }
 
 type meaning struct{ name, kind string }
 

@@ -99,7 +99,7 @@ func (a attributes) put(name string, value rawjson.Value) {
 	if name == "" {
 		return
 	}
-	if own[name] || name[0] < 'a' {
+	if own[name] || name[0] < 'a' || strings.HasPrefix(name, "consent_") || strings.HasPrefix(name, "permission_") {
 		name = "trait_" + name
 	}
 	if v := scalar(value); v != nil {
