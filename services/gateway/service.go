@@ -75,7 +75,7 @@ func New(d Deps) (*Service, error) {
 		return nil, err
 	}
 	return &Service{
-		keys: d.Keys, proxies: proxies, mux: mux, links: newLinks(d.Conns), hooks: newHooks(d.Conns), intake: newIntake(d),
+		keys: d.Keys, proxies: proxies, mux: mux, links: newLinks(d.Conns), hooks: newHooks(d.Conns), intake: newIntake(d, proxies),
 		telemetry: d.Telemetry, log: d.Telemetry.Log,
 	}, nil
 }

@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
 	"time"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -17,7 +19,7 @@ import (
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	"github.com/assay-hq/assay/services/gateway/internal/intake/rawjson"
 	"github.com/assay-hq/assay/services/gateway/internal/intake/segment"
-	"github.com/assay-hq/assay/services/gateway/internal/ratelimit"
+	"github.com/assay-hq/assay/services/gateway/internal/sourcecache"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
 )
@@ -29,10 +31,10 @@ const maxHeld = 64 << 20
 type Deps struct {
 	// Ingest is the connection to ingest.
 	Ingest grpc.ClientConnInterface
-	// Sources knows the write keys.
-	Sources Sources
-	// Limiter bounds how much comes.
-	Limiter *ratelimit.Limiter
+	// Sources knows the write keys, and how much may come with them.
+	Sources *sourcecache.Cache
+	// Address says from where a request comes.
+	Address func(r *http.Request) netip.Addr
 	// Refuse answers with an error.
 	Refuse func(w http.ResponseWriter, r *http.Request, err error)
 	// Now is the clock. Default: time.Now.
@@ -44,8 +46,8 @@ type Door struct {
 	sender   *Sender
 	accounts ingestv1.AccountServiceClient
 	rejected ingestv1.RejectedEventServiceClient
-	sources  Sources
-	limiter  *ratelimit.Limiter
+	sources  *sourcecache.Cache
+	address  func(r *http.Request) netip.Addr
 	refuse   func(w http.ResponseWriter, r *http.Request, err error)
 	now      func() time.Time
 	budget   budget
@@ -60,7 +62,7 @@ func New(d Deps) *Door {
 		sender:   NewSender(ingestv1.NewIngestServiceClient(d.Ingest)),
 		accounts: ingestv1.NewAccountServiceClient(d.Ingest),
 		rejected: ingestv1.NewRejectedEventServiceClient(d.Ingest),
-		sources:  d.Sources, limiter: d.Limiter, refuse: d.Refuse, now: d.Now,
+		sources:  d.Sources, address: d.Address, refuse: d.Refuse, now: d.Now,
 		budget: budget{most: maxHeld},
 	}
 }
@@ -114,7 +116,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	route := routes[r.URL.Path]
-	count, err := d.take(w, r, route)
+	count, err := d.take(r, route)
 	if err != nil {
 		d.fail(w, r, err)
 		return
@@ -134,57 +136,50 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 var answerSegment, answerJitsu = []byte(`{"success":true}`), []byte(`{"ok":true}`)
 
-// fail answers with an error. Whoever may try again hears when.
+// fail answers with an error. Whoever may try again hears when, in whole seconds.
 func (d *Door) fail(w http.ResponseWriter, r *http.Request, err error) {
-	h := w.Header()
-	var slow *tooFast
-	switch {
-	case errors.As(err, &slow):
-		seconds := strconv.Itoa(int(slow.after / time.Second))
-		h.Set("Retry-After", seconds)
-		h.Set("X-Ratelimit-Reset", seconds)
-		err = slow.error
-	case apierr.Reason(err) == "WRONG_ORIGIN":
-		hide(w)
-	}
 	switch status.Code(err) {
 	case codes.DeadlineExceeded, codes.Canceled, codes.Unavailable:
-		err = apierr.Unavailable("ingest") // nothing was stored, or what was is known when it comes again
+		err = apierr.Unavailable("ingest") // what was stored is known when it comes again
+	case codes.PermissionDenied:
+		if apierr.Reason(err) == "WRONG_ORIGIN" {
+			hide(w)
+		}
+	}
+	for _, detail := range status.Convert(err).Details() {
+		if retry, ok := detail.(*errdetails.RetryInfo); ok {
+			seconds := strconv.Itoa(int(math.Ceil(retry.GetRetryDelay().AsDuration().Seconds())))
+			w.Header().Set("Retry-After", seconds)
+			w.Header().Set("X-Ratelimit-Reset", seconds)
+		}
 	}
 	d.refuse(w, r, err)
 }
 
-// tooFast says that more came than may.
-type tooFast struct {
-	error
-	after time.Duration
+// sender is who sent a request.
+type sender struct {
+	source  *sourcecache.Source
+	caller  caller.Caller
+	address netip.Addr
 }
-
-func (t *tooFast) Unwrap() error { return t.error }
 
 // take takes in what a request brings and returns how much of it was rejected. An error
 // refuses all of it.
-func (d *Door) take(_ http.ResponseWriter, r *http.Request, route route) (int, error) {
+func (d *Door) take(r *http.Request, route route) (int, error) {
 	ctx := r.Context()
 	before, after := headerKeys(r.Header)
-	source, err := d.source(ctx, before)
+	from, err := d.admit(r, before)
 	if err != nil {
 		return 0, err
 	}
-	address := addressOf(r)
-	if source != nil {
-		if err := d.admit(r, source, address); err != nil {
-			return 0, err
-		}
-	}
 	most := maxMessage
 	if route.kind == "" {
-		if most = maxBatch; source != nil && source.MaxBatch > 0 {
-			most = source.MaxBatch
+		if most = maxBatch; from != nil {
+			most = from.source.MaxBatchBytes
 		}
 	}
 	if !d.budget.take(int64(most)) {
-		return 0, &tooFast{apierr.Overloaded("the intake", time.Second), time.Second}
+		return 0, apierr.Overloaded("the intake", time.Second)
 	}
 	defer d.budget.give(int64(most))
 	text, err := readBody(r, most)
@@ -194,80 +189,61 @@ func (d *Door) take(_ http.ResponseWriter, r *http.Request, route route) (int, e
 	if err == nil {
 		body, err = segment.Read(text.Bytes(), route.kind)
 	}
-	if source == nil {
-		inBody := ""
+	if from == nil {
+		// What is wrong with the body is for who has a key.
+		keys := []string{after}
 		if body != nil {
-			inBody = body.WriteKey
+			keys = []string{body.WriteKey, after}
 		}
-		if source, err = d.sourceOf(ctx, err, inBody, after); err != nil {
-			return 0, err
+		var refused error
+		if from, refused = d.admit(r, keys...); refused != nil {
+			return 0, refused
 		}
-		if err := d.admit(r, source, address); err != nil {
-			return 0, err
+		if from == nil {
+			return 0, noKey()
 		}
 	}
-	in := &rejected{source: source.ID, received: received, batch: route.kind == ""}
+	in := &rejected{source: from.source.ID, received: received, batch: route.kind == ""}
 	if err != nil {
 		return 0, d.refuseBody(ctx, in, text, err)
 	}
 	c := &segment.Circumstances{
-		Received: received, Source: source.ID, Browser: source.Browser, UserAgent: r.UserAgent(),
-		SentAt: r.Header.Get("SentAt"), Mapping: source.Mapping,
+		Received: received, Source: from.source.ID, Browser: from.source.Browser(), UserAgent: r.UserAgent(),
+		SentAt: r.Header.Get("SentAt"), Rules: from.source.Config.GetEventRules(),
 	}
-	if address.IsValid() && !strings.EqualFold(r.Header.Get("X-Ip-Policy"), "remove") {
-		c.Address = address.String()
+	if from.address.IsValid() && !strings.EqualFold(r.Header.Get("X-Ip-Policy"), "remove") {
+		c.Address = from.address.String()
 	}
-	return d.store(caller.With(ctx, source.Caller), source, address, body, c, in)
+	return d.store(ctx, from, body, c, in)
 }
 
-// source returns the source of a key in a header, nil if there is none.
-func (d *Door) source(ctx context.Context, key string) (*Source, error) {
-	if !usable(key) {
-		return nil, nil //nolint:nilnil // there is no key here, and that is no error yet
-	}
-	var err error
-	for _, spelling := range spellings(key) {
-		var source *Source
-		if source, err = d.sources.Of(ctx, spelling); status.Code(err) != codes.Unauthenticated {
-			return source, err
-		}
-	}
-	return nil, err
+func noKey() error {
+	return apierr.UnauthenticatedFor("expected a write key that is known: as the user of Basic authentication, as `writeKey` in the body or in X-Write-Key")
 }
 
-// sourceOf returns the source of the key in a body, else of one in a header. Without any key
-// the body may be broken: then that is not said to a stranger.
-func (d *Door) sourceOf(ctx context.Context, _ error, keys ...string) (*Source, error) {
+// admit returns who sends with the first of the keys that can be one, nil if none can. It
+// refuses keys that nobody has, pages of other origins, and who sends too much.
+func (d *Door) admit(r *http.Request, keys ...string) (*sender, error) {
 	for _, key := range keys {
-		if source, err := d.source(ctx, key); source != nil || status.Code(err) != codes.Unauthenticated && err != nil {
-			return source, err
+		if !usable(key) {
+			continue
 		}
+		for _, spelling := range spellings(key) {
+			source, who, err := d.sources.ByKey(r.Context(), spelling)
+			switch {
+			case status.Code(err) == codes.Unauthenticated:
+				continue
+			case err != nil:
+				return nil, err
+			case r.Header.Get("Origin") != "" && !source.AllowsOrigin(r.Header.Get("Origin")):
+				return nil, apierr.WrongOrigin()
+			}
+			from := &sender{source, who, d.address(r)}
+			return from, d.sources.Take(source, from.address, 1)
+		}
+		return nil, noKey()
 	}
-	return nil, apierr.UnauthenticatedFor("expected a write key: as the user of Basic authentication, as `writeKey` in the body or as X-Write-Key")
-}
-
-// admit refuses pages of other origins, and senders that are too fast.
-func (d *Door) admit(r *http.Request, source *Source, address netip.Addr) error {
-	if !source.takes(r.Header.Get("Origin")) {
-		return apierr.WrongOrigin()
-	}
-	return d.pace(source, address, 1)
-}
-
-func (d *Door) pace(source *Source, address netip.Addr, n int) error {
-	if after, ok := d.limiter.Take(source.ID, source.Limits, address, n); !ok {
-		return &tooFast{apierr.Overloaded("this source sends more than it may", after), after}
-	}
-	return nil
-}
-
-// addressOf returns the address of the connection.
-func addressOf(r *http.Request) netip.Addr {
-	address, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return address.Addr().Unmap()
+	return nil, nil //nolint:nilnil // there is no key here, and that is no error yet
 }
 
 // refuseBody returns the error of a body that was refused as a whole, once it is recorded.
@@ -288,7 +264,7 @@ type arrival struct {
 }
 
 // store brings messages to ingest and returns how many were rejected.
-func (d *Door) store(ctx context.Context, source *Source, address netip.Addr, body *segment.Body, c *segment.Circumstances, in *rejected) (int, error) {
+func (d *Door) store(ctx context.Context, from *sender, body *segment.Body, c *segment.Circumstances, in *rejected) (int, error) {
 	var arrivals []arrival
 	var captures []*ingestv1.CaptureLeadRequest
 	index := -1
@@ -319,11 +295,13 @@ func (d *Door) store(ctx context.Context, source *Source, address netip.Addr, bo
 			in.add(index, &message, why)
 		}
 	}
-	if err := d.pace(source, address, min(index, maxMessages)); err != nil { // one was counted before
-		return 0, err
+	if more := min(index, maxMessages); more > 0 { // one was counted before
+		if err := d.sources.Take(from.source, from.address, more); err != nil {
+			return 0, err
+		}
 	}
 	if len(captures) > 0 {
-		results, err := d.sender.Send(ctx, captures)
+		results, err := d.sender.Send(caller.With(ctx, from.caller), captures)
 		if err != nil {
 			return 0, err
 		}

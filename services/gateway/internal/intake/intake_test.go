@@ -18,7 +18,8 @@ import (
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/gateway/internal/intake"
-	"github.com/assay-hq/assay/services/gateway/internal/ratelimit"
+	"github.com/assay-hq/assay/services/gateway/internal/remote"
+	"github.com/assay-hq/assay/services/gateway/internal/sourcecache"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/rpc"
@@ -33,6 +34,8 @@ type behind struct {
 	ingestv1.UnimplementedIngestServiceServer
 	ingestv1.UnimplementedAccountServiceServer
 	ingestv1.UnimplementedRejectedEventServiceServer
+	ingestv1.UnimplementedSourceServiceServer
+	sources map[string]*ingestv1.Source
 
 	mu       sync.Mutex
 	fail     error
@@ -89,37 +92,47 @@ func (b *behind) RecordRejectedEvents(_ context.Context, in *ingestv1.RecordReje
 	return &ingestv1.RecordRejectedEventsResponse{}, b.fail
 }
 
-// sources are those of the tests, by their keys.
-type sources map[string]*intake.Source
-
-func (s sources) Of(_ context.Context, key string) (*intake.Source, error) {
-	if source := s[key]; source != nil {
-		return source, nil
+// ResolveSource returns one of the sources of the tests.
+func (b *behind) ResolveSource(_ context.Context, in *ingestv1.ResolveSourceRequest) (*ingestv1.ResolveSourceResponse, error) {
+	s := b.sources[strings.TrimPrefix(in.GetName(), "sources/")]
+	if s == nil {
+		return nil, apierr.NotFound(in.GetName())
 	}
-	return nil, apierr.UnauthenticatedFor("expected a write key that is known")
+	return &ingestv1.ResolveSourceResponse{Source: s}, nil
 }
 
-func writer(id string, browser bool) *intake.Source {
-	return &intake.Source{ID: id, Browser: browser, Caller: caller.Caller{Actor: id, Role: typev1.Role_ROLE_INGEST, Source: id, Browser: browser}}
+// keys are the sources of secrets.
+type keys map[string]string
+
+func (k keys) Verify(_ context.Context, secret string) (caller.Caller, time.Time, error) {
+	source, ok := k[secret]
+	if !ok {
+		return caller.Caller{}, time.Time{}, rpc.ErrUnknownKey
+	}
+	return caller.Caller{Actor: "key of " + source, Role: typev1.Role_ROLE_INGEST, Source: source}, time.Time{}, nil
 }
 
 // house is the door before a fake ingest.
 type house struct {
 	*behind
-	t       testing.TB
-	door    *intake.Door
-	sources sources
+	t    testing.TB
+	door *intake.Door
 }
 
 func newHouse(t testing.TB) *house {
 	t.Helper()
-	b := &behind{}
+	b := &behind{sources: map[string]*ingestv1.Source{
+		"shop": {Kind: ingestv1.Source_KIND_SERVER},
+		"web":  {Kind: ingestv1.Source_KIND_BROWSER, AllowedOrigins: []string{"https://www.example.com", "https://*.example.org"}},
+		"off":  {Kind: ingestv1.Source_KIND_SERVER, Disabled: true},
+	}}
 	signer := caller.NewRandomSigner()
 	network := rpc.NewMemory()
 	server := rpc.NewServer(rpc.ServerOptions{Signer: signer})
 	ingestv1.RegisterIngestServiceServer(server, b)
 	ingestv1.RegisterAccountServiceServer(server, b)
 	ingestv1.RegisterRejectedEventServiceServer(server, b)
+	ingestv1.RegisterSourceServiceServer(server, b)
 	served := make(chan error, 1)
 	listener := network.Listen("ingest")
 	go func() { served <- server.Serve(listener) }()
@@ -132,14 +145,15 @@ func newHouse(t testing.TB) *house {
 		server.Stop()
 		<-served
 	})
-	h := &house{behind: b, t: t, sources: sources{"server-key": writer("shop", false), "browser-key": writer("web", true)}}
-	h.sources["browser-key"].Origins = []string{"https://www.example.com", "https://*.example.org"}
+	h := &house{behind: b, t: t}
+	clock := func() time.Time { return now }
 	h.door = intake.New(intake.Deps{
-		Ingest: conn, Sources: h.sources, Limiter: ratelimit.New(func() time.Time { return now }), Now: func() time.Time { return now },
+		Ingest: conn, Sources: sourcecache.New(conn, keys{"server-key": "shop", "browser-key": "web", "off-key": "off"}, clock), Now: clock,
+		Address: remote.Proxies{}.Address,
 		Refuse: func(w http.ResponseWriter, _ *http.Request, err error) {
 			w.Header().Set("Problem", apierr.Reason(err))
 			code := map[string]int{
-				"MALFORMED_BODY": 400, "TOO_LARGE": 400, "UNAUTHENTICATED": 401, "WRONG_ORIGIN": 403, "METHOD_NOT_ALLOWED": 405,
+				"MALFORMED_BODY": 400, "TOO_LARGE": 400, "UNAUTHENTICATED": 401, "WRONG_ORIGIN": 403, "SOURCE_DISABLED": 403, "METHOD_NOT_ALLOWED": 405,
 				"OVERLOADED": 429, "UNAVAILABLE": 503,
 			}[apierr.Reason(err)]
 			if code == 0 {
@@ -204,6 +218,7 @@ func TestKeysInEveryPlace(t *testing.T) {
 		"a wrong one":                {track, []string{"Authorization", "Basic d3Jvbmc6"}, 401},
 		"a wrong one in the body":    {`{"writeKey":"wrong"}`, nil, 401},
 		"no base64":                  {track, []string{"Authorization", "Basic ???"}, 401},
+		"of a source that is off":    {track, []string{"Authorization", "Basic b2ZmLWtleTo="}, 403},
 		"masked only":                {masked, nil, 401},
 		"a stranger's broken body":   {`{`, nil, 401},
 	} {
@@ -450,7 +465,7 @@ func TestPreflight(t *testing.T) {
 
 func TestTooFast(t *testing.T) {
 	h := newHouse(t)
-	h.sources["server-key"].Limits = ratelimit.Limits{Source: ratelimit.Limit{PerSecond: 0.5, Burst: 2}}
+	h.sources["shop"].Limits = &ingestv1.SourceLimits{EventsPerSecond: 0.5, Burst: 2}
 	h.want(h.send("/v1/track", track, basic...), 200, "")
 	h.want(h.send("/v1/track", track, basic...), 200, "")
 	w := h.send("/v1/track", track, basic...)

@@ -34,21 +34,19 @@ func (d *Door) settings(w http.ResponseWriter, r *http.Request) {
 	if match := settingsPattern.FindStringSubmatch(r.URL.Path); match != nil {
 		answer = segmentSettings(match[1], r)
 	} else {
-		key, after := headerKeys(r.Header)
+		key, _ := headerKeys(r.Header)
 		if !usable(key) {
-			if key = r.URL.Query().Get("writeKey"); !usable(key) {
-				key = after
-			}
+			key = r.URL.Query().Get("writeKey")
 		}
-		source, err := d.sourceOf(r.Context(), nil, key)
-		if err == nil && !source.takes(r.Header.Get("Origin")) {
-			err = apierr.WrongOrigin()
+		from, err := d.admit(r, key)
+		if err == nil && from == nil {
+			err = noKey()
 		}
 		if err != nil {
 			d.fail(w, r, err)
 			return
 		}
-		answer = rudderConfig(source.ID, key)
+		answer = rudderConfig(from.source.ID, key)
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(answer)

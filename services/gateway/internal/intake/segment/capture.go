@@ -26,8 +26,9 @@ type Circumstances struct {
 	Address, UserAgent string
 	// SentAt is the header of that name.
 	SentAt string
-	// Mapping is what the source says of events; nil: nothing.
-	Mapping *Mapping
+	// Rules are what the source says of its events, before [Type]: the first that is for an
+	// event counts. A property that a rule gives an empty name is left out.
+	Rules []*ingestv1.EventRule
 }
 
 // Capture is what a message means.
@@ -165,19 +166,15 @@ func (m *Message) activity(r *room, c *Circumstances, at *timestamppb.Timestamp,
 		}
 		a.Type, kind = Type(m.Event)
 	}
-	rule := c.Mapping.find(m)
-	var rename map[string]string
-	if rule != nil {
-		if rule.Drop {
-			return false, nil
-		}
-		if rule.Type != "" {
-			a.Type, kind = rule.Type, ""
-		}
-		rename = rule.Rename
+	rule := find(c.Rules, m)
+	if rule.GetDrop() {
+		return false, nil
+	}
+	if rule.GetType() != "" {
+		a.Type, kind = rule.GetType(), ""
 	}
 	a.Id, a.Source, a.OccurredTime = id(m.ID), c.Source, at
-	a.PropertiesJson = m.activityProperties(kind, rename, clamped)
+	a.PropertiesJson = m.activityProperties(kind, rule.GetProperties(), clamped)
 	if m.Context.Campaign != "" {
 		a.Campaign = short(m.Context.Campaign.Member("name").Text(), 200)
 	}

@@ -256,14 +256,13 @@ func TestTheOrderInsideABatchIsKept(t *testing.T) {
 	})
 }
 
-func TestMapping(t *testing.T) {
-	mapping := &segment.Mapping{Rules: []segment.Rule{
+func TestRulesOfASource(t *testing.T) {
+	c := &segment.Circumstances{Received: received, Source: "site", Rules: []*ingestv1.EventRule{
 		{Event: "Debug *", Drop: true},
-		{Event: "Checkout *", Type: "trial.started", Rename: map[string]string{"plan_name": "plan", "secret": ""}},
+		{Event: "Checkout *", Type: "trial.started", Properties: map[string]string{"plan_name": "plan", "secret": ""}},
 		{Event: "page", Type: "docs.read"},
-		{Event: "*", Rename: map[string]string{"x": "y"}},
+		{Event: "*", Properties: map[string]string{"x": "y"}},
 	}}
-	c := &segment.Circumstances{Received: received, Source: "site", Mapping: mapping}
 	for body, want := range map[string]string{
 		`{"type":"track","userId":"u","event":"Debug Printed"}`:                                                           "track: dropped\n",
 		`{"type":"track","userId":"u","event":"Checkout Finished","properties":{"plan_name":"pro","secret":1,"seats":2}}`: "track user_id=u of site\n  did trial.started at ,\n  with {\"plan\":\"pro\",\"seats\":2,\"event\":\"Checkout Finished\"}\n",
