@@ -49,7 +49,7 @@ func (a *ingestAPI) BatchRecordActivities(ctx context.Context, req *ingestv1.Bat
 	said := newSaidByMany(len(req.GetActivities()), activity.Circumstances{
 		Window:  effective.Window{Now: received, Historical: req.GetHistorical()},
 		Default: now, RequestID: requestID, Trusted: trusted(ctx),
-	})
+	}, a.judge)
 	for i, record := range req.GetActivities() {
 		if v := from.permitRecord(record); v != nil {
 			said.results.reject(i, record.GetActivity().GetId(), refusalOf(v.At("activities", i)))
@@ -84,6 +84,7 @@ func (a *ingestAPI) BatchRecordActivities(ctx context.Context, req *ingestv1.Bat
 
 // saidByMany is what a batch says of many leads.
 type saidByMany struct {
+	judge         func(a *activity.Activity, domain string)
 	circumstances activity.Circumstances
 	subjects      []*store.Subject
 	results       activityResults
@@ -91,8 +92,9 @@ type saidByMany struct {
 	byIdentity    map[identity.Identity]*store.Subject
 }
 
-func newSaidByMany(n int, c activity.Circumstances) *saidByMany {
+func newSaidByMany(n int, c activity.Circumstances, judge func(*activity.Activity, string)) *saidByMany {
 	return &saidByMany{
+		judge:         judge,
 		circumstances: c, results: newActivityResults(n),
 		byName: map[string]*store.Subject{}, byIdentity: map[identity.Identity]*store.Subject{},
 	}
@@ -125,12 +127,14 @@ func (s *saidByMany) check(i int, record *ingestv1.ActivityRecord) (activity.Act
 		if v != nil {
 			return act, nil, v
 		}
+		s.judge(&act, "")
 		return act, s.named(id), nil
 	}
 	who, v := identity.New(record.GetIdentity())
 	if v != nil {
 		return act, nil, v.Under("identity")
 	}
+	s.judge(&act, who.Domain())
 	return act, s.identified(who, act.Source), nil
 }
 
@@ -293,6 +297,7 @@ func activityMessage(a store.StoredActivity) (*ingestv1.Activity, error) {
 	m := &ingestv1.Activity{
 		Id: a.ID, Type: a.Type, Source: a.Source, Campaign: a.Campaign, Lead: lead.Name(a.Lead), TimeClamped: a.Clamped,
 		OccurredTime: timestamppb.New(a.OccurredAt), ReceivedTime: timestamppb.New(a.Received),
+		Correction: typev1.ActivityFact_Correction(a.Mark.Kind()),
 	}
 	if a.Properties != nil {
 		m.Properties = &structpb.Struct{}

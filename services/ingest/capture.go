@@ -103,7 +103,7 @@ func (a *ingestAPI) personOf(ctx context.Context, name string) (string, error) {
 func withoutWait(req *ingestv1.CaptureLeadRequest) *ingestv1.CaptureLeadRequest {
 	return &ingestv1.CaptureLeadRequest{
 		Lead: req.GetLead(), Activities: req.GetActivities(), Historical: req.GetHistorical(),
-		DefaultTime: req.GetDefaultTime(), Source: req.GetSource(), Account: req.GetAccount(),
+		DefaultTime: req.GetDefaultTime(), Source: req.GetSource(), Account: req.GetAccount(), Consent: req.GetConsent(),
 	}
 }
 
@@ -250,6 +250,9 @@ func (a *ingestAPI) read(req *ingestv1.CaptureLeadRequest, requestID string, rec
 	if v := readLead(s, req.GetLead()); v != nil {
 		return nil, v.Under("lead")
 	}
+	if v := readConsent(s, req.GetConsent()); v != nil {
+		return nil, v
+	}
 	if req.GetAccount() != nil {
 		if s.Account != "" {
 			return nil, violation.New("account", "either account or lead.account")
@@ -263,16 +266,28 @@ func (a *ingestAPI) read(req *ingestv1.CaptureLeadRequest, requestID string, rec
 	said := &saidOfLead{subject: s, results: newActivityResults(len(req.GetActivities()))}
 	c := activity.Circumstances{Window: window, Default: s.Effective, DefaultClamped: clamped, RequestID: requestID, Trusted: trusted}
 	s.Activities = make([]activity.Activity, 0, len(req.GetActivities()))
+	domain := domainOf(s.Identities)
 	for i, in := range req.GetActivities() {
 		act, v := activity.New(in, i, c)
 		if v != nil {
 			said.results.reject(i, in.GetId(), refusalOf(v.At("activities", i)))
 			continue
 		}
+		a.judge(&act, domain)
 		s.Activities = append(s.Activities, act)
 		said.results.expect(i, s, len(s.Activities)-1)
 	}
 	return said, nil
+}
+
+// domainOf returns the domain of the address among identities, or nothing.
+func domainOf(list []identity.Identity) string {
+	for _, i := range list {
+		if d := i.Domain(); d != "" {
+			return d
+		}
+	}
+	return ""
 }
 
 func readLead(s *store.Subject, in *ingestv1.Lead) (v *violation.Violation) {

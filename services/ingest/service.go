@@ -94,6 +94,7 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 	ingestv1.RegisterPermissionServiceServer(r, &permissionAPI{Service: s})
 	ingestv1.RegisterRejectedEventServiceServer(r, &rejectedEventAPI{Service: s})
 	ingestv1.RegisterSourceServiceServer(r, &sourceAPI{Service: s})
+	ingestv1.RegisterCorrectionServiceServer(r, &correctionAPI{Service: s})
 }
 
 // How long replies of calls with a request id are kept, and how often old ones go.
@@ -131,6 +132,7 @@ func (s *Service) Start(ctx context.Context) error {
 	})
 	s.chores.Go(func() { s.tellLeads(ctx) })
 	s.chores.Go(func() { s.keepSuppressions(ctx) })
+	s.chores.Go(func() { s.correct(ctx) })
 	return nil
 }
 

@@ -16,6 +16,7 @@ import (
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	"github.com/assay-hq/assay/services/ingest/internal/canonical"
 	"github.com/assay-hq/assay/services/ingest/internal/effective"
+	"github.com/assay-hq/assay/services/ingest/internal/traffic"
 	"github.com/assay-hq/assay/services/ingest/internal/violation"
 )
 
@@ -51,6 +52,9 @@ type Activity struct {
 	Occurred time.Time
 	// Clamped says that the sender's time was outside of the window.
 	Clamped bool
+	// Mark is what speaks against it: if anything does, it counts as if it had never
+	// happened.
+	Mark traffic.Mark
 	// Random ids were made here: nothing stored can have the same one.
 	Random bool
 	Digest Digest

@@ -11,6 +11,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/identity"
 	"github.com/assay-hq/assay/services/ingest/internal/lead"
 	"github.com/assay-hq/assay/services/ingest/internal/pending"
+	"github.com/assay-hq/assay/services/ingest/internal/traffic"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -26,6 +27,7 @@ type commit struct {
 	person     map[string]string              // lead id → the person's lead
 	leads      map[string]*working            // by the person's lead
 	activities map[activityKey]stored
+	mails      map[string][]mail // new ones, by the lead they arrived with
 	accounts   knownAccounts
 	historical bool // what is told of accounts is history
 
@@ -97,7 +99,7 @@ var (
 	activityTable = table{
 		name: "activities",
 		columns: `source text, id text, lead_id text, facts_version bigint, type text, occurred_at bigint, received_at bigint,
-			clamped bigint, campaign text, properties bytea, digest bytea`,
+			clamped bigint, campaign text, properties bytea, digest bytea, mark bigint`,
 		suffix: "ON CONFLICT DO NOTHING",
 	}
 	requestTable = table{
@@ -116,6 +118,7 @@ func newCommit(s *Store, tx *sqldb.Tx) *commit {
 		person:      map[string]string{},
 		leads:       map[string]*working{},
 		activities:  map[activityKey]stored{},
+		mails:       map[string][]mail{},
 		newRequests: requestTable.rows(), newIdentities: identityTable.rows(),
 		newActivities: activityTable.rows(), newAttributes: attributeTable.rows(),
 		accounts:    newKnownAccounts(),
@@ -209,7 +212,9 @@ func (c *commit) subject(item *Capture, s *Subject) error {
 	for i := range s.Activities {
 		if s.Result.Activities[i].State == Stored {
 			size += overhead + int64(len(s.Activities[i].Properties)+len(s.Activities[i].ID))
-			w.span(s.Activities[i].Occurred.UnixMicro())
+			if s.Activities[i].Mark == 0 && !traffic.OfMail(s.Activities[i].Type) { // of a mail it is known later
+				w.span(s.Activities[i].Occurred.UnixMicro())
+			}
 		}
 	}
 	brought := pending.Captures{
@@ -308,16 +313,22 @@ func (c *commit) addFacts(item *Capture, s *Subject, id string, w *working, fact
 		if !a.Random {
 			c.activities[activityKey{a.Source, a.ID}] = stored{id, a.Digest}
 		}
+		if traffic.OfMail(a.Type) {
+			c.mails[id] = append(c.mails[id], mail{Event: traffic.NewEvent(a.Occurred.UnixMicro(), a.Type, a.Properties), row: c.newActivities.len(), mark: a.Mark})
+		}
 		clamped := int64(0)
 		if a.Clamped {
 			clamped = 1
 		}
-		c.newActivities.add(a.Source, a.ID, id, version, a.Type, a.Occurred.UnixMicro(), received, clamped, a.Campaign, a.Properties, a.Digest[:])
+		c.newActivities.add(a.Source, a.ID, id, version, a.Type, a.Occurred.UnixMicro(), received, clamped, a.Campaign, a.Properties, a.Digest[:], int64(a.Mark))
 	}
 }
 
 // write writes what is new, one statement for each table.
 func (c *commit) write() error {
+	if err := c.judgeMails(); err != nil {
+		return err
+	}
 	if err := c.writeAccounts(); err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/canonical"
 	"github.com/assay-hq/assay/services/ingest/internal/lead"
 	"github.com/assay-hq/assay/services/ingest/internal/pending"
+	"github.com/assay-hq/assay/services/ingest/internal/traffic"
 )
 
 // readDeltas reads the facts of claimed leads, those of merged members included:
@@ -90,7 +91,7 @@ func (s *Store) readFacts(ctx context.Context, k keys, found func(person string,
 		intern[text] = text
 		return text
 	}
-	activities, err := s.db.Read().QueryContext(ctx, `SELECT k.a, m.id, f.facts_version, f.source, f.id, f.type, f.occurred_at, f.received_at, f.campaign, f.properties
+	activities, err := s.db.Read().QueryContext(ctx, `SELECT k.a, m.id, f.facts_version, f.source, f.id, f.type, f.occurred_at, f.received_at, f.campaign, f.properties, f.mark
 		FROM `+from+` CROSS JOIN leads m CROSS JOIN activities f
 		WHERE m.canonical_id = k.a AND f.lead_id = m.id AND f.facts_version > k.b AND f.facts_version <= k.c`, args...)
 	if err != nil {
@@ -98,13 +99,15 @@ func (s *Store) readFacts(ctx context.Context, k keys, found func(person string,
 	}
 	var person, member, source, kind, campaign sql.RawBytes
 	var version, effective, received int64
+	var mark traffic.Mark
 	err = each(activities, func() error {
 		fact, activity := &typev1.Fact{}, &typev1.ActivityFact{}
-		err := activities.Scan(&person, &member, &version, &source, &fact.Id, &kind, &effective, &received, &campaign, &activity.PropertiesJson)
+		err := activities.Scan(&person, &member, &version, &source, &fact.Id, &kind, &effective, &received, &campaign, &activity.PropertiesJson, &mark)
 		if err != nil {
 			return err
 		}
 		activity.Type, activity.Campaign = same(kind), same(campaign)
+		activity.Correction = typev1.ActivityFact_Correction(mark.Kind())
 		fact.Activity, fact.Source, fact.Lead = activity, same(source), lead.Name(same(member))
 		setTimes(fact, version, effective, received)
 		found(same(person), fact)

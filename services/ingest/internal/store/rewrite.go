@@ -24,6 +24,19 @@ import (
 // them. The persons are locked when change runs, and are those that the leads have
 // then. Pending, what comes of it is historical or not; see [Capture.Historical].
 func (s *Store) rewriting(ctx context.Context, leads []string, historical bool, change func(c *commit) error) error {
+	return s.changing(ctx, leads, historical, func(c *commit) error {
+		if err := change(c); err != nil {
+			return err
+		}
+		for person := range c.leads {
+			c.rewrite(person)
+		}
+		return nil
+	})
+}
+
+// changing is [Store.rewriting] where change says which persons to rewrite.
+func (s *Store) changing(ctx context.Context, leads []string, historical bool, change func(c *commit) error) error {
 	err := ErrRaced
 	for range maxRaces {
 		err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
@@ -38,9 +51,6 @@ func (s *Store) rewriting(ctx context.Context, leads []string, historical bool, 
 			}
 			if err := change(c); err != nil {
 				return err
-			}
-			for person := range c.leads {
-				c.rewrite(person)
 			}
 			return c.write()
 		})
@@ -147,7 +157,8 @@ func (c *commit) foldAttributes(persons []string) error {
 // this transaction, which are not written yet, are in it already.
 func (c *commit) foldActivities(persons []string) error {
 	from, args := keysOf(persons).from(c.tx.Dialect())
-	result, err := c.tx.Query(`SELECT k.a, max(p.facts_version), COALESCE(max(f.facts_version), 0), COALESCE(min(f.occurred_at), 0), COALESCE(max(f.occurred_at), 0)
+	result, err := c.tx.Query(`SELECT k.a, max(p.facts_version), COALESCE(max(f.facts_version), 0),
+			COALESCE(min(CASE WHEN f.mark = 0 THEN f.occurred_at END), 0), COALESCE(max(CASE WHEN f.mark = 0 THEN f.occurred_at END), 0)
 		FROM `+from+` CROSS JOIN leads m JOIN pending p ON p.lead_id = m.id LEFT JOIN activities f ON f.lead_id = m.id
 		WHERE m.canonical_id = k.a GROUP BY k.a`, args...)
 	if err != nil {
@@ -161,7 +172,7 @@ func (c *commit) foldActivities(persons []string) error {
 		}
 		w := c.leads[person]
 		w.base = max(w.base, own, version)
-		if version != 0 {
+		if first != 0 { // what does not count does not make a lead known
 			w.span(first)
 			w.span(last)
 		}

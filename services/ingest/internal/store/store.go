@@ -76,6 +76,9 @@ type Store struct {
 	waiters   *pending.Waiters
 	toTell    chan struct{}
 
+	traffic    atomic.Pointer[compiledRules] // nil: the defaults
+	correcting chan struct{}
+
 	key         suppression.Key
 	suppressed  atomic.Pointer[suppression.List]
 	telling     chan struct{}
@@ -87,7 +90,7 @@ type Store struct {
 // Open returns the store of a database. Before anything is claimed, call
 // [Store.VoidLeases].
 func Open(db *sqldb.DB, now func() time.Time) *Store {
-	s := &Store{db: db, now: now, known: newIdentityCache(), toTell: make(chan struct{}, 1), telling: make(chan struct{}, 1)}
+	s := &Store{db: db, now: now, known: newIdentityCache(), toTell: make(chan struct{}, 1), telling: make(chan struct{}, 1), correcting: make(chan struct{}, 1)}
 	s.suppressed.Store(suppression.NewList(nil, nil))
 	s.waiters = pending.NewWaiters(s.decisions)
 	s.committer = sqldb.NewCommitter(db, "capture", s.apply,

@@ -7,6 +7,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/assay-hq/assay/services/ingest/internal/traffic"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -21,6 +22,8 @@ type StoredActivity struct {
 	// Properties are a JSON object, or nil.
 	Properties []byte
 	Clamped    bool
+	// Mark is what speaks against it.
+	Mark traffic.Mark
 }
 
 // ActivityKey is where an activity stands in a timeline.
@@ -42,7 +45,7 @@ func (s *Store) Timeline(ctx context.Context, id string, after *ActivityKey, lim
 	const members = `f.lead_id IN (SELECT m.id FROM leads m WHERE m.canonical_id = $1)`
 	// The inner query reads only times, which the index has: activities of the page
 	// are not before the last of the next $5, those of one instant aside.
-	result, err := s.db.Read().QueryContext(ctx, `SELECT f.lead_id, f.occurred_at, f.source, f.id, f.type, f.received_at, f.campaign, f.properties, f.clamped
+	result, err := s.db.Read().QueryContext(ctx, `SELECT f.lead_id, f.occurred_at, f.source, f.id, f.type, f.received_at, f.campaign, f.properties, f.clamped, f.mark
 		FROM activities f WHERE `+members+` AND f.occurred_at <= $2
 			AND f.occurred_at >= COALESCE((SELECT min(at) FROM (
 				SELECT f.occurred_at AS at FROM activities f WHERE `+members+` AND f.occurred_at < $2
@@ -57,7 +60,7 @@ func (s *Store) Timeline(ctx context.Context, id string, after *ActivityKey, lim
 	err = each(result, func() error {
 		var a StoredActivity
 		var received int64
-		err := result.Scan(&a.Lead, &a.At, &a.Source, &a.ID, &a.Type, &received, &a.Campaign, &a.Properties, &a.Clamped)
+		err := result.Scan(&a.Lead, &a.At, &a.Source, &a.ID, &a.Type, &received, &a.Campaign, &a.Properties, &a.Clamped, &a.Mark)
 		a.OccurredAt, a.Received = sqldb.Time(a.At), sqldb.Time(received)
 		list = append(list, a)
 		return err

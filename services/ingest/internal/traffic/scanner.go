@@ -1,6 +1,7 @@
 package traffic
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -28,6 +29,14 @@ type Scanner struct {
 
 // DefaultScanner are the rules until somebody changes them.
 var DefaultScanner = Scanner{Delivery: 2 * time.Second, Links: 3, Burst: 5 * time.Second}
+
+// OrDefault returns the rules with the default where nothing is said.
+func (s Scanner) OrDefault() Scanner {
+	s.Delivery = cmp.Or(s.Delivery, DefaultScanner.Delivery)
+	s.Links = cmp.Or(s.Links, DefaultScanner.Links)
+	s.Burst = cmp.Or(s.Burst, DefaultScanner.Burst)
+	return s
+}
 
 // Reach is how far from an activity the verdicts are that it may change.
 func (s Scanner) Reach() time.Duration { return max(s.Delivery, s.Burst) }
@@ -143,3 +152,7 @@ func (s Scanner) message(events []Event, of []int, out []bool) {
 		}
 	}
 }
+
+// Judged reports whether an activity is one whose verdict, or that of others, depends on
+// what is near it.
+func Judged(kind string) bool { return kind == clicked || kind == delivered }

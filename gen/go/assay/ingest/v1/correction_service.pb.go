@@ -95,9 +95,10 @@ type Correction struct {
 	Kind v1.ActivityFact_Correction `protobuf:"varint,2,opt,name=kind,proto3,enum=assay.type.v1.ActivityFact_Correction" json:"kind,omitempty"`
 	// Why. Never personal.
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
-	// The activities, by source and id. Either this or `selection`.
+	// The activities, by source and id. Either this or `selection`. One that is still to
+	// arrive is corrected within seconds after it did.
 	Activities []*ActivityReference `protobuf:"bytes,4,rep,name=activities,proto3" json:"activities,omitempty"`
-	// The activities, by what they have in common.
+	// The activities that have arrived so far, by what they have in common.
 	Selection *ActivitySelection `protobuf:"bytes,5,opt,name=selection,proto3" json:"selection,omitempty"`
 	// How it stands.
 	State Correction_State `protobuf:"varint,6,opt,name=state,proto3,enum=assay.ingest.v1.Correction_State" json:"state,omitempty"`
@@ -300,7 +301,7 @@ type ActivitySelection struct {
 	// Before.
 	ToTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=to_time,json=toTime,proto3" json:"to_time,omitempty"`
 	// A condition in CEL, as rules of a standard have them, e.g.
-	// `activity.user_agent.contains("HeadlessChrome")`.
+	// `activity.properties.user_agent.contains("HeadlessChrome")`.
 	Condition     string `protobuf:"bytes,6,opt,name=condition,proto3" json:"condition,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -756,7 +757,9 @@ type TrafficRule struct {
 	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
 	// Only of this type, or whose name begins so, with `*`. Default: all.
 	Type string `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`
-	// A condition in CEL over `activity`. Default: it holds.
+	// A condition in CEL over `activity`, and over `lead.email_domain` of the address that
+	// the capture itself names. Default: it holds. What it reads and is not there does not
+	// hold.
 	Condition     string `protobuf:"bytes,5,opt,name=condition,proto3" json:"condition,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

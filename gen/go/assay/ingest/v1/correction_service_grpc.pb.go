@@ -31,7 +31,8 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Activities that count as if they had never happened: bots, tests, mail scanners.
+// Activities that count as if they had never happened: bots, tests, mail scanners. What
+// Assay says itself (sources `assay:*`, types `lifecycle.*`) happened, and is passed over.
 type CorrectionServiceClient interface {
 	// Returns one correction. NOT_FOUND if there is none.
 	GetCorrection(ctx context.Context, in *GetCorrectionRequest, opts ...grpc.CallOption) (*Correction, error)
@@ -122,7 +123,8 @@ func (c *correctionServiceClient) UpdateTrafficRules(ctx context.Context, in *Up
 // All implementations must embed UnimplementedCorrectionServiceServer
 // for forward compatibility.
 //
-// Activities that count as if they had never happened: bots, tests, mail scanners.
+// Activities that count as if they had never happened: bots, tests, mail scanners. What
+// Assay says itself (sources `assay:*`, types `lifecycle.*`) happened, and is passed over.
 type CorrectionServiceServer interface {
 	// Returns one correction. NOT_FOUND if there is none.
 	GetCorrection(context.Context, *GetCorrectionRequest) (*Correction, error)
