@@ -28,6 +28,7 @@ type house struct {
 	ingestv1.IngestServiceClient
 	pending  ingestv1.PendingServiceClient
 	accounts ingestv1.AccountServiceClient
+	rejected ingestv1.RejectedEventServiceClient
 	conn     grpc.ClientConnInterface
 	t        testing.TB
 	db       *sqldb.DB
@@ -74,6 +75,7 @@ func newHouse(t testing.TB, db *sqldb.DB, report *telemetry.Telemetry) *house {
 		service.Stop()
 	})
 	h.conn, h.accounts = conn, ingestv1.NewAccountServiceClient(conn)
+	h.rejected = ingestv1.NewRejectedEventServiceClient(conn)
 	h.IngestServiceClient, h.pending = ingestv1.NewIngestServiceClient(conn), ingestv1.NewPendingServiceClient(conn)
 	return h
 }

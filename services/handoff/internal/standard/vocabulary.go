@@ -13,7 +13,10 @@ import (
 )
 
 // derived are the attributes that every lead has without a sender saying so.
-var derived = []string{"account", "email_domain", "lead_source", "lead_source_campaign", "lead_source_detail", "create_time"}
+var derived = []string{"account", "email_domain", "lead_source", "lead_source_campaign", "lead_source_detail", "create_time", "suppressed"}
+
+// families are beginnings of such attributes.
+var families = []string{"account.opportunities_", "account.customers_", "consent_", "permission_"}
 
 // named are the fields that hold an activity type or the name of an attribute.
 var named = map[protoreflect.FullName]func(c *compiler, path, word string){
@@ -90,8 +93,8 @@ func (c *compiler) activity(path, name string) {
 
 // attribute checks that an attribute is one of the vocabulary.
 func (c *compiler) attribute(path, name string) {
-	if c.attributes != nil && !c.attributes[name] && !strings.HasPrefix(name, "account.opportunities_") &&
-		!strings.HasPrefix(name, "account.customers_") {
+	always := func(prefix string) bool { return strings.HasPrefix(name, prefix) }
+	if c.attributes != nil && !c.attributes[name] && !slices.ContainsFunc(families, always) {
 		c.add(path, "an attribute of `vocabulary`, not %q", name)
 	}
 }
