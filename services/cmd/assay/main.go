@@ -47,6 +47,7 @@ type cli struct {
 	User       userCmd       `cmd:"" help:"Manage the people who work with Assay."`
 	Team       teamCmd       `cmd:"" help:"Manage teams: who works together, and whose turn it is."`
 	Key        keyCmd        `cmd:"" help:"Manage API keys."`
+	Rejected   rejectedCmd   `cmd:"" help:"See what was sent and refused, and why."`
 	Audit      auditCmd      `cmd:"" help:"See who changed what, and check that the log is whole."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
