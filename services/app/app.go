@@ -230,7 +230,7 @@ func (a *App) compose(ctx context.Context, now func() time.Time) error {
 		options.Keys = keys
 	}
 	if front != nil {
-		options.Unknown, options.Forwarded = forward.Forward, ourServices()
+		options.Unknown, options.Forwarded, options.Admit = front.Forward, ourServices(), front.Admit
 	}
 	public := rpc.NewServer(options)
 	for _, s := range services {

@@ -188,7 +188,7 @@ func newFront(t *testing.T) *front {
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close(); http.DefaultClient.CloseIdleConnections() })
 	f.url = server.URL
 
-	public := rpc.NewServer(rpc.ServerOptions{Signer: signer, Keys: keys, Unknown: conns.Forward})
+	public := rpc.NewServer(rpc.ServerOptions{Signer: signer, Keys: keys, Unknown: s.Forward})
 	serve(t, public, memory.Listen("public"))
 	f.door, err = rpc.Dial("public", rpc.ClientOptions{Memory: memory, APIKey: "sales-key"})
 	if err != nil {

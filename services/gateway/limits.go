@@ -2,10 +2,15 @@ package gateway
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"net/netip"
+	"sync/atomic"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoregistry"
 
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	"github.com/assay-hq/assay/services/gateway/internal/remote"
@@ -54,6 +59,22 @@ func (c captureConn) Invoke(ctx context.Context, method string, args, reply any,
 	return c.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)
 }
 
+// Admit says whether a write key may bring a request that did not come by REST: the limit
+// of public gRPC.
+func (s *Service) Admit(ctx context.Context, request any) error {
+	who, ok := caller.From(ctx)
+	if !ok || who.Source == "" {
+		return nil
+	}
+	var from sender
+	if p, ok := peer.FromContext(ctx); ok {
+		if tcp, ok := p.Addr.(*net.TCPAddr); ok {
+			from.address = tcp.AddrPort().Addr()
+		}
+	}
+	return admit(ctx, s.keys, who.Source, from, request)
+}
+
 // admit says whether a source may send what it does.
 func admit(ctx context.Context, sources *sourcecache.Cache, source string, from sender, request any) error {
 	s, err := sources.ByID(ctx, source)
@@ -85,4 +106,45 @@ func events(request any) int {
 		return len(in.GetActivities())
 	}
 	return 1
+}
+
+// Forward carries a call to the service it is for, see [Conns.Forward]; of a write key only
+// what it may bring.
+func (s *Service) Forward(srv any, in grpc.ServerStream) error {
+	if who, _ := caller.From(in.Context()); who.Source == "" {
+		return s.conns.Forward(srv, in)
+	}
+	admitted := &admittedStream{ServerStream: in, admit: s.Admit}
+	err := s.conns.Forward(srv, admitted)
+	if refused := admitted.refused.Load(); refused != nil {
+		return *refused
+	}
+	return err
+}
+
+// admittedStream reads the messages that go through it, and refuses the rest at one that the
+// caller may not bring.
+type admittedStream struct {
+	grpc.ServerStream
+	admit   func(ctx context.Context, request any) error
+	refused atomic.Pointer[error]
+}
+
+// RecvMsg takes a message that nobody has decoded.
+func (s *admittedStream) RecvMsg(m any) error {
+	if err := s.ServerStream.RecvMsg(m); err != nil {
+		return err
+	}
+	name, _ := grpc.MethodFromServerStream(s.ServerStream)
+	kind, err := protoregistry.GlobalTypes.FindMessageByName(methodByName(name).Input().FullName())
+	if err != nil {
+		return err
+	}
+	request := kind.New().Interface()
+	// What cannot be read is counted as one, and refused where it goes.
+	_ = proto.Unmarshal(m.(proto.Message).ProtoReflect().GetUnknown(), request)
+	if err = s.admit(s.Context(), request); err != nil {
+		s.refused.Store(&err)
+	}
+	return err
 }

@@ -52,6 +52,7 @@ type Deps struct {
 // Service is the gateway.
 type Service struct {
 	keys      *Keyring
+	conns     Conns
 	proxies   remote.Proxies
 	mux       *runtime.ServeMux
 	links     *links
@@ -75,7 +76,7 @@ func New(d Deps) (*Service, error) {
 		return nil, err
 	}
 	return &Service{
-		keys: d.Keys, proxies: proxies, mux: mux, links: newLinks(d.Conns), hooks: newHooks(d.Conns), intake: newIntake(d, proxies),
+		keys: d.Keys, conns: d.Conns, proxies: proxies, mux: mux, links: newLinks(d.Conns), hooks: newHooks(d.Conns), intake: newIntake(d, proxies),
 		telemetry: d.Telemetry, log: d.Telemetry.Log,
 	}, nil
 }

@@ -46,6 +46,7 @@ type cli struct {
 	Held       heldCmd       `cmd:"" help:"See and release leads that a publish qualified."`
 	User       userCmd       `cmd:"" help:"Manage the people who work with Assay."`
 	Team       teamCmd       `cmd:"" help:"Manage teams: who works together, and whose turn it is."`
+	Source     sourceCmd     `cmd:"" help:"Manage where facts come from: sources and their write keys."`
 	Key        keyCmd        `cmd:"" help:"Manage API keys."`
 	Rejected   rejectedCmd   `cmd:"" help:"See what was sent and refused, and why."`
 	Audit      auditCmd      `cmd:"" help:"See who changed what, and check that the log is whole."`

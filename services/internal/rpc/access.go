@@ -153,3 +153,15 @@ func allowedRoles(method string) []typev1.Role {
 func Allowed(method string, role typev1.Role) bool {
 	return slices.Contains(allowedRoles(method), role)
 }
+
+// admit asks whether who calls may bring a request; nil asks nobody.
+func admit(ask func(ctx context.Context, request any) error) grpc.UnaryServerInterceptor {
+	return func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+		if ask != nil {
+			if err := ask(ctx, req); err != nil {
+				return nil, err
+			}
+		}
+		return handler(ctx, req)
+	}
+}

@@ -11,6 +11,7 @@
 //	authorize     the method's (assay.type.v1.access) option; default deny
 //	limit         the size of the request
 //	validate      the rules in the protos; a violation names the field as in JSON
+//	admit         whether who calls may bring as much as that, where the server asks
 //	record        what a call from outside changes leaves an entry in the audit log
 //
 // Spans and metrics come from otelgrpc's stats handler, with the providers of the

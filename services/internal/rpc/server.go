@@ -27,6 +27,9 @@ type ServerOptions struct {
 	// Forwarded are the full names of the services that Unknown handles, for
 	// reflection.
 	Forwarded []string
+	// Admit says whether who calls may bring a request; what Unknown handles it does not see.
+	// Default: yes.
+	Admit func(ctx context.Context, request any) error
 	// Signer verifies internal tokens. Required.
 	Signer *caller.Signer
 	// Keys verifies API keys, on a server that faces the outside. Wrap it with
@@ -95,6 +98,7 @@ func NewServer(o ServerOptions) *Server {
 			guard{signer: o.Signer, keys: o.Keys, now: o.Now}.unary,
 			limitRequest,
 			validateRequest,
+			admit(o.Admit),
 			record,
 		),
 		grpc.ChainStreamInterceptor(
