@@ -245,6 +245,7 @@ func (s *Service) observed(next http.Handler) http.Handler {
 // tracking clients send.
 func (s *Service) Handler() http.Handler {
 	rest := withRequestID(s.recovered(s.withSender(s.authenticated(s.observed(s.logged(s.mux))))))
+	uploads := withRequestID(s.recovered(s.withSender(s.authenticated(s.observed(s.logged(newUploads(s.conns)))))))
 	// Not observed: the path is a secret, and spans would tell it.
 	links := withRequestID(s.recovered(s.links))
 	hooks := withRequestID(s.recovered(s.observed(s.logged(s.hooks))))
@@ -255,6 +256,10 @@ func (s *Service) Handler() http.Handler {
 		if r.URL.Path == "/openapi.json" && r.Method == http.MethodGet {
 			w.Header().Set("Content-Type", "application/json")
 			_, _ = w.Write(openapi.JSON)
+			return
+		}
+		if r.URL.Path == uploadPath {
+			uploads.ServeHTTP(w, r)
 			return
 		}
 		if strings.HasPrefix(r.URL.Path, linksPath) {

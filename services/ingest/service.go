@@ -4,6 +4,7 @@
 // Where to look:
 //
 //	lead.go, capture.go, activity.go   IngestService, by resource
+//	import.go, import_*.go             ImportService: files, and the worker that takes them in
 //	pending.go                         PendingService: the queue
 //	source.go                          SourceService: where facts come from
 //	internal/{lead,activity,identity}  what may be said, and in which form it is kept
@@ -61,6 +62,7 @@ type Service struct {
 
 	stop   context.CancelFunc
 	chores sync.WaitGroup
+	files  importWorker
 }
 
 // New returns the service. It touches the database only when started or called.
@@ -89,6 +91,7 @@ func New(d Deps) (*Service, error) {
 func (s *Service) Register(r grpc.ServiceRegistrar) {
 	ingestv1.RegisterIngestServiceServer(r, &ingestAPI{Service: s})
 	ingestv1.RegisterAccountServiceServer(r, &accountAPI{Service: s})
+	ingestv1.RegisterImportServiceServer(r, &importAPI{Service: s})
 	ingestv1.RegisterPendingServiceServer(r, &pendingAPI{Service: s})
 	ingestv1.RegisterSuppressionServiceServer(r, &suppressionAPI{Service: s})
 	ingestv1.RegisterPermissionServiceServer(r, &permissionAPI{Service: s})
@@ -112,6 +115,11 @@ func (s *Service) Start(ctx context.Context) error {
 	if err := s.loadSuppressions(ctx); err != nil {
 		return err
 	}
+	if err := s.store.VoidImportLeases(ctx); err != nil {
+		return err
+	}
+	s.files.ingestAPI = &ingestAPI{Service: s}
+	s.files.start(ctx)
 	ctx, s.stop = context.WithCancel(ctx)
 	s.chores.Go(func() {
 		ticker := time.NewTicker(pruneEvery)
@@ -122,6 +130,9 @@ func (s *Service) Start(ctx context.Context) error {
 			}
 			if err := s.forgetRejected(ctx); err != nil && ctx.Err() == nil {
 				s.log.Log.WarnContext(ctx, "old rejected events could not be removed", "error", err)
+			}
+			if err := s.store.PruneImports(ctx); err != nil && ctx.Err() == nil {
+				s.log.Log.WarnContext(ctx, "old imports could not be removed", "error", err)
 			}
 			select {
 			case <-ticker.C:
@@ -182,6 +193,7 @@ func (s *Service) tellAll(ctx context.Context) (failed error) {
 // server first. The database stays open.
 func (s *Service) Stop() {
 	s.stop()
+	s.files.Stop()
 	s.chores.Wait()
 	s.metrics.close()
 	s.store.Close()

@@ -29,6 +29,8 @@ type house struct {
 	pending  ingestv1.PendingServiceClient
 	accounts ingestv1.AccountServiceClient
 	rejected ingestv1.RejectedEventServiceClient
+	imports  ingestv1.ImportServiceClient
+	stop     func() // before the end of the test
 	conn     grpc.ClientConnInterface
 	t        testing.TB
 	db       *sqldb.DB
@@ -68,13 +70,15 @@ func newHouse(t testing.TB, db *sqldb.DB, report *telemetry.Telemetry) *house {
 	go func() { served <- server.Serve(listener) }()
 	conn, err := rpc.Dial("ingest", rpc.ClientOptions{Signer: signer, Memory: network, Service: "test", Telemetry: report})
 	h.ok(err)
-	t.Cleanup(func() {
+	h.stop = sync.OnceFunc(func() {
 		conn.Close()
 		server.Stop()
 		<-served
 		service.Stop()
 	})
+	t.Cleanup(h.stop)
 	h.conn, h.accounts = conn, ingestv1.NewAccountServiceClient(conn)
+	h.imports = ingestv1.NewImportServiceClient(conn)
 	h.rejected = ingestv1.NewRejectedEventServiceClient(conn)
 	h.IngestServiceClient, h.pending = ingestv1.NewIngestServiceClient(conn), ingestv1.NewPendingServiceClient(conn)
 	return h

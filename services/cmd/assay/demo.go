@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -50,7 +51,7 @@ func (c *demoCmd) Run(ctx context.Context, t *terminal) error {
 		err = upload.Decided(ctx, client, versions, show.decided)
 	}
 	show.end()
-	if err := finish(t, c.json(), sum, took, nil, err); err != nil || c.json() {
+	if err := finish(t, c.json(), sum, took, err); err != nil || c.json() {
 		return err
 	}
 	_, err = fmt.Fprint(t.out, `
@@ -62,5 +63,15 @@ All of them are synthetic: nobody has these names and addresses. Look at
   assay handoff list --state open               what waits for sales
   assay handoff accept HANDOFF                  take one
 `)
+	return err
+}
+
+// finish prints the summary, also after a failure, for what was done by then.
+func finish(t *terminal, asJSON bool, sum upload.Summary, took time.Duration, err error) error {
+	if asJSON {
+		return errors.Join(err, printJSON(t.out, sum))
+	}
+	_, _ = fmt.Fprintf(t.out, "created %d, updated %d, unchanged %d, rejected %d in %s (%.0f leads/s)\n",
+		sum.Created, sum.Updated, sum.Unchanged, sum.Rejected, took.Round(10*time.Millisecond), float64(sum.Leads())/max(took.Seconds(), 0.001))
 	return err
 }

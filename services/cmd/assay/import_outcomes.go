@@ -11,9 +11,10 @@ import (
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	"github.com/assay-hq/assay/services/cmd/assay/internal/api"
-	"github.com/assay-hq/assay/services/cmd/assay/internal/leadfile"
 	"github.com/assay-hq/assay/services/cmd/assay/internal/outcomefile"
+	"github.com/assay-hq/assay/services/cmd/assay/internal/textfile"
 	"github.com/assay-hq/assay/services/cmd/assay/internal/upload"
+	"github.com/assay-hq/assay/services/internal/tabular"
 )
 
 // outcomeBatch is how many outcomes are sent at once.
@@ -21,7 +22,7 @@ const outcomeBatch = 500
 
 type importOutcomesCmd struct {
 	connection
-	File    string        `arg:"" help:"The file, .csv or .csv.gz, in UTF-8, with columns handoff, lead or email, outcome, reason, subReason, amount, currency, time, track."`
+	File    string        `arg:"" help:"The file, .csv or .csv.gz, with columns handoff, lead or email, outcome, reason, subReason, amount, currency, time, track."`
 	Ignore  []string      `help:"Columns to leave out." placeholder:"COLUMN"`
 	DryRun  bool          `help:"Only say what would become of it."`
 	Rejects string        `help:"Where rows that are refused go, with a reason. Default: beside the file." placeholder:"FILE"`
@@ -52,7 +53,7 @@ func (c *importOutcomesCmd) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	rows, err := leadfile.Open(c.File)
+	rows, err := textfile.Open(c.File)
 	if err != nil {
 		return usageError{err}
 	}
@@ -78,7 +79,7 @@ func (c *importOutcomesCmd) Run(ctx context.Context, t *terminal) error {
 }
 
 // read sends row after row, in their order: one may build on the one before it.
-func (in *outcomeImport) read(ctx context.Context, rows *leadfile.Rows, binding *outcomefile.Binding, progress func()) error {
+func (in *outcomeImport) read(ctx context.Context, rows *textfile.File, binding *outcomefile.Binding, progress func()) error {
 	for {
 		row, err := rows.Next()
 		if errors.Is(err, io.EOF) {
@@ -113,7 +114,7 @@ func (in *outcomeImport) read(ctx context.Context, rows *leadfile.Rows, binding 
 type wrongRow struct{ error }
 
 // report is what a row says, with the lead of an email looked up.
-func (in *outcomeImport) report(ctx context.Context, row leadfile.Row, binding *outcomefile.Binding) (*handoffv1.OutcomeReport, error) {
+func (in *outcomeImport) report(ctx context.Context, row tabular.Row, binding *outcomefile.Binding) (*handoffv1.OutcomeReport, error) {
 	if row.Err != nil {
 		return nil, wrongRow{row.Err}
 	}

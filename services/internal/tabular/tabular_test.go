@@ -301,6 +301,49 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
+func TestTable(t *testing.T) {
+	for name, c := range map[string]struct {
+		file   string
+		header []string
+		rows   [][]string
+		err    string
+	}{
+		"a header and rows":   {" a ,b\n1,2\n", []string{"a", "b"}, [][]string{{"1", "2"}}, ""},
+		"a header alone":      {"a,b\n", []string{"a", "b"}, nil, ""},
+		"columns of nothing":  {"a,b,,\n1,2,,\n1,2\n1,2,3,\n", []string{"a", "b"}, [][]string{{"1", "2"}, {"1", "2"}, {"1", "2", "3"}}, ""},
+		"rejected rows":       {"line,reason,'=a,b\n7,no,'+49,''x\n8,no\n", []string{"=a", "b"}, [][]string{{"+49", "'x"}, {}}, ""},
+		"empty":               {"\n\n", nil, nil, "expected a header row, found an empty file"},
+		"no name":             {"a,,b\n", nil, nil, "column 2 has no name"},
+		"twice":               {"a,b,a\n", nil, nil, `column "a" stands in the file twice`},
+		"broken":              {"a,\"b\n", nil, nil, "the header row cannot be read: expected the quote that opens a cell to be closed"},
+		"two hundred and one": {"a" + strings.Repeat(",b", 200), nil, nil, "the header row cannot be read: expected at most 200 columns, found 201"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			table, err := tabular.NewTable(strings.NewReader(c.file), ',')
+			if c.err != "" || err != nil {
+				if err == nil || err.Error() != c.err {
+					t.Errorf("error %v, want %s", err, c.err)
+				}
+				return
+			}
+			var got [][]string
+			for {
+				row, err := table.Next()
+				if err != nil {
+					break
+				}
+				got = append(got, row.Cells)
+			}
+			if diff := cmp.Diff(c.header, table.Header); diff != "" {
+				t.Errorf("header (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(c.rows, got); diff != "" {
+				t.Errorf("rows (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // memory is what reading any file may take, in bytes, the file itself aside.
 const memory = 32 << 20
 

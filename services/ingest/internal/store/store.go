@@ -33,6 +33,7 @@ import (
 
 	"github.com/assay-hq/assay/services/ingest/internal/pending"
 	"github.com/assay-hq/assay/services/ingest/internal/suppression"
+	"github.com/assay-hq/assay/services/internal/duework"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -85,6 +86,8 @@ type Store struct {
 	loading     sync.Mutex // guards what follows
 	listVersion int64      // of the suppression list in memory
 	erasures    int64      // up to which the caches forgot persons
+	imports     *duework.Queue
+	importing   *duework.Waker
 }
 
 // Open returns the store of a database. Before anything is claimed, call
@@ -92,6 +95,7 @@ type Store struct {
 func Open(db *sqldb.DB, now func() time.Time) *Store {
 	s := &Store{db: db, now: now, known: newIdentityCache(), toTell: make(chan struct{}, 1), telling: make(chan struct{}, 1), correcting: make(chan struct{}, 1)}
 	s.suppressed.Store(suppression.NewList(nil, nil))
+	s.imports, s.importing = duework.New(db.Dialect(), importWork), duework.NewWaker(50*time.Millisecond, 2*time.Second)
 	s.waiters = pending.NewWaiters(s.decisions)
 	s.committer = sqldb.NewCommitter(db, "capture", s.apply,
 		sqldb.MaxBytes(4<<20, func(c *Capture) int { return c.size() }))

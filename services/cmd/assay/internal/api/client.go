@@ -115,6 +115,20 @@ func (c *Client) Send(ctx context.Context, method, path string, in, out proto.Me
 	return c.call(ctx, method, path, body, out)
 }
 
+// Upload sends a file, gzipped or not, as the body of a POST and reads the answer into
+// out. It takes as long as ctx lets it.
+func (c *Client) Upload(ctx context.Context, path string, query url.Values, file io.Reader, gzipped bool, out proto.Message) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+path+"?"+query.Encode(), file)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "text/csv")
+	if gzipped {
+		req.Header.Set("Content-Encoding", "gzip")
+	}
+	return c.do(&http.Client{Transport: c.http.Transport}, req, out)
+}
+
 func (c *Client) call(ctx context.Context, method, path string, body []byte, out proto.Message) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
@@ -123,10 +137,15 @@ func (c *Client) call(ctx context.Context, method, path string, body []byte, out
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	return c.do(c.http, req, out)
+}
+
+func (c *Client) do(client *http.Client, req *http.Request, out proto.Message) ([]byte, error) {
+	ctx := req.Context()
 	if c.key != "" {
 		req.Header.Set("Authorization", "Bearer "+c.key)
 	}
-	resp, err := c.http.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()

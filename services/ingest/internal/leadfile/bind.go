@@ -3,22 +3,21 @@ package leadfile
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
+	"github.com/assay-hq/assay/services/internal/tabular"
 )
-
-// maxCell is the longest cell that is read, in bytes; a longer one rejects its row.
-const maxCell = 32 << 10
 
 // Binding is a mapping that fits a header.
 type Binding struct {
@@ -26,6 +25,7 @@ type Binding struct {
 	index   map[string]int
 	missing map[string]bool
 	header  []string
+	times   map[string]tabular.TimeFormat
 }
 
 // Bind checks the mapping against a file's header: every column must be named by
@@ -69,6 +69,35 @@ func (m *Mapping) Bind(header []string) (*Binding, error) {
 	return &Binding{mapping: m, index: index, missing: missing, header: slices.Clone(header)}, nil
 }
 
+// Times are the columns that the mapping reads times from.
+func (b *Binding) Times() (columns []string) {
+	for column := range b.mapping.times() {
+		if _, ok := b.index[column]; ok {
+			columns = append(columns, column)
+		}
+	}
+	slices.Sort(columns)
+	return columns
+}
+
+// ReadTimes says how the times of a column are written. Default: YYYY-MM-DD.
+func (b *Binding) ReadTimes(column string, f tabular.TimeFormat) {
+	if b.times == nil {
+		b.times = map[string]tabular.TimeFormat{}
+	}
+	b.times[column] = f
+}
+
+// Trouble is what is wrong with a row that could not be read, with the name of the
+// column if one is to blame.
+func (b *Binding) Trouble(err error) error {
+	var cell *tabular.CellError
+	if errors.As(err, &cell) && cell.Column < len(b.header) {
+		return &RowError{Column: b.header[cell.Column], Expected: cell.Expected}
+	}
+	return err
+}
+
 // RowError says what is wrong with one row. It names the column, never the cell.
 type RowError struct {
 	// Column is the column, if one is to blame.
@@ -90,11 +119,6 @@ func (b *Binding) Capture(row []string) (*ingestv1.CaptureLeadRequest, error) {
 	if len(row) != len(b.header) {
 		return nil, &RowError{Expected: fmt.Sprintf("expected %d cells, found %d", len(b.header), len(row))}
 	}
-	for i, column := range b.header {
-		if err := checkCell(row[i]); err != "" {
-			return nil, &RowError{Column: column, Expected: err}
-		}
-	}
 	r := rowReader{binding: b, row: row}
 	req := &ingestv1.CaptureLeadRequest{
 		Lead:   &ingestv1.Lead{Identities: r.identities()},
@@ -105,13 +129,14 @@ func (b *Binding) Capture(row []string) (*ingestv1.CaptureLeadRequest, error) {
 	}
 	req.Lead.Attributes = r.attributes()
 	req.Lead.LeadSource = r.leadSource()
+	req.Account = r.account()
 	if t := b.mapping.OccurredTime; t != nil {
 		req.DefaultTime = r.time(t.Column)
 	}
 	key := rowKey(req.Lead.Identities[0])
 	for _, rule := range b.mapping.Activities {
 		if a := r.activity(rule); a != nil {
-			a.Id = key + "/" + rule.ID
+			a.Id = r.activityID(rule, key, a)
 			req.Activities = append(req.Activities, a)
 		}
 	}
@@ -125,25 +150,43 @@ func (b *Binding) Capture(row []string) (*ingestv1.CaptureLeadRequest, error) {
 	return req, nil
 }
 
-func checkCell(cell string) string {
-	switch {
-	case len(cell) > maxCell:
-		return fmt.Sprintf("expected at most %d bytes", maxCell)
-	case !utf8.ValidString(cell):
-		return "expected UTF-8"
-	case strings.ContainsRune(cell, 0):
-		return "expected text without NUL"
-	}
-	return ""
-}
-
 // rowKey is the stable part of a row's activity ids. It is no address: an email, or
 // a value too long for an id, stands there as a hash.
 func rowKey(id *ingestv1.Identity) string {
 	if id.GetKind() != ingestv1.Identity_KIND_EMAIL && len(id.GetValue()) <= 120 {
 		return id.GetValue()
 	}
-	sum := sha256.Sum256([]byte(strings.ToLower(id.GetValue())))
+	return digest(strings.ToLower(id.GetValue()))
+}
+
+// activityID is the id of an activity: the one its row gives it; else it follows from
+// who did it and the id of the rule, or from all that the row says of it where one
+// person has many rows. The file that is imported again has the same.
+func (r *rowReader) activityID(rule ActivityRule, key string, a *ingestv1.Activity) string {
+	if rule.IDColumn != "" {
+		if cell, ok := r.cell(rule.IDColumn); ok && cell != "" {
+			if len(cell) <= 120 && !strings.Contains(cell, "@") {
+				return cell
+			}
+			return digest(cell)
+		}
+	}
+	if !rule.byContent {
+		return key + "/" + rule.ID
+	}
+	at := ""
+	if a.GetOccurredTime() != nil {
+		at = a.GetOccurredTime().AsTime().Format(time.RFC3339Nano)
+	}
+	said := []string{key, a.GetType(), at, a.GetCampaign()}
+	for _, name := range slices.Sorted(maps.Keys(a.GetProperties().GetFields())) {
+		said = append(said, name, fmt.Sprint(a.GetProperties().GetFields()[name].AsInterface()))
+	}
+	return digest(said...)
+}
+
+func digest(said ...string) string {
+	sum := sha256.Sum256([]byte(strings.Join(said, "\x00")))
 	return hex.EncodeToString(sum[:16])
 }
 
@@ -180,11 +223,8 @@ func (r *rowReader) typed(column, typ string) *structpb.Value {
 		}
 		return structpb.NewNumberValue(n)
 	case "boolean":
-		switch strings.ToLower(cell) {
-		case "yes", "true", "1":
-			return structpb.NewBoolValue(true)
-		case "no", "false", "0":
-			return structpb.NewBoolValue(false)
+		if value, ok := tabular.Boolean(cell); ok {
+			return structpb.NewBoolValue(value)
 		}
 		r.fail(column, "expected Yes or No, true or false, 1 or 0")
 		return nil
@@ -262,6 +302,18 @@ func (r *rowReader) leadSource() *ingestv1.LeadSource {
 	return s
 }
 
+func (r *rowReader) account() *ingestv1.AccountIdentity {
+	from := r.binding.mapping.Account
+	if from == nil {
+		return nil
+	}
+	cell, ok := r.cell(from.Column)
+	if !ok || cell == "" {
+		return nil
+	}
+	return &ingestv1.AccountIdentity{Kind: accountKinds[from.Kind], Value: cell}
+}
+
 func (r *rowReader) activity(rule ActivityRule) *ingestv1.Activity {
 	typ := rule.Type
 	if rule.Column != "" {
@@ -269,18 +321,24 @@ func (r *rowReader) activity(rule ActivityRule) *ingestv1.Activity {
 		if !ok {
 			return nil
 		}
-		if typ = rule.Types[cell]; typ == "" {
-			typ = rule.Otherwise
-		}
-		if typ == "" {
+		switch typ = rule.Types[cell]; {
+		case typ != "":
+		case rule.cellIsType():
+			if typ = TypeOf(cell); typ == "" {
+				r.fail(rule.Column, "expected a type of activity, e.g. page.viewed, that is none of lifecycle.*")
+				return nil
+			}
+		case rule.Otherwise == "":
 			r.fail(rule.Column, "expected one of the cells that the mapping lists under `types`")
 			return nil
+		default:
+			typ = rule.Otherwise
 		}
 	}
 	if rule.When != nil && !r.holds(*rule.When) {
 		return nil
 	}
-	a := &ingestv1.Activity{Type: typ, Source: r.binding.mapping.Source}
+	a := &ingestv1.Activity{Type: typ, Source: r.binding.mapping.Source, Campaign: r.text(rule.Campaign)}
 	for key, from := range rule.Properties {
 		if v := r.value(from); v != nil {
 			if a.Properties == nil {
@@ -339,18 +397,22 @@ func (r *rowReader) outcome() *ingestv1.Activity {
 	return &ingestv1.Activity{Type: typ, Source: r.binding.mapping.Source, OccurredTime: r.occurred(nil)}
 }
 
-var timeLayouts = []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02 15:04", time.DateOnly}
-
 func (r *rowReader) time(column string) *timestamppb.Timestamp {
 	cell, ok := r.cell(column)
 	if !ok {
 		return nil
 	}
-	for _, layout := range timeLayouts {
-		if t, err := time.Parse(layout, cell); err == nil && t.Year() >= 1 {
-			return timestamppb.New(t.UTC())
-		}
+	format := r.binding.times[column]
+	if format == "" {
+		format = tabular.YearFirst
 	}
-	r.fail(column, "expected a time, e.g. 2026-05-04T10:00:00Z or 2026-05-04")
+	if t, ok := format.Parse(cell, time.UTC); ok {
+		return timestamppb.New(t.UTC())
+	}
+	expected := "expected a time, e.g. 2026-05-04T10:00:00Z or 2026-05-04"
+	if format != tabular.YearFirst {
+		expected = "expected a time as in the other rows: " + string(format)
+	}
+	r.fail(column, expected)
 	return nil
 }

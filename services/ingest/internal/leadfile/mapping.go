@@ -25,6 +25,8 @@ type Mapping struct {
 	Identities []IdentityColumn `yaml:"identities"`
 	// Missing are the cells that say nothing. Default: only the empty cell.
 	Missing []string `yaml:"missing"`
+	// Account is the column that names the account a lead belongs to.
+	Account *AccountColumn `yaml:"account"`
 	// Constants are attributes that every lead of the file gets.
 	Constants map[string]any `yaml:"constants"`
 	// Attributes are the columns that tell who a lead is.
@@ -45,6 +47,14 @@ type Mapping struct {
 // IdentityColumn is a column that names the person.
 type IdentityColumn struct {
 	// Kind is `user_id`, `email`, `crm_id` or `anonymous_id`.
+	Kind string `yaml:"kind"`
+	// Column holds the value.
+	Column string `yaml:"column"`
+}
+
+// AccountColumn is a column that names an account.
+type AccountColumn struct {
+	// Kind is `domain` or `external_id`.
 	Kind string `yaml:"kind"`
 	// Column holds the value.
 	Column string `yaml:"column"`
@@ -79,7 +89,8 @@ type Value struct {
 
 // TimeColumn is a column that holds a time.
 type TimeColumn struct {
-	// Column holds the time, e.g. `2026-05-04T10:00:00Z` or `2026-05-04` (UTC).
+	// Column holds the time, e.g. `2026-05-04T10:00:00Z` or `04.05.2026`. Without an
+	// offset it is in UTC.
 	Column string `yaml:"column"`
 }
 
@@ -91,8 +102,14 @@ type ActivityRule struct {
 	Type string `yaml:"type"`
 	// When tells which rows make the activity. Only with Type; default: every row.
 	When *Condition `yaml:"when"`
-	// Column holds the cell that Types translates into the type.
+	// Column holds the cell that Types translates into the type. Without Types and
+	// Otherwise the cell itself is the type: `page.viewed`, or `Page viewed`.
 	Column string `yaml:"column"`
+	// IDColumn holds the activity's own id. Default, and where it is empty: the id
+	// follows from who did it and ID.
+	IDColumn string `yaml:"idColumn"`
+	// Campaign it belongs to.
+	Campaign *Value `yaml:"campaign"`
 	// Types are the types by cell.
 	Types map[string]string `yaml:"types"`
 	// Otherwise is the type of cells not listed in Types. Default: the row is
@@ -102,7 +119,13 @@ type ActivityRule struct {
 	Properties map[string]Value `yaml:"properties"`
 	// OccurredTime of the activity. Default: that of the mapping.
 	OccurredTime *TimeColumn `yaml:"occurredTime"`
+
+	// byContent derives an id from all that the row says.
+	byContent bool
 }
+
+// cellIsType reports whether a cell is the type itself.
+func (a *ActivityRule) cellIsType() bool { return len(a.Types) == 0 && a.Otherwise == "" }
 
 // Condition is a condition on one cell: exactly one of Above and Equals.
 type Condition struct {
@@ -131,6 +154,11 @@ var identityKinds = map[string]ingestv1.Identity_Kind{
 	"email":        ingestv1.Identity_KIND_EMAIL,
 	"crm_id":       ingestv1.Identity_KIND_CRM_ID,
 	"anonymous_id": ingestv1.Identity_KIND_ANONYMOUS_ID,
+}
+
+var accountKinds = map[string]ingestv1.AccountIdentity_Kind{
+	"domain":      ingestv1.AccountIdentity_KIND_DOMAIN,
+	"external_id": ingestv1.AccountIdentity_KIND_EXTERNAL_ID,
 }
 
 var (
@@ -207,6 +235,12 @@ func (m *Mapping) check() error {
 			p.add("identities[%d].kind: expected one of %s", i, strings.Join(slices.Sorted(maps.Keys(identityKinds)), ", "))
 		}
 		p.column(fmt.Sprintf("identities[%d].column", i), id.Column)
+	}
+	if a := m.Account; a != nil {
+		if _, ok := accountKinds[a.Kind]; !ok {
+			p.add("account.kind: expected domain or external_id")
+		}
+		p.column("account.column", a.Column)
 	}
 	keys := map[string]bool{}
 	for _, key := range slices.Sorted(maps.Keys(m.Constants)) {
@@ -314,7 +348,7 @@ func (p *Problems) activity(at string, a ActivityRule, ids map[string]bool) {
 		p.add("%s: expected either `type` or `column` with `types`", at)
 	case a.Type != "":
 		p.activityType(at+".type", a.Type)
-	case a.Column == "" || len(a.Types) == 0 && a.Otherwise == "":
+	case a.Column == "":
 		p.add("%s: expected either `type` or `column` with `types`", at)
 	case a.When != nil:
 		p.add("%s.when: expected only together with `type`", at)
@@ -337,6 +371,9 @@ func (p *Problems) activity(at string, a ActivityRule, ids map[string]bool) {
 			p.add("%s: expected a name in snake_case", path)
 		}
 		p.value(path, a.Properties[key])
+	}
+	if a.Campaign != nil {
+		p.value(at+".campaign", *a.Campaign)
 	}
 	if a.OccurredTime != nil {
 		p.column(at+".occurredTime.column", a.OccurredTime.Column)
@@ -363,6 +400,9 @@ func (m *Mapping) columns() map[string]bool {
 	for _, id := range m.Identities {
 		add(id.Column)
 	}
+	if m.Account != nil {
+		add(m.Account.Column)
+	}
 	for _, a := range m.Attributes {
 		add(a.Column)
 	}
@@ -371,23 +411,38 @@ func (m *Mapping) columns() map[string]bool {
 			add(v.Column)
 		}
 	}
-	if m.OccurredTime != nil {
-		add(m.OccurredTime.Column)
+	for column := range m.times() {
+		add(column)
 	}
 	for _, a := range m.Activities {
 		add(a.Column)
+		add(a.IDColumn)
 		if a.When != nil {
 			add(a.When.Column)
+		}
+		if a.Campaign != nil {
+			add(a.Campaign.Column)
 		}
 		for _, v := range a.Properties {
 			add(v.Column)
 		}
-		if a.OccurredTime != nil {
-			add(a.OccurredTime.Column)
-		}
 	}
 	if m.Outcome != nil {
 		add(m.Outcome.Column)
+	}
+	return used
+}
+
+// times returns the columns that hold times.
+func (m *Mapping) times() map[string]bool {
+	used := map[string]bool{}
+	if m.OccurredTime != nil {
+		used[m.OccurredTime.Column] = true
+	}
+	for _, a := range m.Activities {
+		if a.OccurredTime != nil {
+			used[a.OccurredTime.Column] = true
+		}
 	}
 	return used
 }
