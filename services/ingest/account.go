@@ -158,18 +158,23 @@ func (a *accountAPI) ListAccountLeads(ctx context.Context, req *ingestv1.ListAcc
 // CaptureAccount implements the method.
 func (a *accountAPI) CaptureAccount(ctx context.Context, req *ingestv1.CaptureAccountRequest) (*ingestv1.CaptureAccountResponse, error) {
 	received := a.now()
+	from, err := a.sender(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := from.permitAccount(req)
 	capture, clamped, v := readAccount(req, received, trusted(ctx))
 	if v != nil {
 		return nil, invalid(v)
 	}
 	capture.Reply = func(r *store.AccountResult) ([]byte, error) { return proto.Marshal(captured(r, clamped)) }
-	var err error
 	if capture.Digest, err = bodyDigest(capture.RequestID, withoutRequestID(req)); err != nil {
 		return nil, err
 	}
 	if err := a.store.CaptureAccount(ctx, capture); err != nil {
 		return nil, refused(err, req.GetAccount().GetName(), "")
 	}
+	a.report(ctx, from, []*withheld{out})
 	if capture.Replayed == nil {
 		return captured(&capture.Result, clamped), nil
 	}

@@ -68,6 +68,7 @@ func (s *sender) may(key string) bool {
 // withheld is what a sender said and may not say.
 type withheld struct {
 	event      string // the id of the first activity that came with it
+	field      string // where the attributes stood
 	attributes map[string]*structpb.Value
 }
 
@@ -92,22 +93,36 @@ func (s *sender) permit(req *ingestv1.CaptureLeadRequest) (*withheld, *violation
 	if s.browser {
 		maps.DeleteFunc(req.GetConsent(), func(_ string, given bool) bool { return given })
 	}
+	out := s.withhold("lead.attributes", req.GetLead().GetAttributes().GetFields())
+	if out != nil && len(req.GetActivities()) > 0 {
+		out.event = req.GetActivities()[0].GetId()
+	}
+	return out, nil
+}
+
+// withhold takes out of attributes what the sender may not say; nil: nothing.
+func (s *sender) withhold(field string, said map[string]*structpb.Value) *withheld {
 	var out *withheld
-	said := req.GetLead().GetAttributes().GetFields()
 	for key, value := range said {
 		if s.may(key) {
 			continue
 		}
 		if out == nil {
-			out = &withheld{attributes: map[string]*structpb.Value{}}
-			if len(req.GetActivities()) > 0 {
-				out.event = req.GetActivities()[0].GetId()
-			}
+			out = &withheld{field: field, attributes: map[string]*structpb.Value{}}
 		}
 		out.attributes[key] = value
 		delete(said, key)
 	}
-	return out, nil
+	return out
+}
+
+// permitAccount is permit for what is said of an account: it counts for each of its leads.
+func (s *sender) permitAccount(req *ingestv1.CaptureAccountRequest) *withheld {
+	if s == nil {
+		return nil
+	}
+	req.Source = s.id
+	return s.withhold("account.attributes", req.GetAccount().GetAttributes().GetFields())
 }
 
 // permitRecord is permit for an activity of a batch.
@@ -134,7 +149,7 @@ func (s *Service) report(ctx context.Context, from *sender, list []*withheld) {
 		events = append(events, store.RejectedEvent{
 			ID: uuid.Must(uuid.NewV7()).String(), Source: from.id, Door: "capture", Received: s.now(), EventID: kept(w.event, 200),
 			Reason:  reason(typev1.ErrorReason_ERROR_REASON_NOT_TRUSTED),
-			Field:   kept("lead.attributes."+keys[0], 500),
+			Field:   kept(w.field+"."+keys[0], 500),
 			Message: kept("expected nothing of "+strings.Join(keys, ", ")+": this source may not say it; the rest was stored", 1000),
 			Payload: kept(string(payload), maxRejectedPayload),
 		})

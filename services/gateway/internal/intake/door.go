@@ -283,7 +283,7 @@ func (d *Door) store(ctx context.Context, from *sender, body *segment.Body, c *s
 			}
 			if capture.Account != nil {
 				var err error
-				if why, err = d.account(ctx, capture.Account); err != nil {
+				if why, err = d.account(ctx, from, capture.Account); err != nil {
 					return 0, err
 				}
 			}
@@ -314,9 +314,12 @@ func (d *Door) store(ctx context.Context, from *sender, body *segment.Body, c *s
 	return in.count, d.record(ctx, in)
 }
 
-// account brings what is known of an account to ingest. A refusal is the message's.
-func (d *Door) account(ctx context.Context, capture *ingestv1.CaptureAccountRequest) (*segment.Rejection, error) {
-	ctx, cancel := context.WithTimeout(caller.With(ctx, caller.System("gateway")), callTimeout)
+// account brings what is known of an account to ingest, in the name of the gateway: no write
+// key may, but in a message. Ingest still knows the source. A refusal is the message's.
+func (d *Door) account(ctx context.Context, from *sender, capture *ingestv1.CaptureAccountRequest) (*segment.Rejection, error) {
+	who := caller.System("gateway")
+	who.Source, who.Browser = from.caller.Source, from.caller.Browser
+	ctx, cancel := context.WithTimeout(caller.With(ctx, who), callTimeout)
 	defer cancel()
 	_, err := d.accounts.CaptureAccount(ctx, capture)
 	if status.Code(err) != codes.InvalidArgument {

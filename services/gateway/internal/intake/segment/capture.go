@@ -196,22 +196,18 @@ func id(said string) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// account says which account the lead belongs to. What a public key says of the account
-// itself is not taken: it would be said of all its leads.
+// account says which account the lead belongs to, and what is known of it. By a domain an
+// account is found by others: that is for servers to say.
 func (m *Message) account(r *room, c *Circumstances, at *timestamppb.Timestamp) {
 	who := &ingestv1.AccountIdentity{Kind: ingestv1.AccountIdentity_KIND_EXTERNAL_ID, Value: m.GroupID}
 	r.request.Account, r.request.DefaultTime = who, at
-	if c.Browser {
-		return
-	}
 	known := attributes{}
 	known.ofAccount(m.Traits)
-	domain := domainOf(m.Traits)
 	if len(known) == 0 {
 		return
 	}
 	account := &ingestv1.Account{Identities: []*ingestv1.AccountIdentity{who}, Attributes: &structpb.Struct{Fields: known}}
-	if domain != "" {
+	if domain := domainOf(m.Traits); domain != "" && !c.Browser {
 		account.Identities = append(account.Identities, &ingestv1.AccountIdentity{Kind: ingestv1.AccountIdentity_KIND_DOMAIN, Value: domain})
 	}
 	r.capture.Account = &ingestv1.CaptureAccountRequest{Account: account, DefaultTime: at, Source: c.Source}

@@ -303,12 +303,12 @@ func TestOddMessages(t *testing.T) {
 	}
 }
 
-// Nothing that a public key says of an account is believed: it would be said of all its leads.
-func TestABrowserSaysNothingOfAnAccount(t *testing.T) {
-	body := `{"batch":[{"type":"group","userId":"u","groupId":"g","traits":{"industry":"Software"}}]}`
+// By its domain an account is found: who reads a key in a page may not say it.
+func TestABrowserSaysNoDomain(t *testing.T) {
+	body := `{"batch":[{"type":"group","userId":"u","groupId":"g","traits":{"industry":"Software","website":"https://acme.example"}}]}`
 	for _, browser := range []bool{false, true} {
 		got := meanings(t, body, "", &segment.Circumstances{Received: received, Browser: browser})[0]
-		if !strings.Contains(got, "belongs to external_id=g") || strings.Contains(got, "Software") == browser {
+		if !strings.Contains(got, "belongs to external_id=g") || !strings.Contains(got, "industry=Software") || strings.Contains(got, " domain=acme.example") == browser {
 			t.Errorf("%v: %s", browser, got)
 		}
 	}
