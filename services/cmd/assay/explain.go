@@ -216,6 +216,8 @@ var kinds = map[typev1.Contribution_Kind]string{
 	typev1.Contribution_KIND_FLOOR:     "lifted to the floor",
 	typev1.Contribution_KIND_COMBINE:   "withheld: another line of the group counts",
 	typev1.Contribution_KIND_SHOWN:     "shown, scoring goes on underneath",
+	typev1.Contribution_KIND_CORRECTED: "does not count: it was no person, or was taken back",
+	typev1.Contribution_KIND_CONSENT:   "does not count: no consent to be observed",
 }
 
 func why(l *typev1.Contribution) string {

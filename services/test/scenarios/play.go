@@ -198,6 +198,9 @@ func (c Calendar) takes(number int, s *Scenario) ([]take, error) {
 		if t.capture, err = capture(who, attributes, known, i); err != nil {
 			return nil, err
 		}
+		if t.capture.Consent = step.Consent; i == 0 && step.Consent == nil {
+			t.capture.Consent = s.Consent
+		}
 		if s.Account != nil {
 			account := &ingestv1.AccountIdentity{Kind: ingestv1.AccountIdentity_KIND_EXTERNAL_ID, Value: fmt.Sprint(number)}
 			if t.account, err = captureAccount(account, company, known); err != nil {

@@ -92,6 +92,8 @@ type Scenario struct {
 	// Account has the attributes of the company that the lead belongs to. Default: it
 	// belongs to none.
 	Account map[string]any `yaml:"account"`
+	// Consent to be observed, by category, e.g. `{analytics: true}`.
+	Consent map[string]bool `yaml:"consent"`
 	// Known is since when all that is known. Default: what the file says.
 	Known *Moment `yaml:"known"`
 	// Activities are what the lead did, if there is one step.
@@ -122,6 +124,8 @@ type Step struct {
 	Lead map[string]any `yaml:"lead"`
 	// Account has the attributes of its account that become known.
 	Account map[string]any `yaml:"account"`
+	// Consent that is given or withdrawn.
+	Consent map[string]bool `yaml:"consent"`
 	// Activities that arrive.
 	Activities []Activity `yaml:"activities"`
 	// People do something with the lead, after that was decided.

@@ -11,6 +11,7 @@
 //	routing.go   routing rules without leads, leads without a rule
 //	reasons.go   reasons of the lifecycle that name or do nothing
 //	permission.go permissions that nobody can grant
+//	consent.go   a consent gate that the rules do not know of
 //	notes.go     readings, placeholders, and what is left out
 //
 // What it says rests on what the conditions say (see logic.go) and on what points can
@@ -64,6 +65,7 @@ func Lint(spec *handoffv1.StandardSpec) []Finding {
 		l.routing,
 		l.reasons,
 		l.permission,
+		l.consent,
 		l.notes, l.missing,
 	} {
 		check()
