@@ -211,6 +211,13 @@ func Unavailable(what string) error {
 		&errdetails.RetryInfo{RetryDelay: durationpb.New(time.Second)})
 }
 
+// BadSignature says that a message is not signed as its source must sign. It does not say
+// what is wrong: who forges learns nothing.
+func BadSignature() error {
+	return build(codes.Unauthenticated, typev1.ErrorReason_ERROR_REASON_BAD_SIGNATURE,
+		"expected a signature by the secret of this source, made within the last minutes", nil)
+}
+
 // Overloaded says that there is too much at once; the call may be tried again after
 // the pause.
 func Overloaded(what string, after time.Duration) error {

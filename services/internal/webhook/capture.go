@@ -39,9 +39,12 @@ type Item struct {
 	Capture *ingestv1.CaptureLeadRequest
 	// Problems are what was left out of the capture, or why there is none.
 	Problems []Problem
-	// Payload is the item as JSON, if there are problems. It is personal.
-	Payload []byte
+
+	document *condition.Document
 }
+
+// JSON returns the item in one canonical form. It is personal.
+func (i *Item) JSON() []byte { return i.document.JSON() }
 
 // Problem is something wrong with an item.
 type Problem struct {
@@ -65,13 +68,13 @@ func (m *Mapping) Map(d *condition.Document, source, messageID string) Result {
 	if m.items != nil {
 		var fault condition.Fault
 		if documents, fault = m.items.Items(d); fault != condition.NoFault {
-			return Result{Items: []Item{{Payload: d.JSON(), Problems: []Problem{*m.items.expected("a list of items")}}}}
+			return Result{Items: []Item{{document: d, Problems: []Problem{*m.items.expected("a list of items")}}}}
 		}
 	}
 	var result Result
 	for i, document := range documents {
 		if i == MaxItems {
-			result.Items = append(result.Items, Item{Index: i, Problems: []Problem{{
+			result.Items = append(result.Items, Item{Index: i, document: document, Problems: []Problem{{
 				Reason: reasonTooLarge, Field: "webhook.mapping.items", Message: "expected at most 10,000 items: this one and those after it are left out",
 			}}})
 			break
@@ -85,11 +88,7 @@ func (m *Mapping) Map(d *condition.Document, source, messageID string) Result {
 			result.Skipped++
 			continue
 		}
-		item := Item{Index: i, Capture: capture, Problems: reading.problems}
-		if len(item.Problems) > 0 {
-			item.Payload = document.JSON()
-		}
-		result.Items = append(result.Items, item)
+		result.Items = append(result.Items, Item{Index: i, Capture: capture, Problems: reading.problems, document: document})
 	}
 	return result
 }

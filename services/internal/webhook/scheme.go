@@ -46,8 +46,6 @@ type Scheme interface {
 	// Verify returns why the message is not taken for the sender's: [ErrUnsigned],
 	// [ErrForged] or [ErrStale].
 	Verify(m *Message, now time.Time) error
-	// Timed reports whether a message is known to be fresh.
-	Timed() bool
 }
 
 // defaultTolerance is how old a message may be, and how far ahead the sender's clock.
@@ -91,8 +89,6 @@ func newStandard(secrets []string) (Scheme, error) {
 	return s, nil
 }
 
-func (s standard) Timed() bool { return true }
-
 func (s standard) Verify(m *Message, now time.Time) error {
 	timestamp := m.Header.Get(standardwebhooks.HeaderWebhookTimestamp)
 	if timestamp == "" || m.Header.Get(standardwebhooks.HeaderWebhookID) == "" || m.Header.Get(standardwebhooks.HeaderWebhookSignature) == "" {
@@ -120,12 +116,12 @@ type mac struct {
 	tolerance         time.Duration
 }
 
-func (s *mac) Timed() bool { return s.timestampHeader != "" }
+func (s *mac) timed() bool { return s.timestampHeader != "" }
 
 func (s *mac) Verify(m *Message, now time.Time) error {
 	text, signed := strings.CutPrefix(m.Header.Get(s.header), s.prefix)
 	timestamp := ""
-	if s.Timed() {
+	if s.timed() {
 		if timestamp = m.Header.Get(s.timestampHeader); timestamp == "" {
 			return ErrUnsigned
 		}
@@ -139,7 +135,7 @@ func (s *mac) Verify(m *Message, now time.Time) error {
 	}
 	for _, secret := range s.secrets {
 		if hmac.Equal(sum, s.sum(secret, timestamp, m.Body)) {
-			if s.Timed() {
+			if s.timed() {
 				return fresh(timestamp, s.tolerance, now)
 			}
 			return nil
@@ -170,10 +166,10 @@ func (s *mac) place(template string) error {
 	if strings.Count(template, bodyPlace) != 1 || strings.Count(template, timestampPlace) > 1 {
 		return errors.New("one `{body}`, and at most one `{timestamp}`")
 	}
-	if strings.Contains(template, timestampPlace) != s.Timed() {
+	if strings.Contains(template, timestampPlace) != s.timed() {
 		return errors.New("`{timestamp}` if `timestampHeader` is set, and else none: what is not signed proves nothing")
 	}
-	if !s.Timed() {
+	if !s.timed() {
 		s.before, s.tail, _ = strings.Cut(template, bodyPlace)
 		return nil
 	}
@@ -225,8 +221,6 @@ func newSigned(keys []string) (Scheme, error) {
 
 var errNoKey = errors.New("a public key on the curve P-256, in base64, as the sender shows it")
 
-func (s signed) Timed() bool { return true }
-
 func (s signed) Verify(m *Message, now time.Time) error {
 	timestamp, text := m.Header.Get(ecdsaTimestamp), m.Header.Get(ecdsaSignature)
 	if timestamp == "" || text == "" {
@@ -250,8 +244,6 @@ func (s signed) Verify(m *Message, now time.Time) error {
 
 // known is a secret that comes with the message: for tools that cannot sign.
 type known []string
-
-func (s known) Timed() bool { return false }
 
 func (s known) Verify(m *Message, _ time.Time) error {
 	if m.Secret == "" {

@@ -52,10 +52,6 @@ func NewMapping(config *ingestv1.WebhookConfig) (*Mapping, []apierr.Violation) {
 // or [ErrStale].
 func (w *Webhook) Verify(m *Message, now time.Time) error { return w.scheme.Verify(m, now) }
 
-// Timed reports whether a message that is verified is known to be fresh. One that is not may
-// be a recording.
-func (w *Webhook) Timed() bool { return w.scheme.Timed() }
-
 // newScheme makes the scheme of a whole configuration.
 func newScheme(config *ingestv1.WebhookConfig, secrets []string) (Scheme, *apierr.Violation) {
 	if len(secrets) == 0 {
