@@ -1,0 +1,146 @@
+// Package inlettest stands for ingest behind a door: it keeps what comes, and answers as it
+// is told.
+package inlettest
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/gateway/internal/inlet"
+	"github.com/assay-hq/assay/services/gateway/internal/ratelimit"
+	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/caller"
+)
+
+// Ingest keeps what doors bring.
+type Ingest struct {
+	ingestv1.RejectedEventServiceClient
+
+	// Now is the clock of the doors.
+	Now time.Time
+	// Sources are those that there are, by id; the write key of one is its id and `-key`.
+	Sources map[string]*inlet.Source
+
+	mu       sync.Mutex
+	down     error
+	refuse   map[string]*ingestv1.BatchCaptureResult
+	captures []*ingestv1.CaptureLeadRequest
+	rejected []*ingestv1.RejectedEvent
+	callers  []caller.Caller
+}
+
+// Inlet returns an inlet to it, without limits but those of its sources.
+func (f *Ingest) Inlet() *inlet.Inlet {
+	now := func() time.Time { return f.Now }
+	return &inlet.Inlet{Sender: f, Rejected: f, Limiter: ratelimit.New(now), Now: now}
+}
+
+// Source makes a source that there is.
+func (f *Ingest) Source(id, secret string, config *ingestv1.Source) *inlet.Source {
+	config.Name, config.Etag = "sources/"+id, "1"
+	s := &inlet.Source{
+		ID: id, Config: config, Secret: secret,
+		Caller: caller.Caller{Actor: "source:" + id, Role: typev1.Role_ROLE_INGEST, Source: id},
+		Limits: ratelimit.Limits{Source: ratelimit.Limit{PerSecond: 1000, Burst: 5000}},
+	}
+	if f.Sources == nil {
+		f.Sources = map[string]*inlet.Source{}
+	}
+	f.Sources[id] = s
+	return s
+}
+
+// Fail has every call fail from now on; nil: none.
+func (f *Ingest) Fail(err error) { f.mu.Lock(); defer f.mu.Unlock(); f.down = err }
+
+// Refuse has captures of an email address refused.
+func (f *Ingest) Refuse(email string, result *ingestv1.BatchCaptureResult) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.refuse == nil {
+		f.refuse = map[string]*ingestv1.BatchCaptureResult{}
+	}
+	f.refuse[email] = result
+}
+
+// Captures returns what was stored since the last time it was asked, and Rejected what was
+// refused.
+func (f *Ingest) Captures() []*ingestv1.CaptureLeadRequest {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	got := f.captures
+	f.captures = nil
+	return got
+}
+
+// Rejected returns what was refused since the last time it was asked.
+func (f *Ingest) Rejected() []*ingestv1.RejectedEvent {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	got := f.rejected
+	f.rejected = nil
+	return got
+}
+
+// Callers returns who sent captures.
+func (f *Ingest) Callers() []caller.Caller { f.mu.Lock(); defer f.mu.Unlock(); return f.callers }
+
+// Send implements inlet.Sender.
+func (f *Ingest) Send(ctx context.Context, captures []*ingestv1.CaptureLeadRequest) ([]*ingestv1.BatchCaptureResult, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.down != nil {
+		return nil, f.down
+	}
+	who, _ := caller.From(ctx)
+	f.callers = append(f.callers, who)
+	results := make([]*ingestv1.BatchCaptureResult, len(captures))
+	for i, c := range captures {
+		results[i] = &ingestv1.BatchCaptureResult{Index: int32(i), Response: &ingestv1.CaptureLeadResponse{}}
+		for _, identity := range c.GetLead().GetIdentities() {
+			if refusal := f.refuse[identity.GetValue()]; refusal != nil {
+				results[i] = refusal
+			}
+		}
+		if results[i].GetErrorReason() == "" {
+			f.captures = append(f.captures, proto.CloneOf(c))
+		}
+	}
+	return results, nil
+}
+
+// RecordRejectedEvents implements the client of rejected events.
+func (f *Ingest) RecordRejectedEvents(_ context.Context, in *ingestv1.RecordRejectedEventsRequest, _ ...grpc.CallOption) (*ingestv1.RecordRejectedEventsResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.down != nil {
+		return nil, f.down
+	}
+	f.rejected = append(f.rejected, in.GetRejectedEvents()...)
+	return &ingestv1.RecordRejectedEventsResponse{}, nil
+}
+
+// ByID implements inlet.Sources.
+func (f *Ingest) ByID(_ context.Context, id string) (*inlet.Source, error) {
+	s := f.Sources[id]
+	if s == nil {
+		return nil, apierr.NotFound("sources/" + id)
+	}
+	return s, nil
+}
+
+// ByKey implements inlet.Sources.
+func (f *Ingest) ByKey(ctx context.Context, key string) (*inlet.Source, error) {
+	id, ok := strings.CutSuffix(key, "-key")
+	if s, err := f.ByID(ctx, id); ok && err == nil {
+		return s, nil
+	}
+	return nil, apierr.Unauthenticated()
+}
