@@ -18,7 +18,9 @@ import (
 
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	"github.com/assay-hq/assay/services/gateway/internal/inlet"
+	"github.com/assay-hq/assay/services/gateway/internal/sourcecache"
 	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/pattern"
 	"github.com/assay-hq/assay/services/internal/webhook"
 )
@@ -97,8 +99,8 @@ func (d *Door) receive(w http.ResponseWriter, r *http.Request) (*taken, error) {
 		w.Header().Set("Allow", "POST, OPTIONS")
 		return nil, apierr.MethodNotAllowed(http.MethodPost)
 	}
-	ctx, from := r.Context(), inlet.AddressOf(r)
-	source, err := d.source(ctx, r)
+	ctx, from := r.Context(), d.Inlet.Address(r)
+	source, who, err := d.source(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +125,7 @@ func (d *Door) receive(w http.ResponseWriter, r *http.Request) (*taken, error) {
 	case len(events) > maxEvents:
 		return nil, &runtime.HTTPStatusError{HTTPStatus: http.StatusRequestEntityTooLarge, Err: apierr.TooLarge("", "2,500 events")}
 	}
-	if err := d.Inlet.Admit(source, from, max(1, len(events))); err != nil {
+	if err := d.Sources.Take(source, from, max(1, len(events))); err != nil {
 		return nil, err
 	}
 	reading := reading{source: source, mapping: mapping, batch: batch}
@@ -131,7 +133,7 @@ func (d *Door) receive(w http.ResponseWriter, r *http.Request) (*taken, error) {
 		linkTo(ctx, &events[i])
 		reading.event(i, &events[i])
 	}
-	refused, err := d.Inlet.Store(ctx, doorName, source, reading.items, reading.rejections)
+	refused, err := d.Inlet.Store(caller.With(ctx, who), doorName, source.ID, reading.items, reading.rejections)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +149,7 @@ func (d *Door) receive(w http.ResponseWriter, r *http.Request) (*taken, error) {
 
 // source returns the source of the write key of a request: the token of Bearer, or the user
 // of Basic authentication.
-func (d *Door) source(ctx context.Context, r *http.Request) (*inlet.Source, error) {
+func (d *Door) source(ctx context.Context, r *http.Request) (*sourcecache.Source, caller.Caller, error) {
 	scheme, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	key := ""
 	switch credentials = strings.TrimSpace(credentials); {
@@ -160,13 +162,13 @@ func (d *Door) source(ctx context.Context, r *http.Request) (*inlet.Source, erro
 		}
 	}
 	if key == "" || len(key) > maxKey {
-		return nil, errNoKey
+		return nil, caller.Caller{}, errNoKey
 	}
-	source, err := d.Sources.ByKey(ctx, key)
+	source, who, err := d.Sources.ByKey(ctx, key)
 	if status.Code(err) == codes.Unauthenticated {
-		return nil, errNoKey
+		err = errNoKey
 	}
-	return source, err
+	return source, who, err
 }
 
 // maxKey is the longest write key that is looked up.
@@ -175,7 +177,7 @@ const maxKey = 512
 var errNoKey = apierr.UnauthenticatedFor("expected a write key: `Authorization: Bearer <key>`, or as the user of Basic authentication")
 
 // mapping returns that of the source, or the preset's.
-func (d *Door) mapping(source *inlet.Source) (*webhook.Mapping, error) {
+func (d *Door) mapping(source *sourcecache.Source) (*webhook.Mapping, error) {
 	return d.mappings.Get(source.ID, source.Config.GetEtag(), func() (*webhook.Mapping, error) {
 		config := &ingestv1.WebhookConfig{Preset: "cloudevents"}
 		if own := source.Config.GetWebhook(); own != nil {
@@ -191,7 +193,7 @@ func (d *Door) mapping(source *inlet.Source) (*webhook.Mapping, error) {
 
 // reading gathers what the events of a request become.
 type reading struct {
-	source     *inlet.Source
+	source     *sourcecache.Source
 	mapping    *webhook.Mapping
 	batch      bool
 	items      []inlet.Item

@@ -10,7 +10,9 @@ import (
 
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	"github.com/assay-hq/assay/services/gateway/internal/inlet"
+	"github.com/assay-hq/assay/services/gateway/internal/sourcecache"
 	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/condition"
 	"github.com/assay-hq/assay/services/internal/webhook"
 )
@@ -92,7 +94,7 @@ func (d *Door) receive(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		w.Header().Set("Allow", http.MethodPost)
 		return nil, apierr.MethodNotAllowed(http.MethodPost)
 	}
-	from := inlet.AddressOf(r)
+	from := d.Inlet.Address(r)
 	if err := d.Inlet.AdmitStranger(from); err != nil {
 		return nil, err
 	}
@@ -100,7 +102,7 @@ func (d *Door) receive(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if source.Config.GetKind() != ingestv1.Source_KIND_WEBHOOK {
+	if source.Kind != ingestv1.Source_KIND_WEBHOOK {
 		return nil, apierr.NotFound("sources/" + id + " that takes webhooks")
 	}
 	reader, err := d.webhook(source)
@@ -126,7 +128,7 @@ func (d *Door) receive(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return answer, nil
 	}
 	result := reader.Map(document, id, r.Header.Get("webhook-id"))
-	if err := d.Inlet.Admit(source, from, max(1, len(result.Items))); err != nil {
+	if err := d.Sources.Take(source, from, max(1, len(result.Items))); err != nil {
 		return nil, err
 	}
 	key := keyOf(id, m)
@@ -155,7 +157,7 @@ func captured(result webhook.Result) (n int) {
 	return n
 }
 
-func (d *Door) store(ctx context.Context, source *inlet.Source, result webhook.Result) (taken, error) {
+func (d *Door) store(ctx context.Context, source *sourcecache.Source, result webhook.Result) (taken, error) {
 	var items []inlet.Item
 	var rejections []inlet.Rejection
 	answer := taken{Skipped: result.Skipped}
@@ -174,13 +176,13 @@ func (d *Door) store(ctx context.Context, source *inlet.Source, result webhook.R
 		}
 		items = append(items, inlet.Item{Capture: item.Capture, Field: at, Payload: item.JSON})
 	}
-	refused, err := d.Inlet.Store(ctx, doorName, source, items, rejections)
+	refused, err := d.Inlet.Store(caller.With(ctx, source.Caller()), doorName, source.ID, items, rejections)
 	answer.Captured, answer.Rejected = len(items)-len(refused), answer.Rejected+len(refused)
 	return answer, err
 }
 
 // webhook returns that of a source. One that was saved compiles.
-func (d *Door) webhook(source *inlet.Source) (*webhook.Webhook, error) {
+func (d *Door) webhook(source *sourcecache.Source) (*webhook.Webhook, error) {
 	version := source.Config.GetEtag() + "\x00" + source.Secret
 	return d.webhooks.Get(source.ID, version, func() (*webhook.Webhook, error) {
 		made, wrong := webhook.New(source.Config.GetWebhook(), source.Secret)

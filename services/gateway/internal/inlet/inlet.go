@@ -14,32 +14,16 @@ import (
 
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	"github.com/assay-hq/assay/services/gateway/internal/ratelimit"
+	"github.com/assay-hq/assay/services/gateway/internal/sourcecache"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
 )
 
-// Source is what a door knows of where messages come from.
-type Source struct {
-	// ID is the source of all that comes.
-	ID string
-	// Caller is in whose name ingest is called.
-	Caller caller.Caller
-	// Limits are how much may come.
-	Limits ratelimit.Limits
-	// Config is the source as it was set up, with its revision. It is not changed.
-	Config *ingestv1.Source
-	// Secret is that of its webhook.
-	Secret string
-}
-
-// Sources finds sources. Errors other than those said tell that it could not be found out.
+// Sources finds sources, and counts what they send: see [sourcecache.Cache].
 type Sources interface {
-	// ByID returns a source that takes something: NOT_FOUND, or PERMISSION_DENIED if it is
-	// disabled.
-	ByID(ctx context.Context, id string) (*Source, error)
-	// ByKey returns the source of a write key: UNAUTHENTICATED, or PERMISSION_DENIED if it is
-	// disabled.
-	ByKey(ctx context.Context, key string) (*Source, error)
+	ByID(ctx context.Context, id string) (*sourcecache.Source, error)
+	ByKey(ctx context.Context, secret string) (*sourcecache.Source, caller.Caller, error)
+	Take(s *sourcecache.Source, address netip.Addr, n int) error
 }
 
 // Sender stores captures in the name of the caller of ctx and returns a result for each,
@@ -54,18 +38,12 @@ type Inlet struct {
 	Sender Sender
 	// Rejected keeps what is refused.
 	Rejected ingestv1.RejectedEventServiceClient
-	// Limiter counts what comes.
+	// Limiter counts what comes of strangers.
 	Limiter *ratelimit.Limiter
+	// Address says where a request comes from; what is not valid is not known.
+	Address func(r *http.Request) netip.Addr
 	// Now is the clock.
 	Now func() time.Time
-}
-
-// Admit lets n events of a source in, or says when to come again.
-func (i *Inlet) Admit(source *Source, from netip.Addr, n int) error {
-	if after, ok := i.Limiter.Take(source.ID, source.Limits, from, n); !ok {
-		return apierr.Overloaded("this source sends more than it may", after)
-	}
-	return nil
 }
 
 // strangers is how much one address may send of what nobody has signed yet: each message
@@ -78,15 +56,6 @@ func (i *Inlet) AdmitStranger(from netip.Addr) error {
 		return apierr.Overloaded("this address sends more than it may", after)
 	}
 	return nil
-}
-
-// AddressOf returns the address of the connection; not valid if it is not known.
-func AddressOf(r *http.Request) netip.Addr {
-	address, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}
-	}
-	return address.Addr().Unmap()
 }
 
 // Rejection is something that is refused, or left out, and why.
@@ -115,13 +84,15 @@ const Suppressed = "SUPPRESSED"
 
 // Store stores items and keeps what is refused: the rejections that were found before, and
 // those of items, which it returns, one for each item at most.
-func (i *Inlet) Store(ctx context.Context, door string, source *Source, items []Item, rejections []Rejection) (refused []Rejection, err error) {
+//
+// ctx carries in whose name.
+func (i *Inlet) Store(ctx context.Context, door, source string, items []Item, rejections []Rejection) (refused []Rejection, err error) {
 	if len(items) > 0 {
 		captures := make([]*ingestv1.CaptureLeadRequest, len(items))
 		for n := range items {
 			captures[n] = items[n].Capture
 		}
-		results, err := i.Sender.Send(caller.With(ctx, source.Caller), captures)
+		results, err := i.Sender.Send(ctx, captures)
 		if err != nil {
 			return nil, away(err)
 		}
@@ -140,7 +111,7 @@ func (i *Inlet) Store(ctx context.Context, door string, source *Source, items []
 			}
 		}
 	}
-	return refused, i.Record(ctx, door, source.ID, append(rejections[:len(rejections):len(rejections)], refused...))
+	return refused, i.Record(ctx, door, source, append(rejections[:len(rejections):len(rejections)], refused...))
 }
 
 // away is an error of ingest as a sender should hear it: again later, in nearly all cases.

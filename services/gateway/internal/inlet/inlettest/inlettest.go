@@ -4,6 +4,7 @@ package inlettest
 
 import (
 	"context"
+	"net/netip"
 	"strings"
 	"sync"
 	"time"
@@ -12,9 +13,10 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
-	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/gateway/internal/inlet"
 	"github.com/assay-hq/assay/services/gateway/internal/ratelimit"
+	"github.com/assay-hq/assay/services/gateway/internal/remote"
+	"github.com/assay-hq/assay/services/gateway/internal/sourcecache"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
 )
@@ -26,7 +28,10 @@ type Ingest struct {
 	// Now is the clock of the doors.
 	Now time.Time
 	// Sources are those that there are, by id; the write key of one is its id and `-key`.
-	Sources map[string]*inlet.Source
+	Sources map[string]*sourcecache.Source
+
+	once   sync.Once
+	limits *ratelimit.Limiter
 
 	mu       sync.Mutex
 	down     error
@@ -39,19 +44,18 @@ type Ingest struct {
 // Inlet returns an inlet to it, without limits but those of its sources.
 func (f *Ingest) Inlet() *inlet.Inlet {
 	now := func() time.Time { return f.Now }
-	return &inlet.Inlet{Sender: f, Rejected: f, Limiter: ratelimit.New(now), Now: now}
+	return &inlet.Inlet{Sender: f, Rejected: f, Limiter: ratelimit.New(now), Address: remote.Proxies(nil).Address, Now: now}
 }
 
 // Source makes a source that there is.
-func (f *Ingest) Source(id, secret string, config *ingestv1.Source) *inlet.Source {
+func (f *Ingest) Source(id, secret string, config *ingestv1.Source) *sourcecache.Source {
 	config.Name, config.Etag = "sources/"+id, "1"
-	s := &inlet.Source{
-		ID: id, Config: config, Secret: secret,
-		Caller: caller.Caller{Actor: "source:" + id, Role: typev1.Role_ROLE_INGEST, Source: id},
+	s := &sourcecache.Source{
+		ID: id, Kind: config.GetKind(), Config: config, Secret: secret,
 		Limits: ratelimit.Limits{Source: ratelimit.Limit{PerSecond: 1000, Burst: 5000}},
 	}
 	if f.Sources == nil {
-		f.Sources = map[string]*inlet.Source{}
+		f.Sources = map[string]*sourcecache.Source{}
 	}
 	f.Sources[id] = s
 	return s
@@ -128,7 +132,7 @@ func (f *Ingest) RecordRejectedEvents(_ context.Context, in *ingestv1.RecordReje
 }
 
 // ByID implements inlet.Sources.
-func (f *Ingest) ByID(_ context.Context, id string) (*inlet.Source, error) {
+func (f *Ingest) ByID(_ context.Context, id string) (*sourcecache.Source, error) {
 	s := f.Sources[id]
 	if s == nil {
 		return nil, apierr.NotFound("sources/" + id)
@@ -137,10 +141,23 @@ func (f *Ingest) ByID(_ context.Context, id string) (*inlet.Source, error) {
 }
 
 // ByKey implements inlet.Sources.
-func (f *Ingest) ByKey(ctx context.Context, key string) (*inlet.Source, error) {
+func (f *Ingest) ByKey(ctx context.Context, key string) (*sourcecache.Source, caller.Caller, error) {
 	id, ok := strings.CutSuffix(key, "-key")
 	if s, err := f.ByID(ctx, id); ok && err == nil {
-		return s, nil
+		return s, s.Caller(), nil
 	}
-	return nil, apierr.Unauthenticated()
+	return nil, caller.Caller{}, apierr.Unauthenticated()
+}
+
+// Take implements inlet.Sources.
+func (f *Ingest) Take(s *sourcecache.Source, address netip.Addr, n int) error {
+	if pause, ok := f.limiter().Take(s.ID, s.Limits, address, n); !ok {
+		return apierr.Overloaded("sources/"+s.ID+" sends more than it may", pause)
+	}
+	return nil
+}
+
+func (f *Ingest) limiter() *ratelimit.Limiter {
+	f.once.Do(func() { f.limits = ratelimit.New(func() time.Time { return f.Now }) })
+	return f.limits
 }
