@@ -29,6 +29,8 @@ import (
 	profilefitv1 "github.com/assay-hq/assay/gen/go/assay/profilefit/v1"
 	"github.com/assay-hq/assay/gen/openapi"
 	"github.com/assay-hq/assay/services/gateway/internal/bodycheck"
+	"github.com/assay-hq/assay/services/gateway/internal/cloudevent"
+	"github.com/assay-hq/assay/services/gateway/internal/hook"
 	"github.com/assay-hq/assay/services/gateway/internal/intake"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
@@ -250,6 +252,8 @@ func (s *Service) Handler() http.Handler {
 	links := withRequestID(s.recovered(s.links))
 	hooks := withRequestID(s.recovered(s.observed(s.logged(s.hooks))))
 	clients := withRequestID(s.recovered(s.observed(s.logged(routed(s.intake)))))
+	webhooks := withoutSecret(withRequestID(s.recovered(s.observed(s.logged(bounded(hook.Route, s.tools.webhooks))))))
+	events := withRequestID(s.recovered(s.observed(s.logged(bounded(cloudevent.Path, s.tools.events)))))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
@@ -268,6 +272,14 @@ func (s *Service) Handler() http.Handler {
 		}
 		if strings.HasPrefix(r.URL.Path, hooksPath) {
 			hooks.ServeHTTP(w, r)
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, hook.Path) {
+			webhooks.ServeHTTP(w, r)
+			return
+		}
+		if r.URL.Path == cloudevent.Path {
+			events.ServeHTTP(w, r)
 			return
 		}
 		if intake.Answers(r.URL.Path) {

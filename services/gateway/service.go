@@ -58,6 +58,7 @@ type Service struct {
 	links     *links
 	hooks     *hooks
 	intake    *intake.Door
+	tools     tools
 	telemetry *telemetry.Telemetry
 	log       *slog.Logger
 }
@@ -76,7 +77,8 @@ func New(d Deps) (*Service, error) {
 		return nil, err
 	}
 	return &Service{
-		keys: d.Keys, conns: d.Conns, proxies: proxies, mux: mux, links: newLinks(d.Conns), hooks: newHooks(d.Conns), intake: newIntake(d, proxies),
+		keys: d.Keys, conns: d.Conns, proxies: proxies, mux: mux, links: newLinks(d.Conns), hooks: newHooks(d.Conns),
+		intake: newIntake(d, proxies), tools: newTools(d, proxies),
 		telemetry: d.Telemetry, log: d.Telemetry.Log,
 	}, nil
 }

@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
@@ -239,6 +240,10 @@ func TestBadConfigurations(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, wrong := webhook.New(c.config, c.secret)
+			c.config.Secret = c.secret
+			if diff := cmp.Diff(wrong, webhook.Check(c.config)); diff != "" && name != "no secret" {
+				t.Errorf("when it is saved: %s", diff)
+			}
 			if len(wrong) == 0 || wrong[0].Field != c.field || !strings.Contains(wrong[0].Expected, c.expected) {
 				t.Errorf("%v, want %s: %s", wrong, c.field, c.expected)
 			}

@@ -39,6 +39,33 @@ func New(config *ingestv1.WebhookConfig, secret string) (*Webhook, []apierr.Viol
 	return &Webhook{Mapping: mapping, scheme: scheme, preset: whole.GetPreset(), secrets: secrets}, nil
 }
 
+// Check says what is wrong with a configuration, as [New] does. The secret is looked at if
+// the configuration has it; who saves one without may have set it before.
+func Check(config *ingestv1.WebhookConfig) []apierr.Violation {
+	whole, wrong := complete(config)
+	if wrong != nil {
+		return wrong
+	}
+	var v *apierr.Violation
+	if secrets := strings.Fields(config.GetSecret()); len(secrets) > 0 || config.GetSecret() != "" {
+		_, v = newScheme(whole, secrets)
+	} else if whole.GetScheme() == ingestv1.WebhookConfig_SCHEME_HMAC {
+		_, v = newMAC(whole.GetHmac(), nil)
+	} else if whole.GetScheme() == ingestv1.WebhookConfig_SCHEME_UNSPECIFIED {
+		v = &noScheme
+	}
+	if whole.GetScheme() != ingestv1.WebhookConfig_SCHEME_HMAC && whole.GetHmac() != nil {
+		v = &apierr.Violation{Field: "hmac", Expected: "nothing, unless the scheme is SCHEME_HMAC"}
+	}
+	if v != nil {
+		wrong = append(wrong, *v)
+	}
+	_, more := compileMapping(whole.GetMapping())
+	return append(wrong, more...)
+}
+
+var noScheme = apierr.Violation{Field: "scheme", Expected: "a scheme, or a preset that has one"}
+
 // NewMapping compiles the mapping of a configuration alone, as [New] does.
 func NewMapping(config *ingestv1.WebhookConfig) (*Mapping, []apierr.Violation) {
 	whole, wrong := complete(config)
@@ -76,7 +103,7 @@ func newScheme(config *ingestv1.WebhookConfig, secrets []string) (Scheme, *apier
 	case ingestv1.WebhookConfig_SCHEME_SECRET:
 		return secretError(newKnown(secrets))
 	default:
-		return nil, &apierr.Violation{Field: "scheme", Expected: "a scheme, or a preset that has one"}
+		return nil, &noScheme
 	}
 }
 

@@ -104,6 +104,9 @@ func (d *Door) receive(w http.ResponseWriter, r *http.Request) (*taken, error) {
 	if err != nil {
 		return nil, err
 	}
+	if origin := r.Header.Get("Origin"); source.Browser() && origin != "" && !source.AllowsOrigin(origin) {
+		return nil, apierr.WrongOrigin()
+	}
 	mapping, err := d.mapping(source)
 	if err != nil {
 		return nil, err

@@ -15,6 +15,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/lead"
 	"github.com/assay-hq/assay/services/ingest/internal/violation"
 	"github.com/assay-hq/assay/services/internal/origin"
+	"github.com/assay-hq/assay/services/internal/webhook"
 )
 
 const prefix = "sources/"
@@ -36,9 +37,6 @@ func CheckID(field, id string) *violation.Violation {
 	}
 	return nil
 }
-
-// presets are the tools whose webhooks are known.
-var presets = []string{"sendgrid", "typeform", "zoom"}
 
 // Check says what is wrong with a source, and brings its origins into the form in which
 // they are compared. Fields are relative to the source.
@@ -63,8 +61,8 @@ func Check(s *ingestv1.Source) *violation.Violation {
 			return v.At("protectedAttributes", i)
 		}
 	}
-	if webhook := s.GetKind() == ingestv1.Source_KIND_WEBHOOK; webhook != (s.GetWebhook() != nil) {
-		if webhook {
+	if hooked := s.GetKind() == ingestv1.Source_KIND_WEBHOOK; hooked != (s.GetWebhook() != nil) {
+		if hooked {
 			return violation.New("webhook", "how it is verified and read: a preset, or a scheme and a mapping")
 		}
 		return violation.New("webhook", "nothing: only a source of the kind WEBHOOK has one")
@@ -88,25 +86,11 @@ func checkRule(r *ingestv1.EventRule) *violation.Violation {
 }
 
 func checkWebhook(w *ingestv1.WebhookConfig) *violation.Violation {
-	switch {
-	case w == nil:
+	if w == nil {
 		return nil
-	case w.GetPreset() != "" && !slices.Contains(presets, w.GetPreset()):
-		return violation.New("preset", "one of "+strings.Join(presets, ", ")+", or nothing")
-	case w.GetPreset() == "" && w.GetScheme() == ingestv1.WebhookConfig_SCHEME_UNSPECIFIED:
-		return violation.New("scheme", "a scheme, or a preset that has one")
-	case w.GetPreset() == "" && w.GetMapping() == nil:
-		return violation.New("mapping", "a mapping, or a preset that has one")
-	case w.GetScheme() == ingestv1.WebhookConfig_SCHEME_HMAC && w.GetHmac().GetHeader() == "":
-		return violation.New("hmac.header", "the header with the signature")
-	case w.GetScheme() != ingestv1.WebhookConfig_SCHEME_HMAC && w.GetHmac() != nil:
-		return violation.New("hmac", "nothing, unless the scheme is SCHEME_HMAC")
 	}
-	if signed := w.GetHmac().GetSigned(); signed != "" && !strings.Contains(signed, "{body}") {
-		return violation.New("hmac.signed", "a text with {body} in it, e.g. v0:{timestamp}:{body}")
-	}
-	if w.GetHmac().GetTimestampHeader() == "" && strings.Contains(w.GetHmac().GetSigned(), "{timestamp}") {
-		return violation.New("hmac.timestampHeader", "the header with the time that is signed")
+	if wrong := webhook.Check(w); len(wrong) > 0 {
+		return violation.New(wrong[0].Field, wrong[0].Expected)
 	}
 	return nil
 }
