@@ -464,7 +464,8 @@ type WebhookConfig struct {
 	Scheme WebhookConfig_Scheme `protobuf:"varint,2,opt,name=scheme,proto3,enum=assay.ingest.v1.WebhookConfig_Scheme" json:"scheme,omitempty"`
 	// Details of `SCHEME_HMAC`.
 	Hmac *HmacScheme `protobuf:"bytes,3,opt,name=hmac,proto3" json:"hmac,omitempty"`
-	// The secret, or the sender's public key in base64. Never in answers.
+	// The secret, or the sender's public key in base64; several, with spaces between, while
+	// it is rotated. Empty in answers: `secret_set` tells whether there is one.
 	Secret string `protobuf:"bytes,4,opt,name=secret,proto3" json:"secret,omitempty"`
 	// A secret is set.
 	SecretSet bool `protobuf:"varint,5,opt,name=secret_set,json=secretSet,proto3" json:"secret_set,omitempty"`
@@ -1455,12 +1456,12 @@ const file_assay_ingest_v1_source_service_proto_rawDesc = "" +
 	"properties\x1a=\n" +
 	"\x0fPropertiesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc7\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc4\x03\n" +
 	"\rWebhookConfig\x12\x1f\n" +
 	"\x06preset\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18(R\x06preset\x12G\n" +
 	"\x06scheme\x18\x02 \x01(\x0e2%.assay.ingest.v1.WebhookConfig.SchemeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06scheme\x12/\n" +
-	"\x04hmac\x18\x03 \x01(\v2\x1b.assay.ingest.v1.HmacSchemeR\x04hmac\x12#\n" +
-	"\x06secret\x18\x04 \x01(\tB\v\xe0A\x04\xbaH\x05r\x03\x18\xd0\x0fR\x06secret\x12\"\n" +
+	"\x04hmac\x18\x03 \x01(\v2\x1b.assay.ingest.v1.HmacSchemeR\x04hmac\x12 \n" +
+	"\x06secret\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\x06secret\x12\"\n" +
 	"\n" +
 	"secret_set\x18\x05 \x01(\bB\x03\xe0A\x03R\tsecretSet\x129\n" +
 	"\amapping\x18\x06 \x01(\v2\x1f.assay.ingest.v1.WebhookMappingR\amapping\x12!\n" +
