@@ -3,10 +3,6 @@ package gateway
 import (
 	"net/http"
 
-	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/trace"
-
 	"github.com/assay-hq/assay/services/gateway/internal/intake"
 	"github.com/assay-hq/assay/services/gateway/internal/remote"
 )
@@ -22,14 +18,7 @@ func newIntake(d Deps, proxies remote.Proxies) *intake.Door {
 // routed names the route of a request of the door's: some of its paths have a key in them.
 func routed(door *intake.Door) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx, route := r.Context(), intake.Route(r.URL.Path)
-		visitFrom(ctx).route = route
-		span := trace.SpanFromContext(ctx)
-		span.SetName(knownMethod(r.Method) + " " + route)
-		span.SetAttributes(attribute.String("http.route", route))
-		if labeler, ok := otelhttp.LabelerFromContext(ctx); ok {
-			labeler.Add(attribute.String("http.route", route))
-		}
+		nameRoute(r.Context(), r.Method, intake.Route(r.URL.Path))
 		door.ServeHTTP(w, r)
 	})
 }
