@@ -87,6 +87,9 @@ type Row struct {
 	LeaseUntil int64
 	// LastError is why the last attempt failed; never personal.
 	LastError string
+	// IdentityVersion is raised by every change of who this person is; 0 of one that was
+	// always alone.
+	IdentityVersion int64
 }
 
 // Capture takes in a capture that brought new facts: the next version, once for all
@@ -226,6 +229,28 @@ func (r *Row) wait(now int64) {
 		if c.Accepted != 0 {
 			r.QueuedAt = min(r.QueuedAt, c.Accepted)
 		}
+	}
+}
+
+// Void ends a lease because the person is another than the one that was claimed: whoever
+// has it is fenced, and the attempt does not count.
+func (r *Row) Void(now time.Time) {
+	r.Fence++
+	if r.State == Leased {
+		r.forget()
+		r.settle(now)
+	}
+}
+
+// Absorb takes in the row of a person who turned out to be this one: the captures that
+// wait.
+func (r *Row) Absorb(o Row) {
+	r.UpdatedAt = max(r.UpdatedAt, o.UpdatedAt)
+	for _, c := range []Captures{o.Serving, o.Newer} {
+		if r.Newer.Accepted != 0 && c.Accepted != 0 && c.Accepted < r.Newer.Accepted {
+			c, r.Newer = r.Newer, c
+		}
+		r.Newer.Add(c)
 	}
 }
 

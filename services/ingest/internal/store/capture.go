@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/assay-hq/assay/services/ingest/internal/account"
@@ -43,8 +44,14 @@ type Capture struct {
 type Subject struct {
 	// Lead is the id of a known lead; empty: it is found by its identities.
 	Lead string
-	// Identities find the lead; those not known become its own.
+	// Identities say who it is. The facts belong to the lead of the strongest, which
+	// claims the others.
 	Identities []identity.Identity
+	// Previous are identities that the person had before.
+	Previous []identity.Identity
+	// Untrusted says that a browser says so: it joins anonymous ids to leads, but never two
+	// known leads.
+	Untrusted bool
 	// OnlyActivities says that a lead is not made unless an activity is new.
 	OnlyActivities bool
 	// Attributes said of it.
@@ -77,6 +84,8 @@ type Subject struct {
 	// Result is what became of it.
 	Result Result
 
+	// linked are the claims that follow from the identities.
+	linked []link
 	// madeAccount is the id of the account that is to be made with it.
 	madeAccount string
 	// suppressed says that it is not captured.
@@ -89,9 +98,9 @@ type Result struct {
 	// [ErrETagMismatch], [ErrTooManyAttributes], [ErrLeadSourceSet], [ErrNoAccount],
 	// [ErrSuppressed].
 	Err error
-	// Lead is the id of the lead, as found; empty if it was not made.
+	// Lead is the id of the lead that the facts belong to; empty if it was not made.
 	Lead string
-	// Person is the id of the person's lead: Lead, unless it was merged.
+	// Person is the id of the person's lead: Lead, unless it is one of several.
 	Person string
 	// Created says that the lead is new; Changed that anything about it is.
 	Created, Changed bool
@@ -162,6 +171,7 @@ func (s *Store) apply(tx *sqldb.Tx, items []*Capture) []error {
 	if err := c.read(items); err != nil {
 		return sqldb.All(len(items), err)
 	}
+	c.historical = !slices.ContainsFunc(items, func(item *Capture) bool { return !item.Historical })
 	for i, item := range items {
 		err := c.capture(item)
 		switch {
@@ -173,6 +183,14 @@ func (s *Store) apply(tx *sqldb.Tx, items []*Capture) []error {
 		}
 	}
 	if err := c.write(); err != nil {
+		return sqldb.All(len(items), err)
+	}
+	c.settle(items)
+	err := c.reply()
+	if err == nil {
+		err = c.writeNoneTwice(c.newRequests)
+	}
+	if err != nil {
 		return sqldb.All(len(items), err)
 	}
 	for i, item := range items {

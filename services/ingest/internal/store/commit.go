@@ -21,21 +21,43 @@ type commit struct {
 	tx    *sqldb.Tx
 	now   time.Time // of this commit: when its captures are accepted
 
-	replies    map[string]reply               // by request id
-	identities map[identity.Identity]string   // lead ids
+	replies    map[string]*reply              // by request id
+	homes      map[identity.Identity]string   // leads of their own
 	cached     map[identity.Identity]struct{} // those of them not read in this transaction
-	person     map[string]string              // lead id → the person's lead
-	leads      map[string]*working            // by the person's lead
+	values     map[identity.Identity]value    // those that were read
+	claims     map[link]claim
+	person     map[string]string   // lead id → the person's lead
+	leads      map[string]*working // by the person's lead
+	members    map[string]*leadRow // of those that are not the person's, what was read or made
 	activities map[activityKey]stored
 	mails      map[string][]mail // new ones, by the lead they arrived with
 	accounts   knownAccounts
-	historical bool // what is told of accounts is history
+	historical bool // what is told of accounts, and what is rewritten, is history
 
-	newRequests, newIdentities, newActivities, newAttributes *rows
-	newAccounts, newAccountIdentities, accountLeads          *rows
+	// What is said of who is who.
+	named    map[identity.Identity]named             // values that nobody knew
+	made     map[identity.Identity]string            // leads that values get
+	news     []link                                  // claims that are new, or newly trusted
+	trusted  []link                                  // the latter
+	claimant map[identity.Identity]identity.Identity // who claims a value, of news
+	// What may change with it.
+	seeded    map[identity.Identity]bool
+	region    *region
+	settings  identity.Settings
+	partition *identity.Partition
+	gone      []string // persons that are none any more
+
+	newRequests, newClaims, newActivities, newAttributes *rows
+	newAccounts, newAccountIdentities, accountLeads      *rows
 }
 
-type reply struct{ digest, reply []byte }
+// reply is what a call was answered. Of a call of this transaction, it is known at its
+// end.
+type reply struct {
+	digest, reply []byte
+	first         *Capture
+	again         []*Capture
+}
 
 type activityKey struct{ source, id string }
 
@@ -62,6 +84,7 @@ type working struct {
 	sourced bool // the lead source changed
 
 	rewritten bool // the history is another, see [commit.rewrite]
+	grown     bool // it has a lead more
 }
 
 // version is the facts version after this transaction's captures so far. All of its
@@ -82,6 +105,8 @@ type leadRow struct {
 	leadSource []byte
 	sourceAt   int64  // when the lead source was said to be true
 	sourceBy   string // its source and id
+
+	changed, made bool // of a member
 }
 
 var (
@@ -112,14 +137,21 @@ var (
 func newCommit(s *Store, tx *sqldb.Tx) *commit {
 	return &commit{
 		store: s, tx: tx,
-		replies:     map[string]reply{},
-		identities:  map[identity.Identity]string{},
+		replies:     map[string]*reply{},
+		homes:       map[identity.Identity]string{},
 		cached:      map[identity.Identity]struct{}{},
+		values:      map[identity.Identity]value{},
+		claims:      map[link]claim{},
 		person:      map[string]string{},
 		leads:       map[string]*working{},
+		members:     map[string]*leadRow{},
 		activities:  map[activityKey]stored{},
 		mails:       map[string][]mail{},
-		newRequests: requestTable.rows(), newIdentities: identityTable.rows(),
+		named:       map[identity.Identity]named{},
+		made:        map[identity.Identity]string{},
+		claimant:    map[identity.Identity]identity.Identity{},
+		seeded:      map[identity.Identity]bool{},
+		newRequests: requestTable.rows(), newClaims: claimTable.rows(),
 		newActivities: activityTable.rows(), newAttributes: attributeTable.rows(),
 		accounts:    newKnownAccounts(),
 		newAccounts: accountTable.rows(), newAccountIdentities: accountIdentityTable.rows(), accountLeads: accountLeadTable.rows(),
@@ -133,6 +165,7 @@ func (c *commit) capture(item *Capture) error {
 			return ErrRequestIDReused
 		}
 		item.Replayed = known.reply
+		known.again = append(known.again, item)
 		return nil
 	}
 	for _, s := range item.Subjects {
@@ -143,16 +176,40 @@ func (c *commit) capture(item *Capture) error {
 			return s.Result.Err
 		}
 	}
-	if item.RequestID == "" {
-		return nil
+	if item.RequestID != "" {
+		c.replies[item.RequestID] = &reply{digest: item.Digest, first: item}
 	}
-	text, err := item.Reply()
-	if err != nil {
-		return err
-	}
-	c.replies[item.RequestID] = reply{item.Digest, text}
-	c.newRequests.add(item.RequestID, item.Digest, item.Received.UnixMicro(), text)
 	return nil
+}
+
+// reply makes the replies of calls that may be repeated, once all is known.
+func (c *commit) reply() (err error) {
+	for id, r := range c.replies {
+		if r.first == nil {
+			continue
+		}
+		if r.reply, err = r.first.Reply(); err != nil {
+			return err
+		}
+		for _, item := range r.again {
+			item.Replayed = r.reply
+		}
+		c.newRequests.add(id, r.digest, r.first.Received.UnixMicro(), r.reply)
+	}
+	return nil
+}
+
+// settle says what became of the subjects, now that it is known who is who.
+func (c *commit) settle(items []*Capture) {
+	for _, item := range items {
+		for _, s := range item.Subjects {
+			if s.Result.Lead == "" || item.Replayed != nil {
+				continue
+			}
+			s.Result.Person = c.person[s.Result.Lead]
+			s.Result.Version = c.leads[s.Result.Person].version()
+		}
+	}
 }
 
 // subject takes in what is said of one lead. A refusal is the subject's; an error
@@ -162,42 +219,46 @@ func (c *commit) subject(item *Capture, s *Subject) error {
 		s.Result.Err = ErrSuppressed
 		return nil
 	}
-	id := c.leadOf(s)
-	fresh, err := c.outcomes(s, c.person[id])
+	id, reads := c.leadOf(s), c.needsLead(s)
+	person := c.person[id]
+	if id == "" {
+		person = c.person[c.values[s.strongest()].lead] // of whoever claims its value
+	}
+	fresh, err := c.outcomes(s, person)
 	if err != nil {
 		return err
 	}
-	w := c.leads[c.person[id]]
+	w, made := c.leads[person], false
 	switch {
 	case w == nil && s.Lead != "":
 		s.Result.Err = ErrNotFound
 		return nil
-	case w == nil && s.OnlyActivities && fresh == 0:
+	case id == "" && s.OnlyActivities && fresh == 0:
 		return nil
-	case w == nil:
-		id = lead.NewID()
-		w = c.create(id)
-		s.Result.Created, s.Result.Changed = true, true
-	case w.known == nil && c.needsLead(s):
+	case id == "":
+		made = true
+		id, w, s.Result.Created = c.makeHome(s.strongest())
+		s.Result.Changed = true
+	}
+	if w.known == nil && reads {
 		// It was found through what an earlier capture of this transaction said.
 		if err := c.readLeadRows([]string{w.row.Lead}); err != nil {
 			return err
 		}
 	}
 	sourced := w.sourced
-	facts, err := c.profile(item, s, w)
+	facts, err := c.profile(item, s, id, w)
 	if err != nil {
 		return err
 	}
 	if s.Result.Err != nil {
-		if s.Result.Created {
-			delete(c.leads, id)
-			delete(c.person, id)
+		if made {
+			c.unmakeHome(s.strongest())
 		}
 		s.Result = Result{Err: s.Result.Err}
 		return nil
 	}
-	c.identify(item, s, id, w)
+	c.say(item, s, w)
 	c.makeAccount(item, s)
 	size, news := int64(0), fresh > 0 || s.Result.Created || w.sourced != sourced
 	for i := range facts {
@@ -283,18 +344,6 @@ func (c *commit) create(id string) *working {
 	return w
 }
 
-// identify makes the identities that nobody has the lead's own.
-func (c *commit) identify(item *Capture, s *Subject, id string, w *working) {
-	for _, i := range s.Identities {
-		if _, known := c.identities[i]; known {
-			continue
-		}
-		c.identities[i] = id
-		c.newIdentities.add(int64(i.Kind), i.Value, id, s.Source, s.Effective.UnixMicro(), item.Received.UnixMicro())
-		w.revise(s)
-	}
-}
-
 // addFacts adds the rows of what is new.
 func (c *commit) addFacts(item *Capture, s *Subject, id string, w *working, facts []attributeFact) {
 	version, received := w.base+1, item.Received.UnixMicro()
@@ -335,7 +384,19 @@ func (c *commit) write() error {
 	if _, err := c.newAttributes.write(c.tx); err != nil {
 		return err
 	}
+	if err := c.writeNoneTwice(c.newActivities); err != nil {
+		return err
+	}
+	if err := c.writeMembers(); err != nil {
+		return err
+	}
+	if err := c.resolve(); err != nil {
+		return err
+	}
 	if err := c.refold(); err != nil {
+		return err
+	}
+	if err := c.grow(); err != nil {
 		return err
 	}
 	derived, err := c.derive()
@@ -372,17 +433,22 @@ func (c *commit) write() error {
 	if err := c.markRewritten(); err != nil {
 		return err
 	}
-	// These have keys that no lock guards.
-	for _, r := range []*rows{c.newIdentities, c.newActivities, c.newRequests} {
-		written, err := r.write(c.tx)
-		if err != nil {
-			return err
-		}
-		if written != int64(r.len()) {
-			return ErrRaced
-		}
+	if err := c.writeValues(); err != nil {
+		return err
 	}
-	return nil
+	if err := c.writeNoneTwice(c.newClaims); err != nil {
+		return err
+	}
+	return c.trust()
+}
+
+// writeNoneTwice writes rows with a key that no lock guards.
+func (c *commit) writeNoneTwice(r *rows) error {
+	written, err := r.write(c.tx)
+	if err == nil && written != int64(r.len()) {
+		err = ErrRaced
+	}
+	return err
 }
 
 // addLead adds the row of a lead.

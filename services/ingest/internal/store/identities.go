@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"sync"
 
 	"github.com/assay-hq/assay/services/ingest/internal/identity"
 	"github.com/assay-hq/assay/services/internal/sqldb"
@@ -12,98 +11,53 @@ import (
 
 var identityTable = table{
 	name:    "identities",
-	columns: "kind bigint, value text, lead_id text, source text, effective_at bigint, received_at bigint",
+	columns: "kind bigint, value text, lead_id text, source text, effective_at bigint, received_at bigint, home bigint, shared bigint",
 	suffix:  "ON CONFLICT DO NOTHING",
 }
 
-// identityCache remembers which lead has an identity. A row of identities is never
-// pointed to another lead, and only committed ones get here, so that an entry can
-// be missing but not wrong; should a lead be gone, the capture that finds out drops
-// the entry and looks again.
-//
-// There are two generations: when the young one is full it becomes the old one,
-// and what is used there comes back.
-type identityCache struct {
-	mu         sync.Mutex
-	young, old map[identity.Identity]string
+// value is a row of identities.
+type value struct {
+	lead   string // whom it leads to; empty: nobody
+	home   bool   // the lead is its own, for ever
+	shared bool   // too many persons claim it
+	// version is the identity version of that lead.
+	version int64
 }
 
-// generation bounds the cache to about 20 MB.
-const generation = 1 << 16
-
-func newIdentityCache() *identityCache {
-	return &identityCache{young: map[identity.Identity]string{}}
-}
-
-func (c *identityCache) get(id identity.Identity) (string, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	lead, ok := c.young[id]
-	if !ok {
-		if lead, ok = c.old[id]; ok {
-			c.put(id, lead)
-		}
-	}
-	return lead, ok
-}
-
-func (c *identityCache) add(known map[identity.Identity]string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for id, lead := range known {
-		c.put(id, lead)
-	}
-}
-
-func (c *identityCache) put(id identity.Identity, lead string) {
-	if len(c.young) >= generation {
-		c.old, c.young = c.young, make(map[identity.Identity]string, generation/4)
-	}
-	c.young[id] = lead
-}
-
-func (c *identityCache) drop(id identity.Identity) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.young, id)
-	delete(c.old, id)
-}
-
-func (c *identityCache) clear() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.young, c.old = map[identity.Identity]string{}, nil
-}
-
-// readIdentities returns the leads of those identities that are known.
-func readIdentities(tx *sqldb.Tx, ids []identity.Identity) (map[identity.Identity]string, error) {
-	kinds, values := make([]int64, len(ids)), make([]string, len(ids))
-	for i, id := range ids {
-		kinds[i], values[i] = int64(id.Kind), id.Value
-	}
-	from, args := keysOf(kinds, values).from(tx.Dialect())
-	result, err := tx.Query(`SELECT i.kind, i.value, i.lead_id FROM `+from+`
-		CROSS JOIN identities i WHERE i.kind = k.a AND i.value = k.b`, args...)
+// readValues returns those of the values that are known.
+func readValues(tx *sqldb.Tx, ids []identity.Identity) (map[identity.Identity]value, error) {
+	from, args := valueKeys(ids).from(tx.Dialect())
+	result, err := tx.Query(`SELECT i.kind, i.value, i.lead_id, i.home, i.shared, COALESCE(l.identity_version, 0) FROM `+from+`
+		CROSS JOIN identities i LEFT JOIN leads l ON l.id = i.lead_id WHERE i.kind = k.a AND i.value = k.b`, args...)
 	if err != nil {
 		return nil, err
 	}
-	known := make(map[identity.Identity]string, len(ids))
+	known := make(map[identity.Identity]value, len(ids))
 	err = each(result, func() error {
 		var id identity.Identity
-		var lead string
-		if err := result.Scan(&id.Kind, &id.Value, &lead); err != nil {
+		var v value
+		if err := result.Scan(&id.Kind, &id.Value, &v.lead, &v.home, &v.shared, &v.version); err != nil {
 			return err
 		}
-		known[id] = lead
+		known[id] = v
 		return nil
 	})
 	return known, err
 }
 
-// Lookup returns the id of the lead with an identity, or [ErrNotFound].
+func valueKeys(ids []identity.Identity) keys {
+	kinds, values := make([]int64, len(ids)), make([]string, len(ids))
+	for i, id := range ids {
+		kinds[i], values[i] = int64(id.Kind), id.Value
+	}
+	return keysOf(kinds, values)
+}
+
+// Lookup returns the id of the lead that an identity leads to, or [ErrNotFound]: nobody
+// has it, or too many.
 func (s *Store) Lookup(ctx context.Context, id identity.Identity) (lead string, err error) {
 	err = s.db.Read().QueryRowContext(ctx, `SELECT lead_id FROM identities WHERE kind = $1 AND value = $2`, int64(id.Kind), id.Value).Scan(&lead)
-	if errors.Is(err, sql.ErrNoRows) {
+	if errors.Is(err, sql.ErrNoRows) || err == nil && lead == "" {
 		return "", ErrNotFound
 	}
 	return lead, err

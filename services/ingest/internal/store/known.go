@@ -1,10 +1,11 @@
 package store
 
 import (
+	"maps"
 	"slices"
 
-	"github.com/assay-hq/assay/services/ingest/internal/identity"
 	"github.com/assay-hq/assay/services/ingest/internal/lead"
+	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
 // read reads, and locks, what the captures may touch: one query for each kind.
@@ -22,10 +23,16 @@ func (c *commit) read(items []*Capture) error {
 			subjects = append(subjects, item.Subjects...)
 		}
 	}
-	if err := c.readIdentities(subjects); err != nil {
+	if err := c.readWho(subjects); err != nil {
+		return err
+	}
+	if err := c.readRegion(subjects); err != nil {
 		return err
 	}
 	if err := c.lockLeads(subjects); err != nil {
+		return err
+	}
+	if err := c.look(); err != nil {
 		return err
 	}
 	if err := c.readLeads(subjects); err != nil {
@@ -58,7 +65,7 @@ func (c *commit) readReplies(items []*Capture) error {
 	}
 	return each(result, func() error {
 		var id string
-		var r reply
+		r := &reply{}
 		if err := result.Scan(&id, &r.digest, &r.reply); err != nil {
 			return err
 		}
@@ -67,108 +74,128 @@ func (c *commit) readReplies(items []*Capture) error {
 	})
 }
 
-func (c *commit) readIdentities(subjects []*Subject) error {
-	var ask []identity.Identity
-	asked := map[identity.Identity]struct{}{}
-	for _, s := range subjects {
-		for _, id := range s.Identities {
-			if _, again := asked[id]; again {
-				continue
-			}
-			asked[id] = struct{}{}
-			if known, ok := c.store.known.get(id); ok {
-				c.identities[id], c.cached[id] = known, struct{}{}
-			} else {
-				ask = append(ask, id)
-			}
-		}
-	}
-	if ask == nil {
+// readRegion reads what may change with what the subjects say of who is who. Most say
+// nothing new, or something that changes nothing that is known.
+func (c *commit) readRegion(subjects []*Subject) (err error) {
+	seeds := c.seeds(subjects)
+	if len(seeds) == 0 {
 		return nil
 	}
-	known, err := readIdentities(c.tx, ask)
-	if err != nil {
+	for _, id := range seeds {
+		c.seeded[id] = true
+	}
+	if c.settings, err = readSettings(c.tx); err != nil {
 		return err
 	}
-	for id, l := range known {
-		c.identities[id] = l
+	c.region, err = readRegion(c.tx, seeds)
+	return err
+}
+
+// look looks again, under the locks: what was read before is only true if nobody was
+// faster.
+func (c *commit) look() error {
+	if c.tx.Dialect() == sqldb.SQLite {
+		return nil // one writer
 	}
-	c.store.known.add(known) // nothing of this transaction is in it
-	return nil
+	for _, v := range c.values {
+		if person := c.person[v.lead]; person != "" && c.leads[person].row.IdentityVersion != v.version {
+			return ErrRaced
+		}
+	}
+	if c.region == nil {
+		return nil
+	}
+	now, err := readRegion(c.tx, slices.Collect(maps.Keys(c.seeded)))
+	if err == nil && !now.equal(c.region) {
+		err = ErrRaced
+	}
+	return err
 }
 
 // lockLeads locks the persons' leads in the order of their ids and reads where they
-// stand. (A merge must lock both persons' rows; a capture that waited for it then
-// reads here the lead's person of before. It must look again; there is no merge yet.)
+// stand: those of the subjects, and those that may become others. Who waited for a
+// lock may have read the lead's person of before: the identity version tells.
 func (c *commit) lockLeads(subjects []*Subject) error {
 	var ids []string
 	seen := map[string]struct{}{}
-	for _, s := range subjects {
-		id := c.leadOf(s)
+	add := func(id string) {
 		if _, again := seen[id]; id != "" && !again {
 			seen[id] = struct{}{}
 			ids = append(ids, id)
+		}
+	}
+	for _, s := range subjects {
+		add(c.leadOf(s))
+	}
+	if c.region != nil {
+		for _, id := range c.region.leads() {
+			add(id)
 		}
 	}
 	if ids == nil {
 		return nil
 	}
 	from, args := keysOf(ids).from(c.tx.Dialect())
-	result, err := c.tx.Query(`SELECT l.id, `+pendingColumns+` FROM `+from+`
+	result, err := c.tx.Query(`SELECT l.id, l.identity_version, `+pendingColumns+` FROM `+from+`
 		CROSS JOIN leads l CROSS JOIN pending p WHERE l.id = k.a AND p.lead_id = l.canonical_id
 		ORDER BY p.lead_id`+lock(c.tx.Dialect()), args...)
 	if err != nil {
 		return err
 	}
+	raced := false
 	err = each(result, func() error {
 		var id string
-		row, err := scanPending(result.Scan, &id)
+		var version int64
+		row, err := scanPending(result.Scan, &id, &version)
 		if err != nil {
 			return err
 		}
+		raced = raced || version != row.IdentityVersion
 		c.person[id] = row.Lead
 		if c.leads[row.Lead] == nil {
 			c.leads[row.Lead] = &working{row: row, base: row.Version}
 		}
 		return nil
 	})
+	if err == nil && raced {
+		err = ErrRaced
+	}
 	if err != nil {
 		return err
 	}
-	// What the cache said of a lead that is gone is not true any more.
+	return c.missing(ids)
+}
+
+// missing drops what the cache said of leads that are gone, and looks again if one
+// became somebody else's meanwhile.
+func (c *commit) missing(ids []string) error {
+	ids = slices.DeleteFunc(ids, func(id string) bool { return c.person[id] != "" })
+	if len(ids) == 0 {
+		return nil
+	}
 	for id := range c.cached {
-		if c.person[c.identities[id]] == "" && contains(seen, c.identities[id]) {
-			c.store.known.drop(id)
-			err = ErrRaced
+		if slices.Contains(ids, c.homes[id]) {
+			c.store.homes.drop(id)
+			c.store.claims.clear()
+			return ErrRaced
 		}
+	}
+	from, args := keysOf(ids).from(c.tx.Dialect())
+	var there bool
+	err := c.tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM `+from+` CROSS JOIN leads l WHERE l.id = k.a)`, args...).Scan(&there)
+	if err == nil && there {
+		err = ErrRaced
 	}
 	return err
 }
 
-func contains(set map[string]struct{}, key string) bool {
-	_, ok := set[key]
-	return ok
-}
-
-// leadOf returns the lead that a subject is about: the one it names, or else the one
-// its identities find; empty if none.
+// leadOf returns the lead that a subject's facts belong to: the one it names, or else
+// the one of its strongest value; empty if that has none.
 func (c *commit) leadOf(s *Subject) string {
-	if s.Lead != "" {
+	if s.Lead != "" || len(s.Identities) == 0 {
 		return s.Lead
 	}
-	return c.find(s)
-}
-
-// find returns the lead with the strongest of the subject's identities that are
-// known, of equally strong ones the first; empty if none is.
-func (c *commit) find(s *Subject) (found string) {
-	strongest := identity.AnonymousID + 1
-	for _, id := range s.Identities {
-		if l, ok := c.identities[id]; ok && id.Kind < strongest {
-			found, strongest = l, id.Kind
-		}
-	}
-	return found
+	return c.homes[s.strongest()]
 }
 
 // readLeads reads the rows of leads of which more than activities is said. It comes
@@ -188,12 +215,7 @@ func (c *commit) needsLead(s *Subject) bool {
 	if s.Dated || len(s.Attributes) > 0 || s.LeadSource != nil || s.ETag != "" || s.Replace || s.saysAccount() || len(s.Standing) > 0 {
 		return true
 	}
-	for _, id := range s.Identities {
-		if _, known := c.identities[id]; !known {
-			return true
-		}
-	}
-	return false
+	return c.leadOf(s) == "" || slices.ContainsFunc(s.links(), func(l link) bool { return !c.knows(s, l) })
 }
 
 func (c *commit) readLeadRows(ids []string) error {
@@ -250,4 +272,21 @@ func (c *commit) readActivities(subjects []*Subject) error {
 		c.activities[key] = s
 		return nil
 	})
+}
+
+// member returns the row of a lead that is not the person's.
+func (c *commit) member(id string) (*leadRow, error) {
+	if m := c.members[id]; m != nil {
+		return m, nil
+	}
+	m := &leadRow{id: id, profile: lead.NewProfile()}
+	var values, places []byte
+	err := c.tx.QueryRow(`SELECT l.canonical_id, l.created_at, l.revision, l.attributes, l.attribute_places, l.lead_source, l.lead_source_at, l.lead_source_by
+		FROM leads l WHERE l.id = $1`, id).Scan(&m.person, &m.createdAt, &m.revision, &values, &places, &m.leadSource, &m.sourceAt, &m.sourceBy)
+	if err != nil {
+		return nil, err
+	}
+	m.profile, err = lead.ParseProfile(values, places)
+	c.members[id] = m
+	return m, err
 }

@@ -168,7 +168,7 @@ func checkOrder(r *rapid.T, f *fixture, n int) {
 		}
 	}), 1, 9).Draw(r, "said")
 	facts := map[fact]bool{}
-	who := anonymous(fmt.Sprint("p", n))
+	who := user(fmt.Sprint("p", n))
 	var subjects []*store.Subject
 	for _, s := range said {
 		if s.key != lead.EmailDomain {

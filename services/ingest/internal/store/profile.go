@@ -14,6 +14,7 @@ import (
 
 // attributeFact is a row of attributes, kept for what is said of earlier times.
 type attributeFact struct {
+	lead  string // whom it was said of
 	key   string
 	at    lead.Place
 	value []byte
@@ -22,7 +23,7 @@ type attributeFact struct {
 
 // profile takes in attributes and lead source, or refuses the subject. It returns
 // the facts that are new.
-func (c *commit) profile(item *Capture, s *Subject, w *working) ([]attributeFact, error) {
+func (c *commit) profile(item *Capture, s *Subject, id string, w *working) ([]attributeFact, error) {
 	if s.ETag != "" && s.ETag != lead.ETag(w.row.Lead, w.version(), w.known.revision) {
 		s.Result.Err = ErrETagMismatch
 		return nil, nil
@@ -35,7 +36,7 @@ func (c *commit) profile(item *Capture, s *Subject, w *working) ([]attributeFact
 		s.Result.Err = ErrNoAccount
 		return nil, nil
 	}
-	said := c.facts(item, s, w)
+	said := c.facts(item, s, id, w)
 	var facts []attributeFact
 	var now *lead.Profile
 	if len(said) > 0 {
@@ -58,27 +59,26 @@ func (c *commit) profile(item *Capture, s *Subject, w *working) ([]attributeFact
 		w.known.profile, w.changed = now, true
 		w.late = append(w.late, facts...)
 	}
-	if w.known.from(s) {
-		w.sourced = true
-		w.revise(s)
+	if err := c.from(s, id, w); err != nil {
+		return nil, err
 	}
 	return facts, nil
 }
 
 // facts returns what a subject says, and what we say of it: not again what is so already,
 // where no time is given with it.
-func (c *commit) facts(item *Capture, s *Subject, w *working) (facts []attributeFact) {
+func (c *commit) facts(item *Capture, s *Subject, id string, w *working) (facts []attributeFact) {
 	for _, a := range c.said(s, w) {
 		if item.Historical && !s.Dated && bytes.Equal(w.known.profile.Value(a.Key), a.Value) {
 			continue // importing a file again must not grow the history
 		}
-		facts = append(facts, attributeFact{key: a.Key, value: a.Value, at: s.place(a)})
+		facts = append(facts, attributeFact{lead: id, key: a.Key, value: a.Value, at: s.place(a)})
 	}
 	for _, st := range s.Standing {
 		if st.At.IsZero() && bytes.Equal(w.known.profile.Value(st.Key), st.Value) {
 			continue
 		}
-		facts = append(facts, attributeFact{key: st.Key, value: st.Value, at: st.place(item.Received)})
+		facts = append(facts, attributeFact{lead: id, key: st.Key, value: st.Value, at: st.place(item.Received)})
 	}
 	return facts
 }
@@ -88,7 +88,11 @@ func (c *commit) facts(item *Capture, s *Subject, w *working) (facts []attribute
 func (c *commit) take(w *working, now *lead.Profile, fact *attributeFact) (known bool, err error) {
 	switch now.Set(fact.key, fact.value, fact.at) {
 	case lead.Known:
-		return true, nil
+		if w.row.IdentityVersion == 0 {
+			return true, nil
+		}
+		// Of another lead of the person, maybe; each keeps what was said of it.
+		known, _, err = c.compare(w, *fact)
 	case lead.Current:
 		fact.news = true
 	case lead.Late:
@@ -96,6 +100,22 @@ func (c *commit) take(w *working, now *lead.Profile, fact *attributeFact) (known
 	case lead.Repeated:
 	}
 	return known, err
+}
+
+// from takes in where a lead came from.
+func (c *commit) from(s *Subject, id string, w *working) error {
+	own := w.known
+	if s.LeadSource != nil && id != w.row.Lead {
+		var err error
+		if own, err = c.member(id); err != nil {
+			return err
+		}
+	}
+	if own.from(s) {
+		own.changed, w.sourced = true, true
+		w.revise(s)
+	}
+	return nil
 }
 
 // from takes in where a lead is said to have come from first, and reports whether
@@ -179,9 +199,19 @@ func (c *commit) said(s *Subject, w *working) []lead.Attribute {
 // other attribute; activities found by a known address only use it.
 func (c *commit) saysDomain(s *Subject) bool {
 	return s.Dated || len(s.Attributes) > 0 || slices.ContainsFunc(s.Identities, func(id identity.Identity) bool {
-		_, known := c.identities[id]
-		return !known && id.Kind == identity.Email
+		return id.Kind == identity.Email && !c.saidBefore(s, id)
 	})
+}
+
+// saidBefore reports whether a value was named together with the strongest one before.
+func (c *commit) saidBefore(s *Subject, id identity.Identity) bool {
+	by := s.strongest()
+	if id == by {
+		_, made := c.made[by]
+		return c.homes[by] != "" && !made
+	}
+	_, known := c.claims[link{id, by}]
+	return known
 }
 
 // compare says how a late fact stands to the history: whether it is known, and if
@@ -194,21 +224,22 @@ func (c *commit) compare(w *working, fact attributeFact) (known, news bool, err 
 	look := func(f attributeFact) {
 		switch order := f.at.Compare(fact.at); {
 		case f.at.At == fact.at.At && f.at.Source == fact.at.Source && bytes.Equal(f.value, fact.value):
-			known = true
+			known = known || f.lead == fact.lead
+			covered = true
 		case order > 0:
 			covered = true
 		case f.at.Compare(before.at) > 0:
 			before = f
 		}
 	}
-	result, err := c.tx.Query(`SELECT f.effective_at, f.source, f.id, f.value FROM leads m CROSS JOIN attributes f
+	result, err := c.tx.Query(`SELECT f.lead_id, f.effective_at, f.source, f.id, f.value FROM leads m CROSS JOIN attributes f
 		WHERE m.canonical_id = $1 AND f.lead_id = m.id AND f.key = $2 AND f.effective_at <= $3`, w.row.Lead, fact.key, fact.at.At)
 	if err != nil {
 		return false, false, err
 	}
 	err = each(result, func() error {
 		var f attributeFact
-		if err := result.Scan(&f.at.At, &f.at.Source, &f.at.ID, &f.value); err != nil {
+		if err := result.Scan(&f.lead, &f.at.At, &f.at.Source, &f.at.ID, &f.value); err != nil {
 			return err
 		}
 		look(f)

@@ -106,8 +106,13 @@ func (c *commit) refold() error {
 		w := c.leads[person]
 		w.known.profile, w.changed = lead.NewProfile(), true
 		w.moved, w.sourced = true, true
-		w.row.Earliest, w.row.EarliestVersion = 0, 0
-		w.captures.Add(pending.Captures{Accepted: c.now.UnixMicro(), Historical: c.historical})
+		w.row.Earliest, w.row.EarliestVersion, w.row.Latest = 0, 0, 0
+		w.earliest, w.latest = 0, 0
+		historical := c.historical
+		if w.captures.Accepted != 0 {
+			historical = w.captures.Historical
+		}
+		w.captures.Add(pending.Captures{Accepted: c.now.UnixMicro(), Historical: historical})
 	}
 	if err := c.foldAttributes(persons); err != nil {
 		return err
@@ -115,12 +120,12 @@ func (c *commit) refold() error {
 	return c.foldActivities(persons)
 }
 
-// writeNew writes the rows of leads that this transaction makes and rewrites at once,
-// so that they are found where all others are.
+// writeNew writes the rows of leads that this transaction makes or changes and rewrites
+// at once, so that they are found where all others are.
 func (c *commit) writeNew(persons []string) error {
 	fresh := leadTable.rows()
 	for _, person := range persons {
-		if w := c.leads[person]; w.base == 0 && w.known != nil {
+		if w := c.leads[person]; w.known != nil && (w.base == 0 || w.changed) {
 			c.addLead(fresh, w.known)
 		}
 	}
@@ -146,6 +151,7 @@ func (c *commit) foldAttributes(persons []string) error {
 		w := c.leads[person]
 		w.base = max(w.base, version)
 		w.known.profile.Fold(f.key, f.value, f.at)
+		w.latest = max(w.latest, f.at.At)
 		if !canonical.IsNull(f.value) {
 			w.span(f.at.At)
 		}
@@ -153,13 +159,12 @@ func (c *commit) foldAttributes(persons []string) error {
 	})
 }
 
-// foldActivities takes in the versions and times of the activities of persons. Those of
-// this transaction, which are not written yet, are in it already.
+// foldActivities takes in the versions and times of the activities of persons.
 func (c *commit) foldActivities(persons []string) error {
 	from, args := keysOf(persons).from(c.tx.Dialect())
-	result, err := c.tx.Query(`SELECT k.a, max(p.facts_version), COALESCE(max(f.facts_version), 0),
+	result, err := c.tx.Query(`SELECT k.a, COALESCE(max(p.facts_version), 0), COALESCE(max(f.facts_version), 0),
 			COALESCE(min(CASE WHEN f.mark = 0 THEN f.occurred_at END), 0), COALESCE(max(CASE WHEN f.mark = 0 THEN f.occurred_at END), 0)
-		FROM `+from+` CROSS JOIN leads m JOIN pending p ON p.lead_id = m.id LEFT JOIN activities f ON f.lead_id = m.id
+		FROM `+from+` CROSS JOIN leads m LEFT JOIN pending p ON p.lead_id = m.id LEFT JOIN activities f ON f.lead_id = m.id
 		WHERE m.canonical_id = k.a GROUP BY k.a`, args...)
 	if err != nil {
 		return err

@@ -31,6 +31,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/assay-hq/assay/services/ingest/internal/identity"
 	"github.com/assay-hq/assay/services/ingest/internal/pending"
 	"github.com/assay-hq/assay/services/ingest/internal/suppression"
 	"github.com/assay-hq/assay/services/internal/duework"
@@ -72,7 +73,8 @@ type Store struct {
 	db        *sqldb.DB
 	now       func() time.Time
 	committer *sqldb.Committer[*Capture]
-	known     *identityCache
+	homes     *cache[identity.Identity, string] // leads of their own
+	claims    *cache[link, bool]                // whether they are trusted
 	bell      pending.Bell
 	waiters   *pending.Waiters
 	toTell    chan struct{}
@@ -93,7 +95,10 @@ type Store struct {
 // Open returns the store of a database. Before anything is claimed, call
 // [Store.VoidLeases].
 func Open(db *sqldb.DB, now func() time.Time) *Store {
-	s := &Store{db: db, now: now, known: newIdentityCache(), toTell: make(chan struct{}, 1), telling: make(chan struct{}, 1), correcting: make(chan struct{}, 1)}
+	s := &Store{
+		db: db, now: now, homes: newCache[identity.Identity, string](), claims: newCache[link, bool](),
+		toTell: make(chan struct{}, 1), telling: make(chan struct{}, 1), correcting: make(chan struct{}, 1),
+	}
 	s.suppressed.Store(suppression.NewList(nil, nil))
 	s.imports, s.importing = duework.New(db.Dialect(), importWork), duework.NewWaker(50*time.Millisecond, 2*time.Second)
 	s.waiters = pending.NewWaiters(s.decisions)

@@ -56,7 +56,8 @@ func (s *Store) LoadSuppressions(ctx context.Context) error {
 		return err
 	}
 	if erasures != s.erasures {
-		s.known.clear()
+		s.homes.clear()
+		s.claims.clear()
 		s.erasures = erasures
 	}
 	if version == s.listVersion {
