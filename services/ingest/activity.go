@@ -213,6 +213,9 @@ func (r activityResults) list() []*ingestv1.ActivityResult {
 		if err := one.subject.Result.Err; errors.Is(err, store.ErrSuppressed) {
 			list[i] = rejected(i, "", suppressed)
 			continue
+		} else if errors.Is(err, store.ErrBlocked) {
+			list[i] = rejected(i, act.ID, blocked(field+".identity"))
+			continue
 		} else if err != nil {
 			list[i] = rejected(i, act.ID, refusal{reason(typev1.ErrorReason_ERROR_REASON_NOT_FOUND), field + ".lead", "expected a lead that exists"})
 			continue

@@ -57,6 +57,7 @@ func (a *ingestAPI) CaptureLead(ctx context.Context, req *ingestv1.CaptureLeadRe
 	if v != nil {
 		return nil, invalid(v)
 	}
+	said.subject.Untrusted = browser(ctx)
 	capture := &store.Capture{
 		RequestID: requestID, Received: received, Historical: req.GetHistorical(),
 		Trace: telemetry.Traceparent(ctx), Subjects: []*store.Subject{said.subject},
@@ -104,6 +105,7 @@ func withoutWait(req *ingestv1.CaptureLeadRequest) *ingestv1.CaptureLeadRequest 
 	return &ingestv1.CaptureLeadRequest{
 		Lead: req.GetLead(), Activities: req.GetActivities(), Historical: req.GetHistorical(),
 		DefaultTime: req.GetDefaultTime(), Source: req.GetSource(), Account: req.GetAccount(), Consent: req.GetConsent(),
+		PreviousIdentities: req.GetPreviousIdentities(),
 	}
 }
 
@@ -174,6 +176,7 @@ func (a *ingestAPI) BatchCaptureLeads(ctx context.Context, req *ingestv1.BatchCa
 			setRefusal(results[i], refusalOf(v.At("requests", i)))
 			continue
 		}
+		said[i].subject.Untrusted = browser(ctx)
 		c := captures[item.GetHistorical()]
 		if c == nil {
 			c = &store.Capture{Received: received, Historical: item.GetHistorical(), Trace: telemetry.Traceparent(ctx)}
@@ -251,6 +254,13 @@ func (a *ingestAPI) read(req *ingestv1.CaptureLeadRequest, requestID string, rec
 		return nil, v.Under("lead")
 	}
 	if v := readConsent(s, req.GetConsent()); v != nil {
+		return nil, v
+	}
+	if len(req.GetPreviousIdentities()) > 10 {
+		return nil, violation.New("previousIdentities", "at most 10 identities")
+	}
+	var v *violation.Violation
+	if s.Previous, v = identity.NewList("previousIdentities", req.GetPreviousIdentities()); v != nil {
 		return nil, v
 	}
 	if req.GetAccount() != nil {
@@ -349,6 +359,6 @@ func (s *saidOfLead) response() *ingestv1.CaptureLeadResponse {
 		outcome = ingestv1.CaptureLeadResponse_OUTCOME_UPDATED
 	}
 	return &ingestv1.CaptureLeadResponse{
-		Lead: lead.Name(r.Lead), Outcome: outcome, FactsVersion: int32(r.Version), ActivityResults: s.results.list(),
+		Lead: lead.Name(r.Person), Outcome: outcome, FactsVersion: int32(r.Version), ActivityResults: s.results.list(),
 	}
 }

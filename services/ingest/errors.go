@@ -36,6 +36,8 @@ func refused(err error, name, under string) error {
 		return apierr.WrongState(name, "with a lead source", "none: it is set once")
 	case errors.Is(err, store.ErrSuppressed):
 		return apierr.Suppressed()
+	case errors.Is(err, store.ErrBlocked):
+		return apierr.BlockedIdentity("lead.identities")
 	case errors.Is(err, store.ErrRaced), errors.Is(err, sqldb.ErrClosed):
 		return apierr.Unavailable("ingest")
 	}
@@ -62,6 +64,8 @@ func refusedItem(err error, under string) refusal {
 		return refusalOf(noAccount.Under(under))
 	case errors.Is(err, store.ErrSuppressed):
 		return suppressed
+	case errors.Is(err, store.ErrBlocked):
+		return blocked(under + ".lead.identities")
 	}
 	// Nothing else can be wrong with an item that names no lead and no etag.
 	return refusal{reason(typev1.ErrorReason_ERROR_REASON_INTERNAL), under, err.Error()}
@@ -69,6 +73,11 @@ func refusedItem(err error, under string) refusal {
 
 // suppressed is the refusal of somebody who is on the suppression list.
 var suppressed = refusal{reason(typev1.ErrorReason_ERROR_REASON_SUPPRESSED), "", "the person is suppressed: nothing of them is kept"}
+
+// blocked is the refusal of identities that are nobody's.
+func blocked(field string) refusal {
+	return refusal{reason(typev1.ErrorReason_ERROR_REASON_BLOCKED_IDENTITY), field, "expected an identity of somebody, none that many send, such as null or 0000"}
+}
 
 func reason(r typev1.ErrorReason) string {
 	return r.String()[len("ERROR_REASON_"):]

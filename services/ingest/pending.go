@@ -102,6 +102,10 @@ func claimedMessages(list []*store.Claimed) []*ingestv1.ClaimedLead {
 			FromVersion: int32(c.From), ToVersion: int32(c.Claimed), AsOfTime: timestamppb.New(sqldb.Time(c.AsOf)),
 			Facts: c.Facts, FactsOmitted: c.Omitted, AttributesJson: c.Attributes, LeadSourceJson: c.LeadSource,
 			Traceparent: c.Serving.Trace, Links: c.Serving.Links, Historical: c.Serving.Historical,
+			IdentityVersion: int32(c.IdentityVersion),
+		}
+		for _, id := range c.Members {
+			m.Members = append(m.Members, lead.Name(id))
 		}
 		if c.Serving.Accepted != 0 {
 			m.AcceptedTime = timestamppb.New(sqldb.Time(c.Serving.Accepted))

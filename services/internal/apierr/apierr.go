@@ -146,6 +146,12 @@ func Suppressed() error {
 		}})
 }
 
+// BlockedIdentity says that the identities in a field identify nobody. It does not say
+// which they are.
+func BlockedIdentity(field string) error {
+	return badRequest(typev1.ErrorReason_ERROR_REASON_BLOCKED_IDENTITY, nil, Violation{field, "an identity of somebody, none that many send, such as null or 0000"})
+}
+
 // NobodyAvailable says that nobody who may get the resource is available, and why, in words.
 func NobodyAvailable(name, why string) error {
 	description := "nobody who may get it is available: " + why

@@ -88,15 +88,15 @@ type Subject struct {
 	linked []link
 	// madeAccount is the id of the account that is to be made with it.
 	madeAccount string
-	// suppressed says that it is not captured.
-	suppressed bool
+	// suppressed says that it is not captured; blocked, that it names nobody.
+	suppressed, blocked bool
 }
 
 // Result is what became of a subject.
 type Result struct {
 	// Err refuses the subject, of which nothing is stored: [ErrNotFound],
 	// [ErrETagMismatch], [ErrTooManyAttributes], [ErrLeadSourceSet], [ErrNoAccount],
-	// [ErrSuppressed].
+	// [ErrSuppressed], [ErrBlocked].
 	Err error
 	// Lead is the id of the lead that the facts belong to; empty if it was not made.
 	Lead string
@@ -151,6 +151,7 @@ func (c *Capture) size() int {
 // ends first the capture may still be stored.
 func (s *Store) Capture(ctx context.Context, c *Capture) error {
 	s.suppress(c)
+	s.block(c)
 	err := ErrRaced
 	for range maxRaces {
 		if err = s.committer.Submit(ctx, c); !errors.Is(err, ErrRaced) {

@@ -31,7 +31,7 @@ func (s *Subject) strongest() identity.Identity {
 // links returns what a subject says of who is who: its strongest value claims the others,
 // and what the person was known by before.
 func (s *Subject) links() []link {
-	if s.Lead != "" || len(s.Identities)+len(s.Previous) < 2 {
+	if s.Lead != "" || len(s.Identities) == 0 || len(s.Identities)+len(s.Previous) < 2 {
 		return nil
 	}
 	if s.linked != nil {

@@ -215,8 +215,12 @@ func (c *commit) settle(items []*Capture) {
 // subject takes in what is said of one lead. A refusal is the subject's; an error
 // ends the transaction.
 func (c *commit) subject(item *Capture, s *Subject) error {
-	if s.suppressed {
+	switch {
+	case s.suppressed:
 		s.Result.Err = ErrSuppressed
+		return nil
+	case s.blocked:
+		s.Result.Err = ErrBlocked
 		return nil
 	}
 	id, reads := c.leadOf(s), c.needsLead(s)

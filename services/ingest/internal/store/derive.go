@@ -156,12 +156,21 @@ type touch struct {
 	by     string
 }
 
+// before reports whether a touch counts rather than another.
+func (t touch) before(other touch) bool {
+	return t.source != nil && (other.source == nil || cmp.Or(cmp.Compare(t.at, other.at), cmp.Compare(t.by, other.by)) < 0)
+}
+
 // firstTouches returns the earliest touch of any member of persons.
 func (c *commit) firstTouches(persons []string) (map[string]touch, error) {
 	first := make(map[string]touch, len(persons))
 	for _, person := range persons {
 		l := c.leads[person].known
 		first[person] = touch{l.leadSource, l.sourceAt, l.sourceBy}
+	}
+	persons = slices.DeleteFunc(slices.Clone(persons), func(person string) bool { return c.leads[person].row.IdentityVersion == 0 })
+	if len(persons) == 0 {
+		return first, nil
 	}
 	from, args := keysOf(persons).from(c.tx.Dialect())
 	result, err := c.tx.Query(`SELECT k.a, m.lead_source, m.lead_source_at, m.lead_source_by FROM `+from+`
@@ -175,7 +184,7 @@ func (c *commit) firstTouches(persons []string) (map[string]touch, error) {
 		if err := result.Scan(&person, &t.source, &t.at, &t.by); err != nil {
 			return err
 		}
-		if known := first[person]; known.source == nil || cmp.Or(cmp.Compare(t.at, known.at), cmp.Compare(t.by, known.by)) < 0 {
+		if t.before(first[person]) {
 			first[person] = t
 		}
 		return nil

@@ -152,33 +152,48 @@ func micros(t time.Time, op terms.Op) int64 {
 	return µs
 }
 
+// readMembers reads the members of persons, and of all of them the earliest lead source.
+func (s *Store) readMembers(ctx context.Context, list []Lead) error {
+	ids, at := make([]string, len(list)), make(map[string]int, len(list))
+	for i, l := range list {
+		ids[i], at[l.ID] = l.ID, i
+	}
+	from, args := keysOf(ids).from(s.db.Dialect())
+	result, err := s.db.Read().QueryContext(ctx, `SELECT k.a, m.id, m.lead_source, m.lead_source_at, m.lead_source_by FROM `+from+`
+		CROSS JOIN leads m WHERE m.canonical_id = k.a ORDER BY m.created_at, m.id`, args...) //nolint:sqlclosecheck // each closes it
+	if err != nil {
+		return err
+	}
+	first := make([]touch, len(list))
+	return each(result, func() error {
+		var person, id string
+		var t touch
+		if err := result.Scan(&person, &id, &t.source, &t.at, &t.by); err != nil {
+			return err
+		}
+		i := at[person]
+		list[i].Members = append(list[i].Members, id)
+		if t.before(first[i]) {
+			first[i], list[i].LeadSource = t, t.source
+		}
+		return nil
+	})
+}
+
 // addMembers reads members and identities of persons.
 func (s *Store) addMembers(ctx context.Context, list []Lead) error {
 	if len(list) == 0 {
 		return nil
+	}
+	if err := s.readMembers(ctx, list); err != nil {
+		return err
 	}
 	ids, at := make([]string, len(list)), make(map[string]int, len(list))
 	for i, l := range list {
 		ids[i], at[l.ID] = l.ID, i
 	}
 	from, args := keysOf(ids).from(s.db.Dialect())
-	result, err := s.db.Read().QueryContext(ctx, `SELECT k.a, m.id FROM `+from+` CROSS JOIN leads m WHERE m.canonical_id = k.a ORDER BY m.created_at, m.id`, args...)
-	if err != nil {
-		return err
-	}
-	err = each(result, func() error {
-		var person, id string
-		if err := result.Scan(&person, &id); err != nil {
-			return err
-		}
-		l := &list[at[person]]
-		l.Members = append(l.Members, id)
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	result, err = s.db.Read().QueryContext(ctx, `SELECT k.a, i.kind, i.value FROM `+from+` CROSS JOIN leads m CROSS JOIN identities i
+	result, err := s.db.Read().QueryContext(ctx, `SELECT k.a, i.kind, i.value FROM `+from+` CROSS JOIN leads m CROSS JOIN identities i
 		WHERE m.canonical_id = k.a AND i.lead_id = m.id ORDER BY i.kind, i.received_at, i.value`, args...)
 	if err != nil {
 		return err

@@ -35,6 +35,8 @@ type Claimed struct {
 	Attributes []byte
 	// LeadSource is JSON, or nil.
 	LeadSource []byte
+	// Members are the ids of the other leads that are this person, in order.
+	Members []string
 }
 
 // Claim leases up to n of the leads that wait longest. It waits for one up to wait.
@@ -244,7 +246,7 @@ func (s *Store) readClaimedLeads(ctx context.Context, claimed []*Claimed) error 
 	if err != nil {
 		return err
 	}
-	return each(result, func() error {
+	err = each(result, func() error {
 		var id string
 		var rewritten int64
 		var attributes, leadSource []byte
@@ -258,6 +260,32 @@ func (s *Store) readClaimedLeads(ctx context.Context, claimed []*Claimed) error 
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	return s.readClaimedMembers(ctx, claimed)
+}
+
+// readClaimedMembers reads the other leads of those that were ever more than one, and
+// where the person came from first.
+func (s *Store) readClaimedMembers(ctx context.Context, claimed []*Claimed) error {
+	var list []Lead
+	var of []*Claimed
+	for _, c := range claimed {
+		if c.IdentityVersion > 0 {
+			list, of = append(list, Lead{ID: c.Lead}), append(of, c)
+		}
+	}
+	if list == nil {
+		return nil
+	}
+	err := s.readMembers(ctx, list)
+	for i, l := range list {
+		of[i].Members = slices.DeleteFunc(l.Members, func(id string) bool { return id == l.ID })
+		slices.Sort(of[i].Members)
+		of[i].LeadSource = l.LeadSource
+	}
+	return err
 }
 
 // withCreateTime adds to attributes what follows from the earliest fact.
@@ -461,8 +489,11 @@ func (s *Store) Queue(ctx context.Context) (q Queue, err error) {
 // decisions returns the last decisions of leads.
 func (s *Store) decisions(ctx context.Context, leads []string) (map[string]pending.Decision, error) {
 	from, args := keysOf(leads).from(s.db.Dialect())
-	result, err := s.db.Read().QueryContext(ctx, `SELECT p.lead_id, p.decided_version, p.decision FROM `+from+`
-		CROSS JOIN pending p WHERE p.lead_id = k.a AND p.decision IS NOT NULL`, args...)
+	// Of a lead that became somebody else's, the person's decision with its facts.
+	result, err := s.db.Read().QueryContext(ctx, `SELECT k.a, p.decided_version, p.decision FROM `+from+`
+		CROSS JOIN leads m CROSS JOIN leads l CROSS JOIN pending p
+		WHERE m.id = k.a AND l.id = m.canonical_id AND p.lead_id = l.id AND p.decision IS NOT NULL
+			AND (m.id = l.id OR p.decided_version >= l.rewritten_version)`, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -21,3 +21,16 @@ func readSettings(tx *sqldb.Tx) (s identity.Settings, err error) {
 	}
 	return s, err
 }
+
+// block drops identities that say nothing of who somebody is; of whom none is left is
+// refused.
+func (s *Store) block(c *Capture) {
+	settings := s.settings.Load()
+	for _, subject := range c.Subjects {
+		if len(subject.Identities) == 0 {
+			continue
+		}
+		subject.Identities, subject.Previous = settings.Allowed(subject.Identities), settings.Allowed(subject.Previous)
+		subject.blocked = len(subject.Identities) == 0
+	}
+}

@@ -50,6 +50,8 @@ var (
 	ErrTooManyAttributes = errors.New("store: too many attributes")
 	// ErrLeadSourceSet: the lead source is set, and to something else.
 	ErrLeadSourceSet = errors.New("store: lead source is set")
+	// ErrBlocked: none of the identities says who somebody is.
+	ErrBlocked = errors.New("store: blocked identities")
 	// ErrNoAccount: the account that a lead is said to belong to does not exist.
 	ErrNoAccount = errors.New("store: no such account")
 )
@@ -57,7 +59,7 @@ var (
 // IsRefusal reports whether an error of [Store.Capture] is the refusal of its one
 // subject.
 func IsRefusal(err error) bool {
-	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrETagMismatch) || errors.Is(err, ErrTooManyAttributes) || errors.Is(err, ErrLeadSourceSet) || errors.Is(err, ErrNoAccount) || errors.Is(err, ErrSuppressed)
+	return errors.Is(err, ErrNotFound) || errors.Is(err, ErrETagMismatch) || errors.Is(err, ErrTooManyAttributes) || errors.Is(err, ErrLeadSourceSet) || errors.Is(err, ErrNoAccount) || errors.Is(err, ErrSuppressed) || errors.Is(err, ErrBlocked)
 }
 
 // ErrRaced says that another process was faster: a capture that runs again sees what
@@ -78,6 +80,7 @@ type Store struct {
 	bell      pending.Bell
 	waiters   *pending.Waiters
 	toTell    chan struct{}
+	settings  atomic.Pointer[identity.Settings] // as read last
 
 	traffic    atomic.Pointer[compiledRules] // nil: the defaults
 	correcting chan struct{}
@@ -101,6 +104,7 @@ func Open(db *sqldb.DB, now func() time.Time) *Store {
 	}
 	s.suppressed.Store(suppression.NewList(nil, nil))
 	s.imports, s.importing = duework.New(db.Dialect(), importWork), duework.NewWaker(50*time.Millisecond, 2*time.Second)
+	s.settings.Store(&identity.Settings{})
 	s.waiters = pending.NewWaiters(s.decisions)
 	s.committer = sqldb.NewCommitter(db, "capture", s.apply,
 		sqldb.MaxBytes(4<<20, func(c *Capture) int { return c.size() }))
