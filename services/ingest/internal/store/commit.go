@@ -84,7 +84,8 @@ type working struct {
 	sourced bool // the lead source changed
 
 	rewritten bool // the history is another, see [commit.rewrite]
-	grown     bool // it has a lead more
+	several   bool // it gets a second lead
+	grown     bool // it has got one
 }
 
 // version is the facts version after this transaction's captures so far. All of its

@@ -19,7 +19,7 @@ func (c *commit) makeHome(of identity.Identity) (id string, w *working, created 
 	id = lead.NewID()
 	if person := c.person[c.values[of].lead]; person != "" {
 		w = c.leads[person]
-		c.person[id] = person
+		w.several, c.person[id] = true, person
 		c.members[id] = &leadRow{id: id, person: person, createdAt: c.now.UnixMicro(), revision: 1, profile: lead.NewProfile(), changed: true, made: true}
 	} else {
 		w, created = c.create(id), true

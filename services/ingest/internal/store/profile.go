@@ -88,7 +88,7 @@ func (c *commit) facts(item *Capture, s *Subject, id string, w *working) (facts 
 func (c *commit) take(w *working, now *lead.Profile, fact *attributeFact) (known bool, err error) {
 	switch now.Set(fact.key, fact.value, fact.at) {
 	case lead.Known:
-		if w.row.IdentityVersion == 0 {
+		if w.row.IdentityVersion == 0 && !w.several {
 			return true, nil
 		}
 		// Of another lead of the person, maybe; each keeps what was said of it.
