@@ -57,7 +57,7 @@ func (a *ingestAPI) CaptureLead(ctx context.Context, req *ingestv1.CaptureLeadRe
 	if v != nil {
 		return nil, invalid(v)
 	}
-	said.subject.Untrusted = browser(ctx)
+	said.subject.Untrusted = from.isBrowser()
 	capture := &store.Capture{
 		RequestID: requestID, Received: received, Historical: req.GetHistorical(),
 		Trace: telemetry.Traceparent(ctx), Subjects: []*store.Subject{said.subject},
@@ -176,7 +176,7 @@ func (a *ingestAPI) BatchCaptureLeads(ctx context.Context, req *ingestv1.BatchCa
 			setRefusal(results[i], refusalOf(v.At("requests", i)))
 			continue
 		}
-		said[i].subject.Untrusted = browser(ctx)
+		said[i].subject.Untrusted = from.isBrowser()
 		c := captures[item.GetHistorical()]
 		if c == nil {
 			c = &store.Capture{Received: received, Historical: item.GetHistorical(), Trace: telemetry.Traceparent(ctx)}

@@ -47,10 +47,3 @@ func trusted(ctx context.Context) bool {
 	c, _ := caller.From(ctx)
 	return c.Role == typev1.Role_ROLE_SERVICE
 }
-
-// browser reports whether the key of the caller is public: what it says of who is who is
-// not trusted.
-func browser(ctx context.Context) bool {
-	c, _ := caller.From(ctx)
-	return c.Browser
-}
