@@ -177,6 +177,7 @@ func (s *Store) captureRows(tx *sqldb.Tx, capture *Capture, id string, did *rows
 	if err := c.write(); err != nil {
 		return err
 	}
+	c.settle(items)
 	type effect struct{ created, sourced bool }
 	effects := map[string]effect{}
 	for _, sub := range capture.Subjects {

@@ -242,10 +242,3 @@ func (c *commit) writeValues() error {
 	}
 	return nil
 }
-
-func flag(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
-}
