@@ -119,6 +119,12 @@ func (r reports) latest(ctx context.Context, in *handoffv1.OutcomeReport) (strin
 	if err != nil {
 		return "", err
 	}
+	// Of a person whose leads were merged, one handoff goes on.
+	if on := slices.DeleteFunc(slices.Clone(list), func(h store.RankedHandoff) bool {
+		return h.GetState() == handoffv1.Handoff_STATE_MERGED
+	}); len(on) > 0 {
+		list = on
+	}
 	var tracks []string
 	for _, h := range list {
 		if !slices.Contains(tracks, h.GetTrack()) {

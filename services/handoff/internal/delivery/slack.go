@@ -282,6 +282,8 @@ var titles = map[string]string{
 	event.LeadNurture:         "A lead belongs to marketing",
 	event.LeadRecycled:        "A lead belongs to marketing again",
 	event.LeadDisqualified:    "A lead was disqualified",
+	event.LeadMerged:          "Leads are the same person",
+	event.LeadUnmerged:        "Leads are not the same person any more",
 	event.SLAWarning:          "A lead waits for an answer",
 	event.SLABreached:         "The time to answer a lead is over",
 	event.SLAEscalated:        "A lead is not answered: the manager is told",

@@ -27,6 +27,8 @@ const (
 	LeadNurture      = "lead.nurture"
 	LeadRecycled     = "lead.recycled"
 	LeadDisqualified = "lead.disqualified"
+	LeadMerged       = "lead.merged"
+	LeadUnmerged     = "lead.unmerged"
 
 	SLAWarning    = "sla.warning"
 	SLABreached   = "sla.breached"
@@ -54,6 +56,7 @@ type Type struct {
 const (
 	sampleHandoff = "handoffs/0198f0a1-5d2c-7a3b-8c4d-5e6f70819203"
 	sampleLead    = "leads/0198f0a1-4b1a-7c2d-9e3f-405162738495"
+	sampleOther   = "leads/0198f0a1-4c2b-7d3e-8f40-516273849506"
 )
 
 // SampleTime is when the samples happen.
@@ -73,6 +76,15 @@ func ofLead(from, to string, more map[string]any) map[string]any {
 	sample := map[string]any{
 		"lead": sampleLead, "track": "sales", "cycle": 1, "fromStage": from, "toStage": to,
 		"cause": "verdict", "actor": "system:qualifier",
+	}
+	maps.Copy(sample, more)
+	return sample
+}
+
+// ofPerson is a sample of leads that became one person, or several, with an open handoff.
+func ofPerson(more map[string]any) map[string]any {
+	sample := map[string]any{
+		"lead": sampleLead, "handoff": sampleHandoff, "handoffLead": sampleLead, "track": "sales", "owner": "jane",
 	}
 	maps.Copy(sample, more)
 	return sample
@@ -129,6 +141,14 @@ var Catalogue = []Type{
 	{
 		LeadDisqualified, "A lead is no potential buyer.",
 		ofLead("LEAD", "DISQUALIFIED", map[string]any{"reason": "student"}),
+	},
+	{
+		LeadMerged, "Leads of which sales has or had one are the same person now. The handoff that is open goes on; of several the furthest, and the others are closed.",
+		ofPerson(map[string]any{"leads": []string{sampleLead, sampleOther}}),
+	},
+	{
+		LeadUnmerged, "Leads that were merged are people of their own again, each is told of. The handoff is with the lead that it was made for, and each is decided anew.",
+		ofPerson(map[string]any{"leads": []string{sampleLead}, "apartFrom": []string{sampleOther}}),
 	},
 	{SLAWarning, "A part of the time to answer a handoff is over, as the standard says.", ofClock(map[string]any{"percent": 75})},
 	{SLABreached, "The time to answer a handoff is over.", ofClock(nil)},

@@ -153,7 +153,7 @@ func (q *Qualifier) store(ctx context.Context, jobs []*job) (again bool, err err
 			j.reset()
 			continue
 		case store.Stale:
-			j.failf("facts version %d is older than the one decided", j.GetToVersion())
+			j.failf("facts version %d is older than the one decided, or it is no person any more", j.GetToVersion())
 		default:
 			j.end, j.digest, j.changes = decided, r.Digest, r.Changes
 			if !j.dry {

@@ -255,7 +255,7 @@ func (j *job) review(f fit, e *typev1.Engagement, again time.Time) time.Time {
 // toDecide is the job as the store takes it.
 func (j *job) toDecide() *store.Lead {
 	l := &store.Lead{
-		ID: store.LeadID(j.GetLead()), FactsVersion: j.GetToVersion(), AsOf: j.GetAsOfTime().AsTime(),
+		ID: store.LeadID(j.GetLead()), IdentityVersion: j.GetIdentityVersion(), FactsVersion: j.GetToVersion(), AsOf: j.GetAsOfTime().AsTime(),
 		Historical: j.GetHistorical(), Stirred: j.stirred, Outcome: j.outcome,
 		Accepted: j.GetAcceptedTime().AsTime(), AcceptDuration: j.GetAcceptDuration().AsDuration(), Claimed: j.claimed,
 		FitDuration: j.fitDuration, EngagementDuration: j.engagementDuration,
@@ -267,6 +267,9 @@ func (j *job) toDecide() *store.Lead {
 	}
 	if j.span != nil {
 		l.TraceID, l.Traceparent = j.span.SpanContext().TraceID().String(), j.traceparent()
+	}
+	for _, member := range j.GetMembers() {
+		l.Members = append(l.Members, store.LeadID(member))
 	}
 	for _, s := range j.standards {
 		asOf, again := s.AsOf(j.GetAsOfTime().AsTime(), j.attributes)

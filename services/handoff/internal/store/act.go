@@ -141,6 +141,9 @@ func (s *Store) acts(ctx context.Context, handoff string, dry bool, plan func(*s
 			if err != nil {
 				return fmt.Errorf("track of a handoff: %w", err)
 			}
+			if t.dormant { // another handoff of the person goes on
+				return &StateError{Is: handoffv1.Handoff_STATE_MERGED, Wanted: wantedStates[acts[i].Cause]}
+			}
 			p := &person{Actor: acts[i].Actor, track: t, agreed: agreed[t.standard], moment: s.now()}
 			if after, err = s.apply(tx, &acts[i], h, p); err != nil {
 				return err

@@ -170,7 +170,13 @@ func (a *approval) answering(digest []byte) (*handoffv1.Approval, error) {
 
 // Track is the one that is meant if none is said: the lead's only one, else `sales`.
 func (s *Store) Track(ctx context.Context, lead string) (string, error) {
-	rows, err := s.db.Read().QueryContext(ctx, `SELECT track FROM tracks WHERE lead_id = $1 LIMIT 2`, lead)
+	m, err := s.membersOf(ctx, lead)
+	if err != nil {
+		return "", err
+	}
+	w := where{conditions: []string{"dormant = 0"}}
+	w.among("lead_id", m.ids)
+	rows, err := s.db.Read().QueryContext(ctx, `SELECT track FROM tracks`+w.String()+` LIMIT 2`, w.args...)
 	var tracks []string
 	err = scanAll(rows, err, func(rows *sql.Rows) error {
 		var track string
@@ -194,7 +200,8 @@ func (s *Store) RequestApproval(ctx context.Context, r Request) (*handoffv1.Appr
 		if _, err := tx.Exec(`INSERT INTO leads (lead_id, facts_version) VALUES ($1, 0) ON CONFLICT (lead_id) DO NOTHING`, lead); err != nil {
 			return err
 		}
-		if err := lockLead(tx, lead); err != nil {
+		m, err := lockPerson(tx, lead)
+		if err != nil {
 			return err
 		}
 		moment := s.now()
@@ -208,19 +215,19 @@ func (s *Store) RequestApproval(ctx context.Context, r Request) (*handoffv1.Appr
 		a := &approval{Approval: proto.CloneOf(r.Approval), id: r.ID, digest: r.Digest}
 		a.Name, a.State, a.RequestTime = ApprovalName(r.ID), handoffv1.Approval_STATE_REQUESTED, timestamppb.New(moment)
 		out = a.Approval
-		return s.open(tx, a, moment)
+		return s.open(tx, m, a, moment)
 	})
 	return out, err
 }
 
 // open stores a new approval, if the lead may have one.
-func (s *Store) open(tx *sqldb.Tx, a *approval, moment time.Time) error {
+func (s *Store) open(tx *sqldb.Tx, m members, a *approval, moment time.Time) error {
 	lead := LeadID(a.GetLead())
-	cycle, err := openCycle(tx, lead, a.GetTrack())
+	cycle, err := openCycle(tx, m, a.GetTrack())
 	if err != nil {
 		return err
 	}
-	if err := noneOpen(tx, a, moment); err != nil {
+	if err := noneOpen(tx, m, a, moment); err != nil {
 		return err
 	}
 	a.Cycle, a.revision = cycle, 1
@@ -236,17 +243,20 @@ func (s *Store) open(tx *sqldb.Tx, a *approval, moment time.Time) error {
 	if err != nil {
 		return err
 	}
-	if err := s.reviewBy(tx, lead, a.GetExpireTime().AsTime()); err != nil {
+	if err := s.reviewBy(tx, m.person, a.GetExpireTime().AsTime()); err != nil {
 		return err
 	}
 	return s.Emit(tx, moment, a.event(event.ApprovalRequested, a.GetRequester()))
 }
 
-// openCycle is the cycle of a lead in a track, 1 before the first; *HandedOffError if it
+// openCycle is the cycle of a person in a track, 1 before the first; *HandedOffError if it
 // has a handoff.
-func openCycle(tx *sqldb.Tx, lead, track string) (int32, error) {
+func openCycle(tx *sqldb.Tx, m members, track string) (int32, error) {
 	cycle, handoff := int32(1), ""
-	err := tx.QueryRow(`SELECT cycle, handoff_id FROM tracks WHERE lead_id = $1 AND track = $2`, lead, track).Scan(&cycle, &handoff)
+	w := where{conditions: []string{"dormant = 0"}}
+	w.among("lead_id", m.ids)
+	w.terms([]Term{{TrackColumn, track}})
+	err := tx.QueryRow(`SELECT cycle, handoff_id FROM tracks`+w.String(), w.args...).Scan(&cycle, &handoff)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return 0, err
 	}
@@ -256,20 +266,27 @@ func openCycle(tx *sqldb.Tx, lead, track string) (int32, error) {
 	return max(cycle, 1), nil
 }
 
-// noneOpen refuses a second open approval of a lead in a track.
-func noneOpen(tx *sqldb.Tx, asked *approval, moment time.Time) error {
-	before, err := scanApproval(tx.QueryRow(selectApproval+` WHERE lead_id = $1 AND track = $2 AND state IN (1, 2)`,
-		LeadID(asked.GetLead()), asked.GetTrack()))
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return nil
-	case err != nil:
+// noneOpen refuses a second open approval of a person in a track.
+func noneOpen(tx *sqldb.Tx, m members, asked *approval, moment time.Time) error {
+	w := where{conditions: []string{"state IN (1, 2)"}}
+	w.among("lead_id", m.ids)
+	w.terms([]Term{{TrackColumn, asked.GetTrack()}})
+	var before []*approval
+	rows, err := tx.Query(selectApproval+w.String(), w.args...)
+	err = scanAll(rows, err, func(rows *sql.Rows) error {
+		a, err := scanApproval(rows)
+		before = append(before, a)
 		return err
+	})
+	for _, a := range before {
+		if a.asOf(moment).open() {
+			return &OpenApprovalError{a.GetName(), a.GetState()}
+		}
+		if err := saveApproval(tx, a); err != nil { // its time was over, and nobody had written it down
+			return err
+		}
 	}
-	if before.asOf(moment).open() {
-		return &OpenApprovalError{before.GetName(), before.GetState()}
-	}
-	return saveApproval(tx, before) // its time was over, and nobody had written it down
+	return err
 }
 
 // Word is what somebody says of an approval.
@@ -288,14 +305,14 @@ type Word struct {
 // Approve grants an approval: the lead is due to be decided at once. Errors: ErrNotFound,
 // ErrEtag, ErrOwnRequest, *ApprovalStateError, *HandedOffError.
 func (s *Store) Approve(ctx context.Context, w Word) (*handoffv1.Approval, error) {
-	a, err := s.say(ctx, w, func(tx *sqldb.Tx, a *approval, moment time.Time) error {
+	a, err := s.say(ctx, w, func(tx *sqldb.Tx, m members, a *approval, moment time.Time) error {
 		if err := a.decided(w, handoffv1.Approval_STATE_APPROVED, moment); err != nil {
 			return err
 		}
-		if _, err := openCycle(tx, LeadID(a.GetLead()), a.GetTrack()); err != nil {
+		if _, err := openCycle(tx, m, a.GetTrack()); err != nil {
 			return err
 		}
-		if err := s.reviewNow(tx, LeadID(a.GetLead()), moment); err != nil {
+		if err := s.reviewNow(tx, m.person, moment); err != nil {
 			return err
 		}
 		return s.Emit(tx, moment, a.event(event.ApprovalApproved, w.Actor))
@@ -308,7 +325,7 @@ func (s *Store) Approve(ctx context.Context, w Word) (*handoffv1.Approval, error
 
 // Decline refuses an approval. Errors: as of [Store.Approve].
 func (s *Store) Decline(ctx context.Context, w Word) (*handoffv1.Approval, error) {
-	return s.say(ctx, w, func(tx *sqldb.Tx, a *approval, moment time.Time) error {
+	return s.say(ctx, w, func(tx *sqldb.Tx, _ members, a *approval, moment time.Time) error {
 		if err := a.decided(w, handoffv1.Approval_STATE_DECLINED, moment); err != nil {
 			return err
 		}
@@ -335,7 +352,7 @@ func (a *approval) decided(w Word, state handoffv1.Approval_State, moment time.T
 // to be decided at once. Errors: ErrNotFound, ErrEtag, ErrNotTheirs, ErrForManagers,
 // *ApprovalStateError.
 func (s *Store) Revoke(ctx context.Context, w Word) (*handoffv1.Approval, error) {
-	a, err := s.say(ctx, w, func(tx *sqldb.Tx, a *approval, moment time.Time) error {
+	a, err := s.say(ctx, w, func(tx *sqldb.Tx, m members, a *approval, moment time.Time) error {
 		switch {
 		case !a.open():
 			return &ApprovalStateError{a.GetState(), handoffv1.Approval_STATE_APPROVED}
@@ -345,7 +362,7 @@ func (s *Store) Revoke(ctx context.Context, w Word) (*handoffv1.Approval, error)
 			return ErrNotTheirs
 		}
 		a.State, a.Revoker, a.RevokeComment, a.EndTime = handoffv1.Approval_STATE_REVOKED, w.Actor, w.Comment, timestamppb.New(moment)
-		if err := s.reviewNow(tx, LeadID(a.GetLead()), moment); err != nil {
+		if err := s.reviewNow(tx, m.person, moment); err != nil {
 			return err
 		}
 		return s.Emit(tx, moment, a.event(event.ApprovalRevoked, w.Actor))
@@ -357,17 +374,17 @@ func (s *Store) Revoke(ctx context.Context, w Word) (*handoffv1.Approval, error)
 }
 
 // say changes an approval under the lock of its lead.
-func (s *Store) say(ctx context.Context, w Word, change func(*sqldb.Tx, *approval, time.Time) error) (*handoffv1.Approval, error) {
+func (s *Store) say(ctx context.Context, w Word, change func(*sqldb.Tx, members, *approval, time.Time) error) (*handoffv1.Approval, error) {
 	before, err := s.Approval(ctx, w.Approval)
 	if err != nil {
 		return nil, err
 	}
 	var a *approval
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		if err := lockLead(tx, LeadID(before.GetLead())); err != nil {
+		m, err := lockPerson(tx, LeadID(before.GetLead()))
+		if err != nil {
 			return err
 		}
-		var err error
 		if a, err = scanApproval(tx.QueryRow(selectApproval+` WHERE approval_id = $1`, w.Approval)); err != nil {
 			return err
 		}
@@ -375,7 +392,7 @@ func (s *Store) say(ctx context.Context, w Word, change func(*sqldb.Tx, *approva
 			return ErrEtag
 		}
 		moment := s.now()
-		if err := change(tx, a.asOf(moment), moment); err != nil {
+		if err := change(tx, m, a.asOf(moment), moment); err != nil {
 			return err
 		}
 		return saveApproval(tx, a)
@@ -415,6 +432,10 @@ const (
 
 // Approvals lists approvals, latest first.
 func (s *Store) Approvals(ctx context.Context, terms []Term, place []any, limit int) ([]*handoffv1.Approval, error) {
+	terms, err := s.ofPersons(ctx, terms)
+	if err != nil {
+		return nil, err
+	}
 	var w where
 	moment := s.now()
 	for _, t := range terms {
@@ -441,13 +462,20 @@ func (s *Store) Approvals(ctx context.Context, terms []Term, place []any, limit 
 // StandingApproval is the approval that stands in place of the gates for a lead in a track
 // at an instant; nil: none does.
 func (s *Store) StandingApproval(ctx context.Context, lead, track string, at time.Time) (*handoffv1.Approval, error) {
+	m, err := s.membersOf(ctx, lead)
+	if err != nil {
+		return nil, err
+	}
+	w := where{}
+	w.among("lead_id", m.ids)
+	w.terms([]Term{{TrackColumn, track}})
 	var handoff string
-	err := s.db.Read().QueryRowContext(ctx, `SELECT handoff_id FROM tracks WHERE lead_id = $1 AND track = $2`, lead, track).Scan(&handoff)
+	err = s.db.Read().QueryRowContext(ctx, `SELECT handoff_id FROM tracks`+w.String()+` AND dormant = 0`, w.args...).Scan(&handoff)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return nil, err
 	}
 	var standing *handoffv1.Approval
-	rows, err := s.db.Read().QueryContext(ctx, selectApproval+` WHERE lead_id = $1 AND track = $2 AND decider <> ''`, lead, track)
+	rows, err := s.db.Read().QueryContext(ctx, selectApproval+w.String()+` AND decider <> ''`, w.args...)
 	err = scanAll(rows, err, func(rows *sql.Rows) error {
 		a, err := scanApproval(rows)
 		if err == nil && a.stood(at, handoff) {

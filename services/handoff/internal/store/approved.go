@@ -20,10 +20,10 @@ import (
 // readApprovals reads the approvals of the leads that wait, stand or were used.
 func (b *batch) readApprovals() error {
 	b.approvals = map[string][]*approval{}
-	return selectIn(b.querier, selectApproval+` WHERE state IN (1, 2, 4) AND lead_id IN (`, b.ids, func(rows *sql.Rows) error {
+	return selectIn(b.querier, selectApproval+` WHERE state IN (1, 2, 4) AND lead_id IN (`, b.leads, func(rows *sql.Rows) error {
 		a, err := scanApproval(rows)
 		if err == nil {
-			lead := LeadID(a.GetLead())
+			lead := b.person(LeadID(a.GetLead()))
 			b.approvals[lead] = append(b.approvals[lead], a)
 		}
 		return err
@@ -48,7 +48,7 @@ func (b *batch) endApproval(a *approval, state handoffv1.Approval_State, at time
 // standing is the approval that stands in place of the gates in a track: one that was
 // granted, and from then on, used, until the cycle ends. nil: none does.
 func (b *batch) standing(t track) *handoffv1.Approval {
-	for _, a := range b.approvals[t.lead] {
+	for _, a := range b.approvals[t.person] {
 		if a.GetTrack() == t.name && a.stands(t.handoff) {
 			return a.Approval
 		}
@@ -94,7 +94,7 @@ func ApprovalOf(a *handoffv1.Approval) *decision.Approval {
 // useApprovals ends the open approvals of a track in which the lead is handed off: the one
 // that stands was used by the handoff, one that still waits is no longer needed.
 func (b *batch) useApprovals(f *followed) {
-	for _, a := range b.approvals[f.track.lead] {
+	for _, a := range b.approvals[f.person] {
 		if a.GetTrack() != f.name || !a.open() {
 			continue
 		}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"time"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
@@ -14,6 +15,10 @@ import (
 type Lead struct {
 	// ID of the lead, without `leads/`.
 	ID string
+	// Members are the ids of the other leads that are this person now.
+	Members []string
+	// IdentityVersion is raised by every change of who the person is; 0: it was always alone.
+	IdentityVersion int32
 	// FactsVersion that was scored.
 	FactsVersion int32
 	// AsOf is the instant of the scores.
@@ -95,6 +100,17 @@ type Assessment struct {
 
 	// approved: an approval stands in place of the gates.
 	approved bool
+}
+
+// all are the leads of the person, that one first which stands for it.
+func (l *Lead) all() []string { return append([]string{l.ID}, l.Members...) }
+
+// besides are the leads of the person besides one, as resource names.
+func (l *Lead) besides(lead string) []string {
+	if len(l.Members) == 0 {
+		return nil
+	}
+	return names(slices.DeleteFunc(distinct(l.all()), func(id string) bool { return id == lead }))
 }
 
 // asOf is the instant of the scores.

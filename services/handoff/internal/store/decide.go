@@ -123,6 +123,11 @@ type batch struct {
 	admitted []int    // indexes of the leads that are decided
 	ids      []string // their ids
 
+	// persons are the leads that another stands for, with that one; leads are all of which
+	// rows are read.
+	persons map[string]string
+	leads   []string
+
 	tracks   map[key]track
 	known    map[string][]string // tracks by lead
 	verdicts map[key]verdict
@@ -158,6 +163,7 @@ type key struct{ lead, of string }
 
 // verdict is what a standard said of a lead before.
 type verdict struct {
+	lead           string // whose row it is
 	version        string
 	verdict        int64
 	reasons        int64
@@ -167,13 +173,13 @@ type verdict struct {
 }
 
 // admit locks the leads and finds those to decide: scored with the versions that
-// are active still, and nothing newer decided.
+// are active still, nothing newer decided, and a person still.
 func (b *batch) admit(leads []*Lead, order []int, activeIn func(*sqldb.Tx) (map[string]string, error), results []Result) error {
 	active, err := activeIn(b.tx)
 	if err != nil {
 		return err
 	}
-	values := make([]any, 0, len(leads)*4)
+	var claims []*Lead
 	index := make(map[string]int, len(leads))
 	for _, i := range order {
 		l := leads[i]
@@ -181,21 +187,28 @@ func (b *batch) admit(leads []*Lead, order []int, activeIn func(*sqldb.Tx) (map[
 			results[i].State = Outdated
 			continue
 		}
+		results[i].State = Stale // unless the row is written
+		index[l.ID] = i
+		claims = append(claims, l)
+	}
+	if claims, err = b.adopt(claims); err != nil {
+		return err
+	}
+	values := make([]any, 0, len(claims)*5)
+	for _, l := range claims {
 		outcome, at, err := outcomeColumns(l.Outcome)
 		if err != nil {
 			return err
 		}
-		results[i].State = Stale // unless the row is written
-		index[l.ID] = i
-		values = append(values, l.ID, int64(l.FactsVersion), outcome, at)
+		values = append(values, l.ID, int64(l.FactsVersion), outcome, at, int64(l.IdentityVersion))
 	}
 	return insertReturning(b.tx,
-		`INSERT INTO leads (lead_id, facts_version, outcome, outcome_time) VALUES `, 4,
+		`INSERT INTO leads (lead_id, facts_version, outcome, outcome_time, identity_version) VALUES `, 5,
 		` ON CONFLICT (lead_id) DO UPDATE SET
 			facts_version = excluded.facts_version,
 			outcome = CASE WHEN excluded.outcome_time > leads.outcome_time THEN excluded.outcome ELSE leads.outcome END,
 			outcome_time = CASE WHEN excluded.outcome_time > leads.outcome_time THEN excluded.outcome_time ELSE leads.outcome_time END
-		WHERE leads.facts_version <= excluded.facts_version
+		WHERE leads.facts_version <= excluded.facts_version AND leads.identity_version <= excluded.identity_version
 		RETURNING lead_id`,
 		values, func(rows *sql.Rows) error {
 			var id string
@@ -225,17 +238,8 @@ func (b *batch) decideAdmitted(leads []*Lead, results []Result) error {
 
 // read reads where the leads stood.
 func (b *batch) read(leads []*Lead) error {
-	b.tracks, b.known = map[key]track{}, map[string][]string{}
-	b.verdicts, b.said = map[key]verdict{}, map[string][]string{}
-	err := selectIn(b.querier,
-		selectTrack+` WHERE lead_id IN (`,
-		b.ids, func(rows *sql.Rows) error {
-			t, err := scanTrack(rows)
-			b.tracks[key{t.lead, t.name}] = t
-			b.known[t.lead] = append(b.known[t.lead], t.name)
-			return err
-		})
-	if err != nil {
+	b.gather(leads)
+	if err := b.readTracks(); err != nil {
 		return err
 	}
 	if err := b.readHeld(); err != nil {
@@ -247,15 +251,19 @@ func (b *batch) read(leads []*Lead) error {
 	if err := b.readApprovals(); err != nil {
 		return err
 	}
-	err = selectIn(b.querier,
-		`SELECT lead_id, standard_id, version, verdict, reasons_hash, fit_class, engagement_band, decision_id, cycle
+	err := selectIn(b.querier,
+		`SELECT lead_id, standard_id, track, version, verdict, reasons_hash, fit_class, engagement_band, decision_id, cycle
 		FROM verdicts WHERE lead_id IN (`,
-		b.ids, func(rows *sql.Rows) error {
-			var k key
+		b.leads, func(rows *sql.Rows) error {
+			var of, track string
 			var v verdict
-			err := rows.Scan(&k.lead, &k.of, &v.version, &v.verdict, &v.reasons, &v.fitClass, &v.band, &v.decision, &v.cycle)
+			err := rows.Scan(&v.lead, &of, &track, &v.version, &v.verdict, &v.reasons, &v.fitClass, &v.band, &v.decision, &v.cycle)
+			k := key{b.person(v.lead), of}
+			if b.tracks[key{k.lead, track}].lead != v.lead {
+				return err // of a row that sleeps
+			}
 			b.verdicts[k] = v
-			b.said[k.lead] = append(b.said[k.lead], k.of)
+			b.said[k.lead] = append(b.said[k.lead], of)
 			return err
 		})
 	if err != nil {
@@ -272,9 +280,9 @@ func (b *batch) readCaptures(leads []*Lead) error {
 	var ids []string
 	for _, i := range b.admitted {
 		if l := leads[i]; l.Cause != Live || (l.Stirred.IsZero() && l.Outcome == nil) {
-			ids = append(ids, l.ID)
+			ids = append(ids, l.all()...)
 		} else if slices.ContainsFunc(l.Assessments, func(a Assessment) bool { return b.stands(l, &a) }) {
-			ids = append(ids, l.ID)
+			ids = append(ids, l.all()...)
 		}
 	}
 	return selectIn(b.querier, `SELECT lead_id, standard_id, evidence FROM verdicts WHERE lead_id IN (`,
@@ -288,7 +296,10 @@ func (b *batch) readCaptures(leads []*Lead) error {
 			if err := proto.Unmarshal(blob, &before); err != nil {
 				return err
 			}
-			b.captures[k] = &before
+			row := k.lead
+			if k.lead = b.person(row); b.verdicts[k].lead == row {
+				b.captures[k] = &before
+			}
 			return nil
 		})
 }
@@ -302,7 +313,7 @@ func (b *batch) decide(l *Lead) (digest *typev1.DecisionDigest, changes []Change
 	for name, assessments := range tracks {
 		before, known := b.tracks[key{l.ID, name}]
 		if !known {
-			before = track{lead: l.ID, name: name}
+			before = track{lead: l.ID, person: l.ID, name: name}
 		}
 		for _, a := range assessments {
 			b.keep(l, a)
@@ -361,7 +372,7 @@ func byTrack(assessments []Assessment) map[string][]*Assessment {
 // of the latest record.
 func (b *batch) assess(l *Lead, a *Assessment, f *followed) (string, error) {
 	now := verdict{
-		version: a.Version, verdict: int64(verdictOf(a.Decision.Verdict)), reasons: reasonsHash(&a.Decision),
+		lead: f.lead, version: a.Version, verdict: int64(verdictOf(a.Decision.Verdict)), reasons: reasonsHash(&a.Decision, l.besides(f.lead)),
 		fitClass: a.Fit.GetFitClass(), band: a.Engagement.GetEngagementBand(), cycle: int64(f.standing.Cycle),
 	}
 	if a.Decision.Barred() {
@@ -376,10 +387,13 @@ func (b *batch) assess(l *Lead, a *Assessment, f *followed) (string, error) {
 	if before.cycle == 0 {
 		before.cycle = now.cycle // stored before cycles were noted
 	}
+	if before.lead != "" && before.lead != f.lead {
+		b.outgrown = append(b.outgrown, key{before.lead, a.Standard})
+	}
 	if now != before {
 		now.decision = newID()
 		record := proto.CloneOf(evidence)
-		record.Name, record.Lead = LeadName(l.ID)+"/qualification", LeadName(l.ID)
+		record.Name, record.Lead = LeadName(f.lead)+"/qualification", LeadName(f.lead)
 		record.Track, record.Stage, record.Cycle = a.Track, stageOf(f.standing.Stage), int32(f.standing.Cycle)
 		record.Verdict = verdictOf(a.Decision.Verdict)
 		record.FitClass, record.EngagementBand = now.fitClass, now.band
@@ -387,19 +401,19 @@ func (b *batch) assess(l *Lead, a *Assessment, f *followed) (string, error) {
 		record.StandardVersion = a.Version
 		record.Handoff = HandoffName(f.handoff)
 		blob, err := proto.Marshal(&handoffv1.Decision{
-			Name: DecisionName(l.ID, now.decision), Evidence: record,
+			Name: DecisionName(f.lead, now.decision), Evidence: record, MadeFor: l.besides(f.lead),
 			AttributesJson: a.attributes(), LeadSourceJson: l.LeadSourceJSON,
 		})
 		if err != nil {
 			return "", err
 		}
-		b.newDecisions = append(b.newDecisions, l.ID, sqldb.Micros(b.moment), now.decision, blob)
+		b.newDecisions = append(b.newDecisions, f.lead, sqldb.Micros(b.moment), now.decision, blob)
 	}
 	blob, err := proto.Marshal(evidence)
 	if err != nil {
 		return "", err
 	}
-	b.newVerdicts = append(b.newVerdicts, l.ID, a.Standard, a.Track, now.version, now.verdict, now.reasons,
+	b.newVerdicts = append(b.newVerdicts, f.lead, a.Standard, a.Track, now.version, now.verdict, now.reasons,
 		now.fitClass, now.band, now.decision, blob, now.cycle)
 	return now.decision, nil
 }
@@ -411,11 +425,11 @@ func (b *batch) follow(l *Lead, f *followed, decision string) {
 		if b.happened.traces == nil {
 			b.happened.traces = map[string]string{}
 		}
-		b.happened.traces[l.ID] = l.Traceparent
+		b.happened.traces[f.lead] = l.Traceparent
 	}
 	if f.moved {
 		b.move(Move{
-			ID: newID(), Lead: l.ID, Track: f.name, Cycle: f.standing.Cycle,
+			ID: newID(), Lead: f.lead, Track: f.name, Cycle: f.standing.Cycle,
 			From: f.from, To: f.standing.Stage, Cause: lifecycle.ByVerdict, Reason: f.standing.Reason,
 			Actor: Qualifier, Decision: decision, Version: f.leading.Version, Time: b.moment,
 		})
@@ -433,7 +447,7 @@ func (b *batch) follow(l *Lead, f *followed, decision string) {
 	if order == nil {
 		order = int64(math.MinInt64)
 	}
-	b.newTracks = append(b.newTracks, l.ID, f.name, int64(f.standing.Stage), f.standing.Cycle, boolColumn(f.standing.Stirred),
+	b.newTracks = append(b.newTracks, f.lead, f.name, int64(f.standing.Stage), f.standing.Cycle, boolColumn(f.standing.Stirred),
 		sqldb.Micros(f.standing.Since), f.handoff, f.leading.Standard, f.leading.Version, int64(verdictOf(f.leading.Decision.Verdict)),
 		fit, f.leading.Fit.GetFitClass(), engagement, f.leading.Engagement.GetEngagementBand(), order,
 		int64(l.FactsVersion), moment,
@@ -444,9 +458,9 @@ func (b *batch) follow(l *Lead, f *followed, decision string) {
 func handOff(l *Lead, f *followed, decision string) *change {
 	handling := f.leading.Handling
 	h := &handoffv1.Handoff{
-		Name: HandoffName(f.handoff), Lead: LeadName(l.ID), Track: f.name, Cycle: int32(f.standing.Cycle),
+		Name: HandoffName(f.handoff), Lead: LeadName(f.lead), MadeFor: l.besides(f.lead), Track: f.name, Cycle: int32(f.standing.Cycle),
 		State: handoffv1.Handoff_STATE_OPEN, Queue: handling.Queue, Priority: int32(handling.Priority), Action: handling.Action,
-		Decision: DecisionName(l.ID, decision), Exception: f.leading.Decision.Exception(), Approval: f.approval,
+		Decision: DecisionName(f.lead, decision), Exception: f.leading.Decision.Exception(), Approval: f.approval,
 	}
 	for _, a := range f.qualified {
 		h.Reasons = append(h.Reasons, reasonsOf(a.Decision.Reasons)...)

@@ -93,10 +93,14 @@ func (s *Store) DeliveryByID(ctx context.Context, id string) (*handoffv1.Deliver
 
 // Deliveries reads a page, latest first, after a place: time and id; nil: from the start.
 func (s *Store) Deliveries(ctx context.Context, filter []Term, place []any, limit int) ([]*ListedDelivery, error) {
+	filter, err := s.ofPersons(ctx, filter)
+	if err != nil {
+		return nil, err
+	}
 	var w where
 	for _, t := range filter {
 		if t.Column != DeliveryStateColumn {
-			w.conditions = append(w.conditions, string(t.Column)+" = "+w.arg(t.Value))
+			w.terms([]Term{t})
 			continue
 		}
 		switch number, _ := t.Value.(int64); handoffv1.Delivery_State(number) {

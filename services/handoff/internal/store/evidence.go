@@ -124,7 +124,12 @@ type Record struct {
 
 // Decisions lists the decisions about a lead, latest first.
 func (s *Store) Decisions(ctx context.Context, lead string, place []any, limit int) ([]Record, error) {
-	w := where{conditions: []string{"lead_id = $1"}, args: []any{lead}}
+	m, err := s.membersOf(ctx, lead)
+	if err != nil {
+		return nil, err
+	}
+	var w where
+	w.among("lead_id", m.ids)
 	w.from("decide_time, decision_id", "<", place)
 	query := `SELECT decide_time, decision_id, evidence FROM decisions` + w.String() +
 		` ORDER BY decide_time DESC, decision_id DESC LIMIT ` + w.arg(limit)
@@ -143,5 +148,32 @@ func (s *Store) Decisions(ctx context.Context, lead string, place []any, limit i
 		records = append(records, Record{Decision: d, Place: []any{at, id}})
 		return proto.Unmarshal(blob, d)
 	})
-	return records, err
+	if err != nil {
+		return nil, err
+	}
+	return records, s.markDecisions(ctx, records)
+}
+
+// markDecisions marks those that were made for a person of which leads are apart by now.
+func (s *Store) markDecisions(ctx context.Context, records []Record) error {
+	var leads []string
+	for _, r := range records {
+		if others := r.Decision.GetMadeFor(); len(others) > 0 {
+			leads = append(leads, r.lead())
+			for _, other := range others {
+				leads = append(leads, LeadID(other))
+			}
+		}
+	}
+	persons, err := personsOf(reader{ctx, s.db}, leads)
+	for _, r := range records {
+		r.Decision.MadeWhileMerged = apart(persons, r.lead(), r.Decision.GetMadeFor())
+	}
+	return err
+}
+
+// lead is the lead that the decision was recorded for.
+func (r *Record) lead() string {
+	lead, _, _ := strings.Cut(LeadID(r.Decision.GetName()), "/")
+	return lead
 }

@@ -12,6 +12,8 @@ import (
 // track is where a lead stands in a track, as stored.
 type track struct {
 	lead, name string
+	person     string // the lead that stands for the person
+	dormant    bool   // another lead's row says where the person stands
 	standing   lifecycle.Standing
 	handoff    string // of the standing's cycle
 	standard   string // the leading one, and the version that decided
@@ -21,16 +23,18 @@ type track struct {
 }
 
 const selectTrack = `SELECT lead_id, track, stage, cycle, stirred, rest_time, handoff_id, standard_id, version, verdict,
-	reason, sub_reason, waived, qualified_count, recycled_count FROM tracks`
+	reason, sub_reason, waived, qualified_count, recycled_count, dormant FROM tracks`
 
 func scanTrack(row interface{ Scan(...any) error }) (track, error) {
 	var (
 		t                    track
 		stage, stirred, rest int64
+		dormant              int64
 	)
 	s := &t.standing
 	err := row.Scan(&t.lead, &t.name, &stage, &s.Cycle, &stirred, &rest, &t.handoff, &t.standard, &t.version, &t.verdict,
-		&s.Reason, &s.SubReason, &s.Waived, &s.Qualified, &s.Recycled)
+		&s.Reason, &s.SubReason, &s.Waived, &s.Qualified, &s.Recycled, &dormant)
+	t.dormant = dormant != 0
 	s.Stage, s.Stirred, s.Since = lifecycle.Stage(stage), stirred != 0, sqldb.Time(rest)
 	return t, err
 }
@@ -73,7 +77,7 @@ func follow(before track, l *Lead, assessments []*Assessment, moment time.Time) 
 	f.held, f.bound = false, f.standing.Stage
 	switch {
 	case before.handoff == "":
-		f.lead(l, before, moment)
+		f.goes(l, before, moment)
 	case f.leading.Decision.Suppressed && f.standing.Stage == lifecycle.MarketingQualified:
 		f.withdraw(moment)
 	}
@@ -85,9 +89,9 @@ func follow(before track, l *Lead, assessments []*Assessment, moment time.Time) 
 	return f
 }
 
-// lead goes where the leading verdict leads, unless the lead would become qualified
+// goes goes where the leading verdict leads, unless the lead would become qualified
 // and is not to yet.
-func (f *followed) lead(l *Lead, before track, moment time.Time) {
+func (f *followed) goes(l *Lead, before track, moment time.Time) {
 	verdict := lifecycle.Verdict{Verdict: f.leading.Decision.Verdict, Codes: f.codes(), Approved: f.leading.approved}
 	next, moves := f.standing.Follow(f.leading.Lifecycle, verdict, moment)
 	f.bound = next.Stage

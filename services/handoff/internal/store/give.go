@@ -265,7 +265,7 @@ func (s *Store) reassignOwner(tx *sqldb.Tx, l Leave, agreed map[string]*standard
 
 // recycleOf recycles a lead of somebody who left.
 func (s *Store) recycleOf(tx *sqldb.Tx, l Leave, h *handoffv1.Handoff, agreed map[string]*standard.Compiled, moment time.Time) error {
-	t, err := onlyTrack(tx, LeadID(h.GetLead()), h.GetTrack())
+	t, err := onlyTrack(tx, alone(LeadID(h.GetLead())), h.GetTrack())
 	if err != nil {
 		return fmt.Errorf("track of a handoff: %w", err)
 	}

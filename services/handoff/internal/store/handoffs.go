@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -18,7 +19,7 @@ import (
 
 const selectHandoff = `SELECT handoff_id, lead_id, track, cycle, state, revision, queue, owner, reasons, decision_id,
 	outcome_reason, outcome_sub_reason, outcome, create_time, update_time, priority, queue_rank, action,
-	team, assign_reason, assign_time, transfer_count, approval_id FROM handoffs`
+	team, assign_reason, assign_time, transfer_count, approval_id, made_for FROM handoffs`
 
 // scanHandoff reads a row; ErrNotFound if there is none.
 func scanHandoff(row interface{ Scan(...any) error }) (*handoffv1.Handoff, error) {
@@ -31,7 +32,7 @@ func scanRanked(row interface{ Scan(...any) error }) (*handoffv1.Handoff, int64,
 	var (
 		h                      handoffv1.Handoff
 		id, lead, decision     string
-		approval               string
+		approval, madeFor      string
 		state, revision        int64
 		reasons, outcome       []byte
 		createTime, updateTime int64
@@ -40,7 +41,7 @@ func scanRanked(row interface{ Scan(...any) error }) (*handoffv1.Handoff, int64,
 	)
 	err := row.Scan(&id, &lead, &h.Track, &h.Cycle, &state, &revision, &h.Queue, &h.Owner, &reasons, &decision,
 		&h.OutcomeReason, &h.OutcomeSubReason, &outcome, &createTime, &updateTime, &h.Priority, &rank, &h.Action,
-		&h.Team, &h.AssignReason, &assignTime, &h.TransferCount, &approval)
+		&h.Team, &h.AssignReason, &assignTime, &h.TransferCount, &approval, &madeFor)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return nil, 0, ErrNotFound
@@ -55,6 +56,9 @@ func scanRanked(row interface{ Scan(...any) error }) (*handoffv1.Handoff, int64,
 	}
 	h.Name, h.Lead, h.Decision = HandoffName(id), LeadName(lead), DecisionName(lead, decision)
 	h.Exception, h.Approval = exceptionAmong(digest.Reasons), ApprovalName(approval)
+	if madeFor != "" {
+		h.MadeFor = names(strings.Fields(madeFor))
+	}
 	h.State, h.Etag, h.Reasons = handoffv1.Handoff_State(state), etag(revision), digest.Reasons
 	if h.Team = people.TeamName(h.Team); assignTime != 0 {
 		h.AssignTime = timestamppb.New(sqldb.Time(assignTime))
@@ -82,11 +86,11 @@ func insertHandoffs(tx *sqldb.Tx, h *happened) error {
 		rows = append(rows, HandoffID(c.after.GetName()), LeadID(c.after.GetLead()), c.after.GetTrack(), c.after.GetCycle(),
 			int64(c.after.GetState()), 1, c.after.GetQueue(), c.after.GetOwner(), blob, DecisionID(c.after.GetDecision()), "",
 			moment, moment, c.after.GetPriority(), c.rank, c.after.GetAction(), people.TeamID(c.after.GetTeam()), c.after.GetAssignReason(), assignMicros(c.after), c.after.GetTransferCount(),
-			route, c.waitsFor, ApprovalID(c.after.GetApproval()))
+			route, c.waitsFor, ApprovalID(c.after.GetApproval()), strings.ReplaceAll(strings.Join(c.after.GetMadeFor(), " "), "leads/", ""))
 	}
 	return insert(tx, `INSERT INTO handoffs (handoff_id, lead_id, track, cycle, state, revision, queue, owner, reasons, decision_id,
 		outcome_reason, create_time, update_time, priority, queue_rank, action,
-		team, assign_reason, assign_time, transfer_count, route, waits_for, approval_id) VALUES `, 23, ``, rows)
+		team, assign_reason, assign_time, transfer_count, route, waits_for, approval_id, made_for) VALUES `, 24, ``, rows)
 }
 
 // saveHandoff writes what changed of a handoff, and gives it its new etag.
@@ -173,6 +177,10 @@ func dueMicros(h *handoffv1.Handoff) int64 {
 func (s *Store) listHandoffs(
 	ctx context.Context, terms []Term, order string, place []any, limit int, at func(*handoffv1.Handoff, int64) []any,
 ) ([]RankedHandoff, error) {
+	terms, err := s.ofPersons(ctx, terms)
+	if err != nil {
+		return nil, err
+	}
 	var w where
 	w.terms(terms)
 	w.from(order, ">", place)

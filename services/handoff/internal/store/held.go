@@ -38,7 +38,7 @@ func (b *batch) readHeld() error {
 		err := rows.Scan(&k.lead, &k.of)
 		t, known := b.tracks[k]
 		if !known {
-			t.lead, t.name = k.lead, k.of
+			t.lead, t.person, t.name = k.lead, k.lead, k.of
 		}
 		t.held = true
 		b.tracks[k] = t
@@ -49,7 +49,7 @@ func (b *batch) readHeld() error {
 
 // hold holds a lead or holds it no more.
 func (b *batch) hold(before *track, f *followed) {
-	row := heldLead{key{f.track.lead, f.name}, f.leading.Version}
+	row := heldLead{key{f.person, f.name}, f.leading.Version}
 	switch {
 	case f.held && !before.held:
 		b.toHold = append(b.toHold, row)

@@ -210,7 +210,7 @@ func (m *machine) check(t *rapid.T) {
 		if (move.Decision == "") != (move.Version == "") || move.Decision == "" && move.Cause == lifecycle.ByVerdict || move.Actor == "" {
 			t.Fatalf("a move by %s of %q with decision %q, version %q", move.Cause, move.Actor, move.Decision, move.Version)
 		}
-		if move.From != lifecycle.None || (move.To != lifecycle.Lead && move.To != lifecycle.Nurture) {
+		if move.Cause != lifecycle.ByMerge && (move.From != lifecycle.None || (move.To != lifecycle.Lead && move.To != lifecycle.Nurture)) {
 			told++
 		}
 		switch move.Cause {

@@ -48,9 +48,10 @@ func (m *Move) columns() []any {
 
 // telling is what ingest is told of the move. Nothing is told of a new lead that is
 // put where new leads are (LEAD, NURTURE): nothing happened to it that a rule could
-// react to, and an import would be doubled. Nor of one that only rests for another reason.
+// react to, and an import would be doubled. Nor of one that only rests for another reason,
+// nor of a merge, which the lead's facts must not remember when it is undone.
 func (m *Move) telling() (Telling, bool) {
-	if m.From == m.To || m.From == lifecycle.None && (m.To == lifecycle.Lead || m.To == lifecycle.Nurture) {
+	if m.From == m.To || m.Cause == lifecycle.ByMerge || m.From == lifecycle.None && (m.To == lifecycle.Lead || m.To == lifecycle.Nurture) {
 		return Telling{}, false
 	}
 	return Telling{
@@ -82,16 +83,21 @@ func properties(p map[string]any) []byte {
 
 // Moves lists the stage moves of a lead, latest first.
 func (s *Store) Moves(ctx context.Context, lead string, place []any, limit int) ([]Move, error) {
-	w := where{conditions: []string{"lead_id = $1"}, args: []any{lead}}
+	m, err := s.membersOf(ctx, lead)
+	if err != nil {
+		return nil, err
+	}
+	var w where
+	w.among("lead_id", m.ids)
 	w.from("move_time, move_id", "<", place)
-	query := `SELECT move_time, move_id, track, cycle, from_stage, to_stage, cause, reason, sub_reason, actor, decision_id, version
+	query := `SELECT lead_id, move_time, move_id, track, cycle, from_stage, to_stage, cause, reason, sub_reason, actor, decision_id, version
 		FROM stage_moves` + w.String() + ` ORDER BY move_time DESC, move_id DESC LIMIT ` + w.arg(limit)
 	var moves []Move
 	rows, err := s.db.Read().QueryContext(ctx, query, w.args...)
 	err = scanAll(rows, err, func(rows *sql.Rows) error {
-		m := Move{Lead: lead}
+		var m Move
 		var at, from, to int64
-		err := rows.Scan(&at, &m.ID, &m.Track, &m.Cycle, &from, &to, &m.Cause, &m.Reason, &m.SubReason, &m.Actor, &m.Decision, &m.Version)
+		err := rows.Scan(&m.Lead, &at, &m.ID, &m.Track, &m.Cycle, &from, &to, &m.Cause, &m.Reason, &m.SubReason, &m.Actor, &m.Decision, &m.Version)
 		m.Time, m.From, m.To = sqldb.Time(at), lifecycle.Stage(from), lifecycle.Stage(to)
 		moves = append(moves, m)
 		return err

@@ -77,8 +77,9 @@ func reasonsOf(reasons []decision.Reason) []*typev1.Reason {
 	return out
 }
 
-// reasonsHash tells whether reasons or missing attributes changed.
-func reasonsHash(d *decision.Decision) int64 {
+// reasonsHash tells whether reasons or missing attributes changed, or who the person is:
+// its other leads are besides.
+func reasonsHash(d *decision.Decision, besides []string) int64 {
 	h := fnv.New64a()
 	write := func(s string) { _, _ = io.WriteString(h, s); _, _ = h.Write([]byte{0}) }
 	for _, r := range d.Reasons {
@@ -90,6 +91,9 @@ func reasonsHash(d *decision.Decision) int64 {
 	}
 	if d.SalesReady {
 		write("sales ready")
+	}
+	for _, lead := range besides {
+		write(lead)
 	}
 	return int64(h.Sum64())
 }

@@ -76,10 +76,11 @@ func (s *Store) ActOnLead(ctx context.Context, a LeadAct) (*handoffv1.Qualificat
 	}
 	var p *person
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		if err := lockLead(tx, a.Lead); err != nil {
+		m, err := lockPerson(tx, a.Lead)
+		if err != nil {
 			return err
 		}
-		t, err := onlyTrack(tx, a.Lead, a.Track)
+		t, err := onlyTrack(tx, m, a.Track)
 		if err != nil {
 			return err
 		}
@@ -91,18 +92,21 @@ func (s *Store) ActOnLead(ctx context.Context, a LeadAct) (*handoffv1.Qualificat
 	}
 	s.waker.Wake()
 	return &handoffv1.Qualification{
-		Name: LeadName(a.Lead) + "/qualification", Lead: LeadName(a.Lead), Track: p.track.name,
+		Name: LeadName(p.track.person) + "/qualification", Lead: LeadName(p.track.person), Track: p.track.name,
 		Stage: stageOf(p.after.Stage), Cycle: int32(p.after.Cycle),
 		QualifiedCount: int32(p.after.Qualified), RecycledCount: int32(p.after.Recycled),
 	}, nil
 }
 
-// onlyTrack is where a lead stands in a track; without a name in its only one.
-func onlyTrack(tx *sqldb.Tx, lead, name string) (track, error) {
+// onlyTrack is where a person stands in a track; without a name in its only one.
+func onlyTrack(tx *sqldb.Tx, m members, name string) (track, error) {
 	var all []track
-	rows, err := tx.Query(selectTrack+` WHERE lead_id = $1 ORDER BY track`, lead)
+	w := where{conditions: []string{"dormant = 0"}}
+	w.among("lead_id", m.ids)
+	rows, err := tx.Query(selectTrack+w.String()+` ORDER BY track`, w.args...)
 	err = scanAll(rows, err, func(rows *sql.Rows) error {
 		t, err := scanTrack(rows)
+		t.person = m.person
 		if name == "" || t.name == name {
 			all = append(all, t)
 		}
@@ -142,7 +146,7 @@ func (s *Store) applyToLead(tx *sqldb.Tx, a *LeadAct, p *person) error {
 		return err
 	}
 	// What was held qualified, and is not to any more.
-	if _, err := tx.Exec(`DELETE FROM held_leads WHERE lead_id = $1 AND track = $2`, p.track.lead, p.track.name); err != nil {
+	if _, err := tx.Exec(`DELETE FROM held_leads WHERE lead_id = $1 AND track = $2`, p.track.person, p.track.name); err != nil {
 		return err
 	}
 	return s.saveMoved(tx, before, h, p, move)

@@ -19,20 +19,31 @@ import (
 // of the lead's first track by name. ErrNotFound while it was never decided.
 func (s *Store) Qualification(ctx context.Context, lead, standard string) (*handoffv1.Qualification, error) {
 	if standard != "" {
-		return s.qualification(ctx, lead, `$2`, standard)
+		return s.qualification(ctx, lead, Term{"v.standard_id", standard})
 	}
-	return s.qualification(ctx, lead, `(SELECT standard_id FROM tracks WHERE lead_id = $1 ORDER BY track LIMIT 1)`)
+	return s.qualification(ctx, lead)
 }
 
 // QualificationIn is where a lead stands in a track, by its leading verdict. ErrNotFound
 // if no standard says anything of it there.
 func (s *Store) QualificationIn(ctx context.Context, lead, track string) (*handoffv1.Qualification, error) {
-	return s.qualification(ctx, lead, `(SELECT standard_id FROM tracks WHERE lead_id = $1 AND track = $2)`, track)
+	return s.qualification(ctx, lead, Term{"t.track", track})
 }
 
-// qualification is where a lead stands by the standard that the expression names, over
-// the lead and what is asked for.
-func (s *Store) qualification(ctx context.Context, lead, standard string, asked ...any) (*handoffv1.Qualification, error) {
+// qualification is where the person that a lead is stands in the first track by name for
+// which a term holds: by the standard that leads the track, unless the term names another.
+func (s *Store) qualification(ctx context.Context, lead string, asked ...Term) (*handoffv1.Qualification, error) {
+	m, err := s.membersOf(ctx, lead)
+	if err != nil {
+		return nil, err
+	}
+	lead = m.person
+	w := where{conditions: []string{"t.dormant = 0"}}
+	w.terms(asked)
+	if len(asked) == 0 || asked[0].Column != "v.standard_id" {
+		w.conditions = append(w.conditions, "v.standard_id = t.standard_id")
+	}
+	w.among("v.lead_id", m.ids)
 	var (
 		q                     handoffv1.Qualification
 		version, handoff      string
@@ -49,10 +60,9 @@ func (s *Store) qualification(ctx context.Context, lead, standard string, asked 
 			t.qualified_count, t.recycled_count
 		FROM verdicts v
 		JOIN tracks t ON t.lead_id = v.lead_id AND t.track = v.track
-		JOIN leads l ON l.lead_id = v.lead_id
-		LEFT JOIN held_leads h ON h.lead_id = v.lead_id AND h.track = v.track
-		WHERE v.lead_id = $1 AND v.standard_id = ` + standard
-	err := s.db.Read().QueryRowContext(ctx, query, append([]any{lead}, asked...)...).Scan(&evidence, &version, &verdict, &fitClass, &band,
+		JOIN leads l ON l.lead_id = ` + w.arg(lead) + `
+		LEFT JOIN held_leads h ON h.lead_id = l.lead_id AND h.track = v.track` + w.String() + ` ORDER BY t.track LIMIT 1`
+	err = s.db.Read().QueryRowContext(ctx, query, w.args...).Scan(&evidence, &version, &verdict, &fitClass, &band,
 		&track, &stage, &cycle, &handoff, &reported, &imported, &release, &qualified, &recycled)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
@@ -91,14 +101,19 @@ func (s *Store) Qualifications(ctx context.Context, terms []Term, byEngagement b
 	if byEngagement {
 		first = "engagement_order"
 	}
-	var w where
+	terms, err := s.ofPersons(ctx, terms)
+	if err != nil {
+		return nil, err
+	}
+	w := where{conditions: []string{"dormant = 0"}}
 	w.terms(terms)
 	w.from("t."+first+", t.lead_id, t.track", "<", place)
-	query := `SELECT t.lead_id, t.track, t.stage, t.cycle, t.verdict, t.fit_score, t.fit_class, t.engagement_score, t.engagement_band,
-			t.version, t.facts_version, t.decide_time, t.handoff_id, t.outcome, l.outcome, v.evidence,
+	query := `SELECT t.lead_id, p.lead_id, t.track, t.stage, t.cycle, t.verdict, t.fit_score, t.fit_class, t.engagement_score, t.engagement_band,
+			t.version, t.facts_version, t.decide_time, t.handoff_id, t.outcome, p.outcome, v.evidence,
 			t.qualified_count, t.recycled_count, t.` + first + `
 		FROM (SELECT * FROM tracks t` + w.String() + ` ORDER BY t.` + first + ` DESC, t.lead_id DESC, t.track DESC LIMIT ` + w.arg(limit) + `) t
 		JOIN leads l ON l.lead_id = t.lead_id
+		JOIN leads p ON p.lead_id = COALESCE(NULLIF(l.person_id, ''), t.lead_id)
 		LEFT JOIN verdicts v ON v.lead_id = t.lead_id AND v.standard_id = t.standard_id
 		ORDER BY t.` + first + ` DESC, t.lead_id DESC, t.track DESC`
 	var lines []Line
@@ -113,7 +128,7 @@ func (s *Store) Qualifications(ctx context.Context, terms []Term, byEngagement b
 
 func scanLine(rows *sql.Rows) (Line, error) {
 	var (
-		lead, handoff                string
+		lead, person, handoff        string
 		q                            handoffv1.Qualification
 		stage, verdict, decided      int64
 		fit, engagement              sql.NullInt64
@@ -121,7 +136,7 @@ func scanLine(rows *sql.Rows) (Line, error) {
 		order                        int64
 	)
 	var row handoffv1.Qualification
-	if err := rows.Scan(&lead, &row.Track, &stage, &row.Cycle, &verdict, &fit, &row.FitClass, &engagement, &row.EngagementBand,
+	if err := rows.Scan(&lead, &person, &row.Track, &stage, &row.Cycle, &verdict, &fit, &row.FitClass, &engagement, &row.EngagementBand,
 		&row.StandardVersion, &row.FactsVersion, &decided, &handoff, &reported, &imported, &evidence,
 		&row.QualifiedCount, &row.RecycledCount, &order); err != nil {
 		return Line{}, err
@@ -130,7 +145,7 @@ func scanLine(rows *sql.Rows) (Line, error) {
 		return Line{}, err
 	}
 	q.Fit, q.Engagement = nil, nil
-	q.Name, q.Lead = LeadName(lead)+"/qualification", LeadName(lead)
+	q.Name, q.Lead = LeadName(person)+"/qualification", LeadName(person)
 	q.Track, q.Stage, q.Cycle = row.Track, typev1.LifecycleStage(stage), row.Cycle
 	q.QualifiedCount, q.RecycledCount = row.QualifiedCount, row.RecycledCount
 	q.Verdict, q.StandardVersion, q.FactsVersion = typev1.Verdict(verdict), row.StandardVersion, row.FactsVersion
@@ -154,8 +169,14 @@ func scoreFrom(hundredths sql.NullInt64) *float64 {
 
 // Exists says whether a lead was ever decided.
 func (s *Store) Exists(ctx context.Context, lead string) error {
+	m, err := s.membersOf(ctx, lead)
+	if err != nil {
+		return err
+	}
+	w := where{conditions: []string{"facts_version > 0"}}
+	w.among("lead_id", m.ids)
 	var id string
-	err := s.db.Read().QueryRowContext(ctx, `SELECT lead_id FROM leads WHERE lead_id = $1 AND facts_version > 0`, lead).Scan(&id)
+	err = s.db.Read().QueryRowContext(ctx, `SELECT lead_id FROM leads`+w.String()+` LIMIT 1`, w.args...).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return ErrNotFound
 	}
@@ -174,10 +195,16 @@ func (s *Store) Standing(ctx context.Context, lead, track string) (*handoffv1.Pr
 		fit, engagement sql.NullInt64
 		evidence        []byte
 	)
-	err := s.db.Read().QueryRowContext(ctx, `SELECT t.verdict, t.stage, t.fit_score, t.fit_class, t.engagement_score, t.engagement_band,
+	m, err := s.membersOf(ctx, lead)
+	if err != nil {
+		return nil, err
+	}
+	w := where{conditions: []string{"t.dormant = 0"}}
+	w.among("t.lead_id", m.ids)
+	w.terms([]Term{{"t.track", track}})
+	err = s.db.Read().QueryRowContext(ctx, `SELECT t.verdict, t.stage, t.fit_score, t.fit_class, t.engagement_score, t.engagement_band,
 			t.version, v.evidence
-		FROM tracks t JOIN verdicts v ON v.lead_id = t.lead_id AND v.standard_id = t.standard_id
-		WHERE t.lead_id = $1 AND t.track = $2`, lead, track).
+		FROM tracks t JOIN verdicts v ON v.lead_id = t.lead_id AND v.standard_id = t.standard_id`+w.String(), w.args...).
 		Scan(&p.Verdict, &p.Stage, &fit, &p.FitClass, &engagement, &p.EngagementBand, &p.StandardVersion, &evidence)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil

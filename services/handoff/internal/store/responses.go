@@ -100,6 +100,27 @@ func (c *change) touches() bool {
 		c.cause != lifecycle.ByVerdict && !strings.HasPrefix(c.actor, "system:")
 }
 
+// standsFor says of handoffs whose lead is another by now who stands for it, and which were
+// made while leads were merged that are apart by now.
+func standsFor(from querier, handoffs []*handoffv1.Handoff) error {
+	var leads []string
+	for _, h := range handoffs {
+		leads = append(leads, LeadID(h.GetLead()))
+		for _, other := range h.GetMadeFor() {
+			leads = append(leads, LeadID(other))
+		}
+	}
+	persons, err := personsOf(from, leads)
+	for _, h := range handoffs {
+		lead := LeadID(h.GetLead())
+		if h.Person = ""; persons[lead] != "" {
+			h.Person = LeadName(persons[lead])
+		}
+		h.MadeWhileMerged = apart(persons, lead, h.GetMadeFor())
+	}
+	return err
+}
+
 // whole fills in what is kept beside the row of a handoff: how quickly it is answered, its
 // clocks, and where it is sent.
 func (s *Store) whole(from querier, handoffs ...*handoffv1.Handoff) error {
@@ -123,6 +144,9 @@ func (s *Store) whole(from querier, handoffs ...*handoffv1.Handoff) error {
 			r.fill(h)
 		}
 		h.Clocks = clocksAt(chains[ids[i]], now)
+	}
+	if err := standsFor(from, handoffs); err != nil {
+		return err
 	}
 	return s.deliver(from, byID)
 }

@@ -41,7 +41,7 @@ func (b *batch) keep(l *Lead, a *Assessment) {
 func (b *batch) forget(l *Lead) {
 	for _, standard := range b.said[l.ID] {
 		if !slices.ContainsFunc(l.Assessments, func(a Assessment) bool { return a.Standard == standard }) {
-			b.outgrown = append(b.outgrown, key{l.ID, standard})
+			b.outgrown = append(b.outgrown, key{b.verdicts[key{l.ID, standard}].lead, standard})
 		}
 	}
 }

@@ -41,8 +41,21 @@ func (w *where) arg(v any) string {
 
 func (w *where) terms(terms []Term) {
 	for _, t := range terms {
+		if several, ok := t.Value.([]string); ok {
+			w.among(string(t.Column), several)
+			continue
+		}
 		w.conditions = append(w.conditions, string(t.Column)+" = "+w.arg(t.Value))
 	}
+}
+
+// among asks that a column has one of some values.
+func (w *where) among(column string, values []string) {
+	marks := make([]string, len(values))
+	for i, v := range values {
+		marks[i] = w.arg(v)
+	}
+	w.conditions = append(w.conditions, column+" IN ("+strings.Join(marks, ", ")+")")
 }
 
 // from goes on beyond a place in an order of columns, e.g. `(a, b) < ($1, $2)`.

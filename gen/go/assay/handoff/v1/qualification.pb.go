@@ -784,8 +784,13 @@ type Decision struct {
 	AttributesJson []byte `protobuf:"bytes,3,opt,name=attributes_json,json=attributesJson,proto3" json:"attributes_json,omitempty"`
 	// Where the lead first came from, as JSON.
 	LeadSourceJson []byte `protobuf:"bytes,4,opt,name=lead_source_json,json=leadSourceJson,proto3" json:"lead_source_json,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The other leads that were this person then: `leads/{lead}`. Empty: there were none.
+	MadeFor []string `protobuf:"bytes,5,rep,name=made_for,json=madeFor,proto3" json:"made_for,omitempty"`
+	// One of those leads is somebody else by now: the merge was undone, and this was made
+	// while it held.
+	MadeWhileMerged bool `protobuf:"varint,6,opt,name=made_while_merged,json=madeWhileMerged,proto3" json:"made_while_merged,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Decision) Reset() {
@@ -844,6 +849,20 @@ func (x *Decision) GetLeadSourceJson() []byte {
 		return x.LeadSourceJson
 	}
 	return nil
+}
+
+func (x *Decision) GetMadeFor() []string {
+	if x != nil {
+		return x.MadeFor
+	}
+	return nil
+}
+
+func (x *Decision) GetMadeWhileMerged() bool {
+	if x != nil {
+		return x.MadeWhileMerged
+	}
+	return false
 }
 
 // What sales reported, or an import brought.
@@ -945,7 +964,8 @@ type Handoff struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// Changes with every change. Given on a change, it must match.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
-	// `leads/{lead}`.
+	// The lead it was made for: `leads/{lead}`. It stays the same, whoever that lead is merged
+	// with.
 	Lead string `protobuf:"bytes,3,opt,name=lead,proto3" json:"lead,omitempty"`
 	// The line of business.
 	Track string `protobuf:"bytes,4,opt,name=track,proto3" json:"track,omitempty"`
@@ -1003,9 +1023,18 @@ type Handoff struct {
 	// The approval it consumed: `approvals/{approval}`.
 	Approval string `protobuf:"bytes,29,opt,name=approval,proto3" json:"approval,omitempty"`
 	// Where it is sent, and how far that is.
-	Deliveries    []*HandoffDelivery `protobuf:"bytes,30,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Deliveries []*HandoffDelivery `protobuf:"bytes,30,rep,name=deliveries,proto3" json:"deliveries,omitempty"`
+	// The lead that stands for the person now, `leads/{lead}`, if that is another: the lead
+	// was merged, and what is asked of it is answered for the person.
+	Person string `protobuf:"bytes,31,opt,name=person,proto3" json:"person,omitempty"`
+	// The other leads that were the person when it was made: `leads/{lead}`. Empty: there
+	// were none.
+	MadeFor []string `protobuf:"bytes,32,rep,name=made_for,json=madeFor,proto3" json:"made_for,omitempty"`
+	// One of those leads is somebody else by now: the merge was undone, and this was made
+	// while it held.
+	MadeWhileMerged bool `protobuf:"varint,33,opt,name=made_while_merged,json=madeWhileMerged,proto3" json:"made_while_merged,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Handoff) Reset() {
@@ -1246,6 +1275,27 @@ func (x *Handoff) GetDeliveries() []*HandoffDelivery {
 		return x.Deliveries
 	}
 	return nil
+}
+
+func (x *Handoff) GetPerson() string {
+	if x != nil {
+		return x.Person
+	}
+	return ""
+}
+
+func (x *Handoff) GetMadeFor() []string {
+	if x != nil {
+		return x.MadeFor
+	}
+	return nil
+}
+
+func (x *Handoff) GetMadeWhileMerged() bool {
+	if x != nil {
+		return x.MadeWhileMerged
+	}
+	return false
 }
 
 // How far the delivery of a handoff to a destination is.
@@ -1681,12 +1731,14 @@ const file_assay_handoff_v1_qualification_proto_rawDesc = "" +
 	"\ffit_duration\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\vfitDuration\x12J\n" +
 	"\x13engagement_duration\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x12engagementDuration\x12B\n" +
 	"\x0fdecide_duration\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x0edecideDuration\x12@\n" +
-	"\x0etotal_duration\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\rtotalDuration\"\x84\x02\n" +
+	"\x0etotal_duration\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\rtotalDuration\"\xcb\x02\n" +
 	"\bDecision\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12;\n" +
 	"\bevidence\x18\x02 \x01(\v2\x1f.assay.handoff.v1.QualificationR\bevidence\x12'\n" +
 	"\x0fattributes_json\x18\x03 \x01(\fR\x0eattributesJson\x12(\n" +
-	"\x10lead_source_json\x18\x04 \x01(\fR\x0eleadSourceJson:O\xeaAL\n" +
+	"\x10lead_source_json\x18\x04 \x01(\fR\x0eleadSourceJson\x12\x19\n" +
+	"\bmade_for\x18\x05 \x03(\tR\amadeFor\x12*\n" +
+	"\x11made_while_merged\x18\x06 \x01(\bR\x0fmadeWhileMerged:O\xeaAL\n" +
 	"\x12assay.dev/Decision\x12!leads/{lead}/decisions/{decision}*\tdecisions2\bdecision\"\xd4\x02\n" +
 	"\aOutcome\x122\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x1e.assay.handoff.v1.Outcome.KindR\x04kind\x12\x16\n" +
@@ -1700,7 +1752,7 @@ const file_assay_handoff_v1_qualification_proto_rawDesc = "" +
 	"\x14KIND_SALES_QUALIFIED\x10\x01\x12\x14\n" +
 	"\x10KIND_OPPORTUNITY\x10\x02\x12\f\n" +
 	"\bKIND_WON\x10\x03\x12\r\n" +
-	"\tKIND_LOST\x10\x04\"\xf3\v\n" +
+	"\tKIND_LOST\x10\x04\"\xd2\f\n" +
 	"\aHandoff\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x12\n" +
@@ -1737,7 +1789,10 @@ const file_assay_handoff_v1_qualification_proto_rawDesc = "" +
 	"\bapproval\x18\x1d \x01(\tR\bapproval\x12A\n" +
 	"\n" +
 	"deliveries\x18\x1e \x03(\v2!.assay.handoff.v1.HandoffDeliveryR\n" +
-	"deliveries\"\xb3\x01\n" +
+	"deliveries\x12\x16\n" +
+	"\x06person\x18\x1f \x01(\tR\x06person\x12\x19\n" +
+	"\bmade_for\x18  \x03(\tR\amadeFor\x12*\n" +
+	"\x11made_while_merged\x18! \x01(\bR\x0fmadeWhileMerged\"\xb3\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
