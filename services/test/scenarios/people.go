@@ -15,8 +15,9 @@ import (
 // Word is what a person does with the lead, after its activities were decided.
 type Word struct {
 	// Does is what: `claim`, `reassign`, `accept`, `reject`, `recycle`, `disqualify`,
-	// `reinstate`, `leave`, an outcome: `qualified`, `opportunity`, `won`, `lost`, or of an approval:
-	// `request`, `approve`, `decline`, `revoke`.
+	// `reinstate`, `leave`, an outcome: `qualified`, `opportunity`, `won`, `lost`, of an approval:
+	// `request`, `approve`, `decline`, `revoke`, or of whether the lead may be approached:
+	// `permit`, `permitUnconfirmed`, `withdraw`, `suppress`.
 	Does string `yaml:"does"`
 	// To is the user who gets it, with `reassign`.
 	To string `yaml:"to"`
@@ -31,6 +32,9 @@ type Word struct {
 	SubReason string `yaml:"subReason"`
 	// Track of `disqualify`, `reinstate` and `request`. Default: the lead's only one.
 	Track string `yaml:"track"`
+	// Permission is a channel and a purpose, e.g. `phone sales`, with `permit`,
+	// `permitUnconfirmed` and `withdraw`.
+	Permission string `yaml:"permission"`
 	// Overrides: the approval that is asked for shall override a disqualification.
 	Overrides bool `yaml:"overrides"`
 	// Refused is the reason of the error, or the field that is wrong: it must not be
@@ -76,6 +80,8 @@ func (p *Player) say(ctx context.Context, lead string, w *Word) (err error) {
 		return err
 	case "request", "approve", "decline", "revoke":
 		return p.sayOfApproval(ctx, lead, w)
+	case "permit", "permitUnconfirmed", "withdraw", "suppress":
+		return p.sayOfContact(ctx, lead, w)
 	case "leave":
 		_, err = p.Decisions.ReassignOwner(ctx, &handoffv1.ReassignOwnerRequest{Owner: "users/" + w.Of, Reason: cmp.Or(w.Reason, "scenario")})
 		return err

@@ -21,12 +21,14 @@ import (
 
 // Player plays scenarios through the services.
 type Player struct {
-	// Leads, Accounts, Decisions, Users and Approvals are the services.
-	Leads     ingestv1.IngestServiceClient
-	Accounts  ingestv1.AccountServiceClient
-	Decisions handoffv1.HandoffServiceClient
-	Users     handoffv1.UserServiceClient
-	Approvals handoffv1.ApprovalServiceClient
+	// Leads and what follows are the services.
+	Leads        ingestv1.IngestServiceClient
+	Accounts     ingestv1.AccountServiceClient
+	Permissions  ingestv1.PermissionServiceClient
+	Suppressions ingestv1.SuppressionServiceClient
+	Decisions    handoffv1.HandoffServiceClient
+	Users        handoffv1.UserServiceClient
+	Approvals    handoffv1.ApprovalServiceClient
 	// SetClock moves the clocks of all services.
 	SetClock func(time.Time)
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest"
 	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/rpc"
+	"github.com/assay-hq/assay/services/internal/seal"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 	"github.com/assay-hq/assay/services/internal/telemetry"
@@ -64,6 +65,7 @@ func run(t *testing.T, url string, file *File) {
 	conn := start(t, url, standard, func() time.Time { return *clock.Load() }, func(any) {})
 	player := &Player{
 		Leads: ingestv1.NewIngestServiceClient(conn("ingest")), Accounts: ingestv1.NewAccountServiceClient(conn("ingest")),
+		Permissions: ingestv1.NewPermissionServiceClient(conn("ingest")), Suppressions: ingestv1.NewSuppressionServiceClient(conn("ingest")),
 		Decisions: handoffv1.NewHandoffServiceClient(conn("handoff")), Users: handoffv1.NewUserServiceClient(conn("handoff")),
 		Approvals: handoffv1.NewApprovalServiceClient(conn("handoff")), SetClock: set,
 	}
@@ -131,8 +133,12 @@ func start(t *testing.T, url string, standard []byte, now func() time.Time, tell
 		t.Cleanup(service.Stop)
 	}
 
+	sealer, err := seal.New(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
 	facts, err := ingest.New(ingest.Deps{
-		DB: database("ingest", sqldb.Full, ingest.Migrations), Telemetry: telemetry.New("ingest", nil), Now: now,
+		DB: database("ingest", sqldb.Full, ingest.Migrations), Telemetry: telemetry.New("ingest", nil), Now: now, Sealer: sealer,
 	})
 	serve("ingest", facts, err)
 	fit, err := profilefit.New(profilefit.Deps{
