@@ -254,6 +254,8 @@ func (s *Service) Handler() http.Handler {
 	clients := withRequestID(s.recovered(s.observed(s.logged(routed(s.intake)))))
 	webhooks := withoutSecret(withRequestID(s.recovered(s.observed(s.logged(bounded(hook.Route, s.tools.webhooks))))))
 	events := withRequestID(s.recovered(s.observed(s.logged(bounded(cloudevent.Path, s.tools.events)))))
+	// Not observed either: their paths have write keys in them.
+	settings := withRequestID(s.recovered(s.logged(routed(s.intake))))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")
@@ -262,31 +264,24 @@ func (s *Service) Handler() http.Handler {
 			_, _ = w.Write(openapi.JSON)
 			return
 		}
-		if r.URL.Path == uploadPath {
-			uploads.ServeHTTP(w, r)
-			return
+		next := rest
+		switch path := r.URL.Path; {
+		case path == uploadPath:
+			next = uploads
+		case strings.HasPrefix(path, linksPath):
+			next = links
+		case strings.HasPrefix(path, hooksPath):
+			next = hooks
+		case strings.HasPrefix(path, hook.Path):
+			next = webhooks
+		case path == cloudevent.Path:
+			next = events
+		case intake.TakesMessages(path):
+			next = clients
+		case intake.HasSettings(path):
+			next = settings
 		}
-		if strings.HasPrefix(r.URL.Path, linksPath) {
-			links.ServeHTTP(w, r)
-			return
-		}
-		if strings.HasPrefix(r.URL.Path, hooksPath) {
-			hooks.ServeHTTP(w, r)
-			return
-		}
-		if strings.HasPrefix(r.URL.Path, hook.Path) {
-			webhooks.ServeHTTP(w, r)
-			return
-		}
-		if r.URL.Path == cloudevent.Path {
-			events.ServeHTTP(w, r)
-			return
-		}
-		if intake.Answers(r.URL.Path) {
-			clients.ServeHTTP(w, r)
-			return
-		}
-		rest.ServeHTTP(w, r)
+		next.ServeHTTP(w, r)
 	})
 }
 

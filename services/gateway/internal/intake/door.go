@@ -84,11 +84,14 @@ var routes = func() map[string]route {
 	return all
 }()
 
-// Answers reports whether a path is one of the door's.
-func Answers(path string) bool {
+// TakesMessages reports whether messages are sent to a path.
+func TakesMessages(path string) bool {
 	_, ok := routes[path]
-	return ok || settingsPath(path) != ""
+	return ok
 }
+
+// HasSettings reports whether clients read their settings at a path. It may have a key in it.
+func HasSettings(path string) bool { return settingsPath(path) != "" }
 
 // Route returns the pattern of a path of the door, for logs and metrics: some paths have a
 // key in them.
@@ -193,7 +196,7 @@ func (d *Door) take(r *http.Request, route route) (int, error) {
 		// What is wrong with the body is for who has a key.
 		keys := []string{after}
 		if body != nil {
-			keys = []string{body.WriteKey, after}
+			keys = []string{body.WriteKey(), after}
 		}
 		var refused error
 		if from, refused = d.admit(r, keys...); refused != nil {

@@ -91,9 +91,13 @@ func tooDeep(text []byte) int {
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
 		case '"':
-			for i++; i < len(text) && text[i] != '"'; i++ {
-				if text[i] == '\\' {
-					i++
+			for {
+				end := bytes.IndexByte(text[i+1:], '"')
+				if end < 0 {
+					return -1
+				}
+				if i += 1 + end; !escaped(text, i) {
+					break
 				}
 			}
 		case '{', '[':
@@ -105,6 +109,15 @@ func tooDeep(text []byte) int {
 		}
 	}
 	return -1
+}
+
+// escaped reports whether the byte at i stands behind an odd number of backslashes.
+func escaped[T string | []byte](text T, i int) bool {
+	n := 0
+	for i--; i >= 0 && text[i] == '\\'; i-- {
+		n++
+	}
+	return n%2 == 1
 }
 
 // IsObject reports whether the value is an object.
@@ -210,12 +223,10 @@ func space(s string, i int) int {
 
 // text returns where the text at i ends.
 func text(s string, i int) int {
-	for i++; ; i++ {
-		switch s[i] {
-		case '"':
+	for {
+		i += 1 + strings.IndexByte(s[i+1:], '"')
+		if !escaped(s, i) {
 			return i + 1
-		case '\\':
-			i++
 		}
 	}
 }

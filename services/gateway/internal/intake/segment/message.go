@@ -72,10 +72,8 @@ type Context struct {
 
 // Body is what one request brought.
 type Body struct {
-	// WriteKey is the key in the body, or empty.
-	WriteKey string
-	object   rawjson.Value
-	kind     Kind // of the one message; empty: it is a batch
+	object rawjson.Value
+	kind   Kind // of the one message; empty: it is a batch
 }
 
 // ErrNoObject says that a body is something else than an object.
@@ -91,8 +89,11 @@ func Read(text []byte, kind Kind) (*Body, error) {
 	if !value.IsObject() {
 		return nil, ErrNoObject
 	}
-	return &Body{WriteKey: value.Member("writeKey").Text(), object: value, kind: kind}, nil
+	return &Body{object: value, kind: kind}, nil
 }
+
+// WriteKey returns the key in the body, or nothing.
+func (b *Body) WriteKey() string { return b.object.Member("writeKey").Text() }
 
 // Messages returns the messages of a body, in order. What is no message is returned with
 // its rejection.
