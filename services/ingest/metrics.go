@@ -28,6 +28,7 @@ func newMetrics(meter metric.Meter, s *store.Store, now func() time.Time) (*metr
 		metric.WithDescription("What was sent and refused, by door and reason."), metric.WithUnit("{event}")); err != nil {
 		return nil, err
 	}
+	m.rejected.Add(context.Background(), 0) // there from the start: alerts ask for it before the first
 	depth, err := meter.Int64ObservableGauge("assay.queue.depth",
 		metric.WithDescription("Leads whose facts changed and that wait for a decision, leased ones included."), metric.WithUnit("{lead}"))
 	if err != nil {
