@@ -8,6 +8,8 @@
 //	pending.go                         PendingService: the queue
 //	source.go                          SourceService: where facts come from
 //	internal/{lead,activity,identity}  what may be said, and in which form it is kept
+//	correction.go, consent.go          what counts as if it had never happened
+//	internal/traffic                   bots, tests and scanners of mails, by rules
 //	internal/pending                   a lead's place in the queue, as a state machine
 //	internal/store                     SQL, and the one transaction of a capture
 package ingest

@@ -245,7 +245,7 @@ func leadsOf(list []correctable) (leads []string) {
 func (s *Store) listed(ctx context.Context, c *Correction) (found []correctable, to activityKey, last bool, err error) {
 	result, err := s.db.Read().QueryContext(ctx, `SELECT r.source, r.id, COALESCE(f.lead_id, ''), COALESCE(f.type, '') FROM corrected_activities r
 		LEFT JOIN activities f ON f.source = r.source AND f.id = r.id
-		WHERE r.correction_id = $1 AND (r.source, r.id) > ($2, $3) ORDER BY r.source, r.id LIMIT $4`, c.ID, c.at.source, c.at.id, stepCorrects) //nolint:sqlclosecheck // each closes it
+		WHERE r.correction_id = $1 AND (r.source, r.id) > ($2, $3) ORDER BY r.source, r.id LIMIT $4`, c.ID, c.at.source, c.at.id, stepCorrects)
 	if err != nil {
 		return nil, to, false, err
 	}
@@ -362,7 +362,7 @@ func (c *commit) mark(found []correctable) error {
 	from, args := keysOf(sources, ids).from(c.tx.Dialect())
 	result, err := c.tx.Query(`SELECT f.source, f.id, f.lead_id, f.mark, COALESCE((SELECT n.kind FROM corrected_activities r CROSS JOIN corrections n
 			WHERE r.source = f.source AND r.id = f.id AND n.id = r.correction_id AND n.state IN (1, 2) ORDER BY n.created_at DESC, n.id DESC LIMIT 1), 0)
-		FROM `+from+` CROSS JOIN activities f WHERE f.source = k.a AND f.id = k.b`, args...) //nolint:sqlclosecheck // each closes it
+		FROM `+from+` CROSS JOIN activities f WHERE f.source = k.a AND f.id = k.b`, args...)
 	if err != nil {
 		return err
 	}
@@ -396,7 +396,7 @@ func (c *commit) mark(found []correctable) error {
 func (s *Store) CorrectLate(ctx context.Context, after ActivityKey) (next ActivityKey, err error) {
 	result, err := s.db.Read().QueryContext(ctx, `SELECT r.source, r.id, r.correction_id, COALESCE(f.lead_id, ''), COALESCE(f.type, '') FROM corrected_activities r
 		LEFT JOIN activities f ON f.source = r.source AND f.id = r.id
-		WHERE r.lead_id = '' AND (r.source, r.id) > ($1, $2) ORDER BY r.source, r.id LIMIT $3`, after.Source, after.ID, stepCorrects) //nolint:sqlclosecheck // each closes it
+		WHERE r.lead_id = '' AND (r.source, r.id) > ($1, $2) ORDER BY r.source, r.id LIMIT $3`, after.Source, after.ID, stepCorrects)
 	if err != nil {
 		return next, err
 	}
