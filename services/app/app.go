@@ -47,6 +47,8 @@ type Options struct {
 	Telemetry telemetry.Options
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
+	// Settle is how long an erasure gives what is under way to end. Default 30 s.
+	Settle time.Duration
 }
 
 // Start runs the services of the settings. It returns when all of them serve; what
@@ -79,7 +81,7 @@ func Start(ctx context.Context, settings Settings, o Options) (_ *App, err error
 	if err := a.openDatabases(ctx); err != nil {
 		return nil, err
 	}
-	if err := a.compose(ctx, o.Now); err != nil {
+	if err := a.compose(ctx, o); err != nil {
 		return nil, err
 	}
 	a.ready.Store(true)
@@ -174,7 +176,8 @@ func (a *App) openDatabases(ctx context.Context) error {
 func (a *App) runs(name string) bool { return slices.Contains(a.settings.Services, name) }
 
 // compose makes the services, joins them and opens the doors.
-func (a *App) compose(ctx context.Context, now func() time.Time) error {
+func (a *App) compose(ctx context.Context, o Options) error {
+	now := o.Now
 	signer, err := a.signer()
 	if err != nil {
 		return err
@@ -189,7 +192,7 @@ func (a *App) compose(ctx context.Context, now func() time.Time) error {
 		if !a.runs(e.name) {
 			continue
 		}
-		n := needs{db: a.dbs[e.name], telemetry: telemetry.New(e.name, a.process), now: now, tokens: a.settings.Tokens, delivery: a.settings.Delivery, proxies: a.settings.TrustedProxies}
+		n := needs{db: a.dbs[e.name], telemetry: telemetry.New(e.name, a.process), now: now, tokens: a.settings.Tokens, delivery: a.settings.Delivery, proxies: a.settings.TrustedProxies, settle: o.Settle}
 		reports[e.name] = n.telemetry
 		if n.conns, err = a.dial(e, n.telemetry, signer, memory, now); err != nil {
 			return err

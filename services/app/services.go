@@ -35,6 +35,7 @@ type needs struct {
 	proxies   []string
 	tokens    handoff.Tokens
 	delivery  handoff.Delivery
+	settle    time.Duration
 }
 
 // entry is one service of the table.
@@ -81,7 +82,7 @@ var table = []entry{
 			return handoff.New(handoff.Deps{
 				DB: n.db, Telemetry: n.telemetry, Now: n.now,
 				Ingest: n.conns["ingest"], ProfileFit: n.conns["profilefit"], Behavior: n.conns["behavior"],
-				Tokens: n.tokens, Delivery: n.delivery,
+				Tokens: n.tokens, Delivery: n.delivery, Settle: n.settle,
 			})
 		},
 	},

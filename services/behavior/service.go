@@ -68,6 +68,7 @@ func New(d Deps) (*Service, error) {
 // Register adds the service to a gRPC server.
 func (s *Service) Register(r grpc.ServiceRegistrar) {
 	behaviorv1.RegisterBehaviorScoringServiceServer(r, s)
+	behaviorv1.RegisterPrivacyServiceServer(r, &privacy{store: s.store})
 }
 
 // Start has nothing to start: the service works only while it is called.

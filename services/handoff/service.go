@@ -49,6 +49,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/access/issuer"
 	"github.com/assay-hq/assay/services/handoff/internal/clockwork"
 	"github.com/assay-hq/assay/services/handoff/internal/dispatch"
+	"github.com/assay-hq/assay/services/handoff/internal/erasure"
 	"github.com/assay-hq/assay/services/handoff/internal/outbox"
 	"github.com/assay-hq/assay/services/handoff/internal/people"
 	"github.com/assay-hq/assay/services/handoff/internal/qualifier"
@@ -80,6 +81,8 @@ type Deps struct {
 	Tokens Tokens
 	// Delivery says what deliveries need of the installation.
 	Delivery Delivery
+	// Settle is how long an erasure gives what is under way to end. Default 30 s.
+	Settle time.Duration
 }
 
 // Tokens says whose tokens are taken, and for which audience.
@@ -94,6 +97,7 @@ type Service struct {
 	store     *store.Store
 	qualifier *qualifier.Qualifier
 	ingest    ingestv1.IngestServiceClient
+	suppress  ingestv1.SuppressionServiceClient
 	sources   ingestv1.SourceServiceClient
 	now       func() time.Time
 	rescore   *rescore.Worker
@@ -102,6 +106,7 @@ type Service struct {
 	dispatch  *dispatch.Worker
 	outbox    *outbox.Sender
 	delivery  *deliveries
+	erasure   *erasure.Worker
 	gauges    metric.Registration
 }
 
@@ -113,6 +118,7 @@ func New(d Deps) (*Service, error) {
 		s.door.Issuer = issuer.New(d.Tokens, nil, d.Now)
 	}
 	s.ingest, s.sources, s.now = ingestv1.NewIngestServiceClient(d.Ingest), ingestv1.NewSourceServiceClient(d.Ingest), d.Now
+	s.suppress = ingestv1.NewSuppressionServiceClient(d.Ingest)
 	s.standards.Models = modelCheck{
 		fit:      profilefitv1.NewProfileFitServiceClient(d.ProfileFit),
 		behavior: behaviorv1.NewBehaviorScoringServiceClient(d.Behavior),
@@ -138,6 +144,11 @@ func New(d Deps) (*Service, error) {
 		return nil, fmt.Errorf("handoff: %w", err)
 	}
 	s.people.Changed = s.store.Available
+	s.erasure = erasure.New(erasure.Deps{
+		Store: s.store, Settle: d.Settle, Log: d.Telemetry.Log, Now: d.Now,
+		Keepers: erasure.Keepers(s.store, ingestv1.NewPrivacyServiceClient(d.Ingest),
+			profilefitv1.NewPrivacyServiceClient(d.ProfileFit), behaviorv1.NewPrivacyServiceClient(d.Behavior)),
+	})
 	s.dispatch = dispatch.New(s.store, d.Telemetry.Log)
 	if s.delivery, err = s.deliveries(d); err != nil {
 		return nil, fmt.Errorf("handoff: %w", err)
@@ -192,6 +203,9 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 		store: s.store, links: s.delivery.links, reasons: s.refusals, people: s.people, now: s.now,
 		inbox: inbox{reports: reports{s.store, s.now}, sealer: s.delivery.sealer},
 	})
+	handoffv1.RegisterPrivacyServiceServer(r, &privacyServer{
+		store: s.store, ingest: s.ingest, suppressions: s.suppress, now: s.now,
+	})
 	handoffv1.RegisterAuditServiceServer(r, &auditServer{log: s.audit})
 	handoffv1.RegisterTeamServiceServer(r, &teamServer{people: s.people, store: s.store})
 }
@@ -219,6 +233,7 @@ func (s *Service) Start(ctx context.Context) error {
 	s.clocks.Start(ctx)
 	s.dispatch.Start(ctx)
 	s.rescore.Start(ctx)
+	s.erasure.Start(ctx)
 	s.delivery.sender.Start(ctx)
 	s.delivery.crms.poller.Start(ctx)
 	return nil
@@ -227,6 +242,7 @@ func (s *Service) Start(ctx context.Context) error {
 // Stop ends the work: passes that run are finished, no new ones begin.
 func (s *Service) Stop() {
 	s.delivery.stop()
+	s.erasure.Stop()
 	s.rescore.Stop()
 	s.dispatch.Stop()
 	s.clocks.Stop()

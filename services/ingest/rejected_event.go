@@ -45,6 +45,9 @@ func (a *rejectedEventAPI) RecordRejectedEvents(ctx context.Context, req *ingest
 			Received: received, EventID: kept(e.GetEventId(), 200), Reason: kept(e.GetReason(), 100),
 			Field: kept(e.GetField(), 500), Message: kept(e.GetMessage(), 1000), Payload: kept(e.GetPayload(), maxRejectedPayload),
 		}
+		if e.GetReason() == suppressed.reason { // nothing of the person is kept
+			list[i].EventID, list[i].Message, list[i].Payload = "", "", ""
+		}
 	}
 	if err := a.store.AddRejected(ctx, list); err != nil {
 		return nil, refused(err, "the rejected events", "")

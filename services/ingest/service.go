@@ -100,6 +100,7 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 	ingestv1.RegisterRejectedEventServiceServer(r, &rejectedEventAPI{Service: s})
 	ingestv1.RegisterSourceServiceServer(r, &sourceAPI{Service: s})
 	ingestv1.RegisterCorrectionServiceServer(r, &correctionAPI{Service: s})
+	ingestv1.RegisterPrivacyServiceServer(r, &privacyAPI{Service: s})
 }
 
 // How long replies of calls with a request id are kept, and how often old ones go.

@@ -86,6 +86,7 @@ func New(d Deps) (*Service, error) {
 // Register offers the service on a server.
 func (s *Service) Register(r grpc.ServiceRegistrar) {
 	profilefitv1.RegisterProfileFitServiceServer(r, s)
+	profilefitv1.RegisterPrivacyServiceServer(r, &privacy{store: s.store})
 }
 
 // Start does nothing: the service only answers.

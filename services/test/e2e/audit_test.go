@@ -147,6 +147,9 @@ func TestEveryChangeLeavesOneEntry(t *testing.T) {
 	})
 	a.change("DeleteDestination", adminKey, "DELETE", "/v1/destinations/hook", nil)
 
+	// Persons.
+	post("CreateErasure", "erasures", map[string]any{"lead": visitor, "mode": "MODE_DELETE", "reason": "a person's words"})
+
 	// Refusals leave nothing, neither those of the door nor those of a service.
 	before := a.entries()
 	for _, refused := range []struct {

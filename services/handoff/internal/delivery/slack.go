@@ -284,6 +284,7 @@ var titles = map[string]string{
 	event.LeadDisqualified:    "A lead was disqualified",
 	event.LeadMerged:          "Leads are the same person",
 	event.LeadUnmerged:        "Leads are not the same person any more",
+	event.LeadErased:          "A person is to be forgotten: delete what was sent of this lead",
 	event.SLAWarning:          "A lead waits for an answer",
 	event.SLABreached:         "The time to answer a lead is over",
 	event.SLAEscalated:        "A lead is not answered: the manager is told",

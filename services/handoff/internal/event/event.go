@@ -29,6 +29,7 @@ const (
 	LeadDisqualified = "lead.disqualified"
 	LeadMerged       = "lead.merged"
 	LeadUnmerged     = "lead.unmerged"
+	LeadErased       = "lead.erased"
 
 	SLAWarning    = "sla.warning"
 	SLABreached   = "sla.breached"
@@ -149,6 +150,10 @@ var Catalogue = []Type{
 	{
 		LeadUnmerged, "Leads that were merged are people of their own again, each is told of. The handoff is with the lead that it was made for, and each is decided anew.",
 		ofPerson(map[string]any{"leads": []string{sampleLead}, "apartFrom": []string{sampleOther}}),
+	},
+	{
+		LeadErased, "A person was forgotten: whoever got anything of the lead is told, whatever else they take, and forgets it too.",
+		map[string]any{"lead": sampleLead},
 	},
 	{SLAWarning, "A part of the time to answer a handoff is over, as the standard says.", ofClock(map[string]any{"percent": 75})},
 	{SLABreached, "The time to answer a handoff is over.", ofClock(nil)},

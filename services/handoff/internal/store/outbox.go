@@ -114,7 +114,7 @@ func (s *Store) onLeases(ctx context.Context, tellings []Telling, end func(*sqld
 // VoidLeases ends the leases of whoever is gone. Call it at the start.
 func (s *Store) VoidLeases(ctx context.Context) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		for _, q := range []*duework.Queue{s.outbox, s.operations, s.held, s.reviews, s.awaited, s.crmPolls, s.sendings} {
+		for _, q := range []*duework.Queue{s.outbox, s.operations, s.held, s.reviews, s.awaited, s.crmPolls, s.sendings, s.erasures} {
 			if err := q.VoidLeases(tx); err != nil {
 				return err
 			}

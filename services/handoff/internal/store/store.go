@@ -42,6 +42,10 @@ type Store struct {
 	crmPolls *duework.Queue
 	polls    *duework.Waker
 
+	// erasures are the persons to forget; forgets wakes who does.
+	erasures *duework.Queue
+	forgets  *duework.Waker
+
 	sendings        *duework.Queue
 	sends           *duework.Waker // wakes the sender of deliveries
 	claimDeliveries string
@@ -62,6 +66,8 @@ func New(db *sqldb.DB, now func() time.Time, activeIn func(tx *sqldb.Tx) (map[st
 		somebody:   duework.NewWaker(10*time.Millisecond, 250*time.Millisecond),
 		timers:     duework.New(db.Dialect(), timers),
 		ticks:      duework.NewWaker(5*time.Millisecond, 500*time.Millisecond),
+		erasures:   duework.New(db.Dialect(), erasures),
+		forgets:    duework.NewWaker(10*time.Millisecond, time.Second),
 		crmPolls:   duework.New(db.Dialect(), crmPolls),
 		polls:      duework.NewWaker(50*time.Millisecond, time.Second),
 		sendings:   duework.New(db.Dialect(), deliveries), sends: duework.NewWaker(2*time.Millisecond, 250*time.Millisecond),

@@ -173,8 +173,8 @@ func (c *commit) missing(ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	for id := range c.cached {
-		if slices.Contains(ids, c.homes[id]) {
+	for id, home := range c.homes { // from the cache, or forgotten since it was read
+		if slices.Contains(ids, home) {
 			c.store.homes.drop(id)
 			c.store.claims.clear()
 			return ErrRaced
