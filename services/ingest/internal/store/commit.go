@@ -45,7 +45,8 @@ type commit struct {
 	region    *region
 	settings  identity.Settings
 	partition *identity.Partition
-	gone      []string // persons that are none any more
+	gone      []string          // persons that are none any more
+	before    map[string]string // person, as it was before a link was taken back
 
 	newRequests, newClaims, newActivities, newAttributes *rows
 	newAccounts, newAccountIdentities, accountLeads      *rows

@@ -1,9 +1,11 @@
 package store_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,17 +27,18 @@ type step struct {
 	attribute     string // key and value; empty: none
 	hour          int
 	channel       string // where it came from
-
-	merge, sever [2]string // by values; of sever, the second claims the first, or was merged with it
 }
 
+// linking is what a person does about leads, by their values: a merge, or taking back that
+// the second claims the first.
+type linking struct {
+	kind string // merge, brief (taken back at once), sever
+	a, b string
+}
+
+func (l linking) String() string { return fmt.Sprint(l.kind, " ", l.a, " ", l.b) }
+
 func (s step) String() string {
-	switch {
-	case s.merge[0] != "":
-		return s.merge[0] + "=" + s.merge[1]
-	case s.sever[0] != "":
-		return s.sever[0] + "/" + s.sever[1]
-	}
 	text := strings.Join(s.who, "+")
 	if len(s.previous) > 0 {
 		text += "<" + strings.Join(s.previous, "+")
@@ -46,11 +49,56 @@ func (s step) String() string {
 	return fmt.Sprint(text, " act", s.act, " ", s.attribute, " ", s.channel, " at ", s.hour)
 }
 
-// in is a world of its own: its values and activities are nobody else's.
+// world is one of its own: its values and activities are nobody else's.
 type world struct {
 	*fixture
-	n      int
-	merges map[[2]string]string // links
+	n int
+}
+
+// home returns the lead of a value, if it has one of its own.
+func (w *world) home(value string) (id string) {
+	who := w.value(value)
+	rows, err := w.db.Read().QueryContext(w.t.Context(), `SELECT lead_id FROM identities WHERE kind = $1 AND value = $2 AND home = 1`, int64(who.Kind), who.Value)
+	w.ok(err)
+	defer rows.Close()
+	for rows.Next() {
+		w.ok(rows.Scan(&id))
+	}
+	w.ok(rows.Err())
+	return id
+}
+
+// link does what a person does, if it can be done yet.
+func (w *world) link(l linking) bool {
+	a, b := w.home(l.a), w.home(l.b)
+	switch {
+	case b == "":
+		return false
+	case l.kind == "brief":
+		if a != "" && a != b && !w.merged(a, b) {
+			id, err := w.Merge(w.t.Context(), a, b, "ana", "")
+			w.ok(err)
+			_, err = w.Sever(w.t.Context(), b, id, "ana", "")
+			w.ok(err)
+		}
+		return a != ""
+	case l.kind == "merge":
+		if a != "" {
+			_, err := w.Merge(w.t.Context(), a, b, "ana", "")
+			w.ok(err)
+		}
+		return a != ""
+	}
+	links, err := w.Links(w.t.Context(), b)
+	w.ok(err)
+	for _, known := range links {
+		if known.SeveredAt.IsZero() && known.Value == w.value(l.a) && known.By == w.value(l.b) {
+			_, err := w.Sever(w.t.Context(), b, known.ID, "ana", "")
+			w.ok(err)
+			return true
+		}
+	}
+	return false
 }
 
 func (w *world) prefix() string { return fmt.Sprint("w", w.n, "w-") }
@@ -103,18 +151,8 @@ func (w *world) do(steps ...step) {
 func (w *world) digest(values []string) string {
 	names := map[string]string{}
 	for _, v := range values {
-		id := w.value(v)
-		var l string
-		var home bool
-		rows, err := w.db.Read().QueryContext(w.t.Context(), `SELECT lead_id, home FROM identities WHERE kind = $1 AND value = $2`, int64(id.Kind), id.Value)
-		w.ok(err)
-		for rows.Next() {
-			w.ok(rows.Scan(&l, &home))
-		}
-		w.ok(rows.Err())
-		rows.Close()
-		if home {
-			names[l] = v
+		if id := w.home(v); id != "" {
+			names[id] = v
 		}
 	}
 	for id, v := range names { // what only repeats comes with the next fact
@@ -179,8 +217,24 @@ func drawStep(r *rapid.T) step {
 	return s
 }
 
+// merged reports whether somebody merged two leads.
+func (w *world) merged(a, b string) bool {
+	links, err := w.Links(w.t.Context(), a)
+	w.ok(err)
+	return slices.ContainsFunc(links, func(l store.IdentityLink) bool {
+		return l.SeveredAt.IsZero() && l.Value == identity.Identity{} && (l.Lead == b || l.Other == b)
+	})
+}
+
+func drawLinking(r *rapid.T) linking {
+	return linking{
+		rapid.SampledFrom([]string{"merge", "brief", "sever", "sever"}).Draw(r, "kind"),
+		rapid.SampledFrom(lawValues).Draw(r, "a"), rapid.SampledFrom(lawValues).Draw(r, "b"),
+	}
+}
+
 // The same history in another order, cut into other transactions, with some of it said
-// twice: the same persons, with the same facts.
+// twice, and what people do about it at any time: the same persons, with the same facts.
 func TestPersonsDoNotDependOnTheOrderOfArrival(t *testing.T) {
 	for _, dialect := range []string{"sqlite", "postgres"} {
 		t.Run(dialect, func(t *testing.T) {
@@ -192,36 +246,149 @@ func TestPersonsDoNotDependOnTheOrderOfArrival(t *testing.T) {
 			if err := db.Migrate(t.Context(), migrations.FS); err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(checks("40"))
+			t.Cleanup(checks("30"))
 			f, n := newFixture(t, db), 0
 			f.pass(100 * time.Hour)
 			rapid.Check(t, func(r *rapid.T) {
 				steps := rapid.SliceOfN(rapid.Custom(drawStep), 1, 7).Draw(r, "steps")
+				links := rapid.SliceOfN(rapid.Custom(drawLinking), 0, 3).Draw(r, "links")
 				var want string
 				for order := range 3 {
 					n++
 					w := &world{fixture: f, n: n}
-					history := slices.Clone(steps)
-					if order > 0 {
-						history = rapid.Permutation(history).Draw(r, "order")
-						history = append(history, rapid.SampledFrom(history).Draw(r, "again"))
-					}
-					for len(history) > 0 {
-						size := rapid.IntRange(1, len(history)).Draw(r, "together")
-						w.do(history[:size]...)
-						history = history[size:]
-						if rapid.Bool().Draw(r, "claim") {
-							f.complete(store.Decided, f.claim(10)...)
-						}
-					}
-					got := strings.ReplaceAll(w.digest(lawValues), w.prefix(), "")
+					got := w.live(r, steps, links, order > 0)
 					if order == 0 {
 						want = got
 					} else if got != want {
-						r.Fatalf("%v\ngives\n%s\nin another order\n%s", steps, want, got)
+						r.Fatalf("%v %v\ngives\n%s\nin another order\n%s", steps, links, want, got)
 					}
 				}
 			})
 		})
 	}
+}
+
+// live lets a history happen, and says what came of it.
+func (w *world) live(r *rapid.T, steps []step, links []linking, shuffled bool) string {
+	history, links := slices.Clone(steps), slices.Clone(links)
+	if shuffled {
+		history = rapid.Permutation(history).Draw(r, "order")
+		history = append(history, rapid.SampledFrom(history).Draw(r, "again"))
+	}
+	for len(history) > 0 {
+		size := rapid.IntRange(1, len(history)).Draw(r, "together")
+		w.do(history[:size]...)
+		history = history[size:]
+		if rapid.Bool().Draw(r, "claim") {
+			w.complete(store.Decided, w.claim(10)...)
+		}
+		links = slices.DeleteFunc(links, func(l linking) bool {
+			return (len(history) == 0 || rapid.Bool().Draw(r, "link now")) && w.link(l)
+		})
+	}
+	return strings.ReplaceAll(w.digest(lawValues), w.prefix(), "")
+}
+
+// What is merged and un-merged again is as if it had never been merged: identities,
+// attributes, lead source and every fact.
+func TestUnmergeRestores(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		f.pass(100 * time.Hour)
+		w := &world{fixture: f, n: 1}
+		w.do(step{who: []string{"e1", "a1"}, act: 1, attribute: "title=1", channel: "ads", hour: 2}, step{who: []string{"a1"}, act: 2, hour: 1},
+			step{who: []string{"e2", "c1"}, act: 1, attribute: "title=2", channel: "web", hour: 3}, step{who: []string{"e2"}, attribute: "title=3", hour: 4},
+			step{who: []string{"u1", "a2"}, act: 1}, step{who: []string{"u2", "a2"}, act: 1})
+		before := w.digest(lawValues)
+		one, two := w.home("e1"), w.home("e2")
+		id, err := f.Merge(t.Context(), two, one, "ana", "the same desk")
+		f.ok(err)
+		if again, err := f.Merge(t.Context(), one, two, "ana", ""); err != nil || again != id {
+			t.Errorf("merged again: %s, %v", again, err)
+		}
+		l := f.lead(two)
+		if l.ID != one || len(l.Members) != 3 || string(l.LeadSource) != `{"channel":"ads"}` || !strings.Contains(string(l.Attributes), `"title":3`) {
+			t.Errorf("merged: %+v, %s", l, l.Attributes)
+		}
+		f.complete(store.Decided, f.claim(10)...)
+		version := f.lead(one).Version
+		persons, err := f.Sever(t.Context(), one, id, "ana", "two people")
+		f.ok(err)
+		if len(persons) != 2 || f.lead(two).ID != two || f.lead(one).Version <= version || f.lead(two).Version <= version {
+			t.Errorf("un-merged: %v, %+v", persons, f.lead(two))
+		}
+		if after := w.digest(lawValues); after != before {
+			t.Errorf("before\n%s\nafter\n%s", before, after)
+		}
+		for _, c := range f.claim(10) {
+			if c.From != 0 || c.IdentityVersion == 0 {
+				t.Errorf("%s is decided from %d", c.Lead, c.From)
+			}
+		}
+		if _, err := f.Sever(t.Context(), one, id, "ana", ""); !errors.Is(err, store.ErrNoLink) {
+			t.Errorf("again: %v", err)
+		}
+		if _, err := f.Merge(t.Context(), one, "00000000-0000-7000-8000-000000000000", "ana", ""); !errors.Is(err, store.ErrNotFound) {
+			t.Error(err)
+		}
+	})
+}
+
+// A link that somebody took back is not made again by what links it.
+func TestASeveredLinkStaysSevered(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		visitor := f.capture(subject(anonymous("v1"))).Lead
+		known := f.capture(subject(email("a@x.example"), anonymous("v1"))).Lead
+		links, err := f.Links(t.Context(), visitor)
+		f.ok(err)
+		if len(links) != 1 || !links[0].Joined || links[0].Lead != known || links[0].Other != visitor || links[0].Source != "api" {
+			t.Fatalf("%+v", links)
+		}
+		persons, err := f.Sever(t.Context(), known, links[0].ID, "ana", "a shared phone")
+		f.ok(err)
+		if len(persons) != 2 {
+			t.Error(persons)
+		}
+		f.capture(subject(email("a@x.example"), anonymous("v1")))
+		if f.lead(visitor).ID != visitor {
+			t.Error("the link came back")
+		}
+		if links, err = f.Links(t.Context(), known); err != nil || len(links) != 1 || links[0].Joined || links[0].SeveredBy != "ana" || links[0].SeveredReason != "a shared phone" {
+			t.Errorf("%+v, %v", links, err)
+		}
+	})
+}
+
+// Two processes say at once what makes the same people one, or three.
+func TestPersonsAreResolvedByManyProcesses(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		processes := []*store.Store{f.Store}
+		if f.db.Dialect() == sqldb.PostgreSQL {
+			processes = append(processes, f.process(), f.process())
+		}
+		var all sync.WaitGroup
+		begin := make(chan struct{})
+		for i := range 12 {
+			all.Go(func() {
+				w := &world{fixture: f, n: i / 4}
+				<-begin
+				for _, s := range []step{{who: []string{"a1"}, act: 1}, {who: []string{"e1", "a1"}, act: 1}, {who: []string{"u1", "e1"}, act: 1}, {who: []string{"u1", "a1"}, act: 1}} {
+					c := &store.Capture{Received: f.now(), Subjects: []*store.Subject{w.subject(s)}}
+					if err := processes[i%len(processes)].Capture(t.Context(), c); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		close(begin)
+		all.Wait()
+		for n := range 3 {
+			w := &world{fixture: f, n: n}
+			if a, b, c := f.lead(w.home("a1")).ID, f.lead(w.home("e1")).ID, f.lead(w.home("u1")).ID; a != b || b != c {
+				t.Errorf("%s, %s and %s are not one", a, b, c)
+			}
+		}
+		if n := f.count(`SELECT count(*) FROM pending`); n != 3 {
+			t.Errorf("%d persons", n)
+		}
+	})
 }

@@ -165,6 +165,7 @@ func (s *Store) captureRows(tx *sqldb.Tx, capture *Capture, id string, did *rows
 	if len(capture.Subjects) == 0 {
 		return nil
 	}
+	s.block(capture)
 	items := []*Capture{capture}
 	c := newCommit(s, tx)
 	if err := c.read(items); err != nil {

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/assay-hq/assay/services/ingest/internal/identity"
 	"github.com/assay-hq/assay/services/ingest/internal/lead"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
@@ -76,11 +77,15 @@ func (c *commit) readReplies(items []*Capture) error {
 
 // readRegion reads what may change with what the subjects say of who is who. Most say
 // nothing new, or something that changes nothing that is known.
-func (c *commit) readRegion(subjects []*Subject) (err error) {
-	seeds := c.seeds(subjects)
-	if len(seeds) == 0 {
-		return nil
+func (c *commit) readRegion(subjects []*Subject) error {
+	if seeds := c.seeds(subjects); len(seeds) > 0 {
+		return c.readAround(seeds)
 	}
+	return nil
+}
+
+// readAround reads what values have to do with.
+func (c *commit) readAround(seeds []identity.Identity) (err error) {
 	for _, id := range seeds {
 		c.seeded[id] = true
 	}
