@@ -62,6 +62,8 @@ type Service struct {
 	// sources are what captures are permitted by.
 	sources *fresh.Cache[store.Source]
 
+	rethink chan struct{} // the identity settings changed
+
 	stop   context.CancelFunc
 	chores sync.WaitGroup
 	files  importWorker
@@ -75,7 +77,7 @@ func New(d Deps) (*Service, error) {
 	if d.Telemetry == nil {
 		d.Telemetry = telemetry.New("ingest", nil)
 	}
-	s := &Service{store: store.Open(d.DB, d.Now), now: d.Now, log: d.Telemetry, sealer: d.Sealer, stop: func() {}}
+	s := &Service{rethink: make(chan struct{}, 1), store: store.Open(d.DB, d.Now), now: d.Now, log: d.Telemetry, sealer: d.Sealer, stop: func() {}}
 	s.sources = fresh.New(sourceLife, maxSources, d.Now, s.store.Source)
 	if d.Sealer != nil {
 		s.store.UseKey(d.Sealer.Key("suppressions"))
@@ -92,6 +94,7 @@ func New(d Deps) (*Service, error) {
 // Register adds the APIs to a server.
 func (s *Service) Register(r grpc.ServiceRegistrar) {
 	ingestv1.RegisterIngestServiceServer(r, &ingestAPI{Service: s})
+	ingestv1.RegisterIdentityServiceServer(r, &identityAPI{Service: s})
 	ingestv1.RegisterAccountServiceServer(r, &accountAPI{Service: s})
 	ingestv1.RegisterImportServiceServer(r, &importAPI{Service: s})
 	ingestv1.RegisterPendingServiceServer(r, &pendingAPI{Service: s})
@@ -145,6 +148,7 @@ func (s *Service) Start(ctx context.Context) error {
 		}
 	})
 	s.chores.Go(func() { s.tellLeads(ctx) })
+	s.chores.Go(func() { s.rethinkAll(ctx) })
 	s.chores.Go(func() { s.keepSuppressions(ctx) })
 	s.chores.Go(func() { s.correct(ctx) })
 	return nil

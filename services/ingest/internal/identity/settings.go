@@ -14,6 +14,9 @@ type Settings struct {
 	// Blocked are values that say nothing of who somebody is, in lower case, beside
 	// those that always are.
 	Blocked []string
+	// NoCompany says that leads do not belong to the company of their address's domain by
+	// themselves.
+	NoCompany bool
 }
 
 // Limits of settings.
@@ -21,7 +24,7 @@ const (
 	// DefaultLimit is how many persons may claim a value unless settings say.
 	DefaultLimit = 1
 	// MaxLimit is the highest limit.
-	MaxLimit = 10
+	MaxLimit = 50
 	// MaxBlocked is how many values may be blocked.
 	MaxBlocked = 1000
 )

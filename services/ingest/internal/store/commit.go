@@ -442,6 +442,9 @@ func (c *commit) write() error {
 	if err := c.writeValues(); err != nil {
 		return err
 	}
+	if err := c.propose(); err != nil {
+		return err
+	}
 	if err := c.writeNoneTwice(c.newClaims); err != nil {
 		return err
 	}
