@@ -12,6 +12,7 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+	"sigs.k8s.io/yaml"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
@@ -24,6 +25,7 @@ type sourceCmd struct {
 	List    sourceListCmd    `cmd:"" help:"List sources."`
 	Show    sourceShowCmd    `cmd:"" help:"Show a source with its write keys."`
 	Update  sourceUpdateCmd  `cmd:"" help:"Change a source; what is not given stays."`
+	Preview sourcePreviewCmd `cmd:"" help:"Show what a body sent to a webhook would become; nothing is stored."`
 	Rotate  sourceRotateCmd  `cmd:"" help:"Give a source a second write key, to replace the first without a gap."`
 	Revoke  sourceRevokeCmd  `cmd:"" help:"Revoke a write key of a source for good."`
 	Disable sourceDisableCmd `cmd:"" help:"Let a source send nothing for the time being."`
@@ -49,8 +51,8 @@ type sourceFields struct {
 	AddressRate   float64  `help:"Events a second from one address, of browsers. Default: 20." placeholder:"N"`
 	AddressBurst  int32    `help:"Events at once from one address. Default: five seconds' worth." placeholder:"N"`
 	MaxBatchBytes int32    `help:"Most bytes of a batch. Default: 512000." placeholder:"N"`
-	Webhook       string   `help:"File with how its webhook is verified and read, in JSON: scheme, mapping, sample." placeholder:"FILE"`
-	Preset        string   `help:"Tool that calls the webhook: sendgrid, typeform or zoom." placeholder:"TOOL"`
+	Webhook       string   `help:"File with how its webhook is verified and read, in YAML or JSON: scheme, mapping, sample." placeholder:"FILE"`
+	Preset        string   `help:"Tool that calls the webhook: sendgrid, typeform or zoom; see the guide for more." placeholder:"TOOL"`
 	Secret        bool     `help:"Read what its webhook is verified with from ASSAY_SOURCE_SECRET."`
 }
 
@@ -86,6 +88,9 @@ func (f *sourceFields) fill(t *terminal, s *ingestv1.Source) (mask []string, err
 	}
 	if f.Webhook != "" {
 		text, err := os.ReadFile(f.Webhook)
+		if err == nil {
+			text, err = yaml.YAMLToJSONStrict(text)
+		}
 		if err == nil {
 			err = protojson.Unmarshal(text, s.GetWebhook())
 		}

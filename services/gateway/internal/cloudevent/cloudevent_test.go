@@ -136,7 +136,7 @@ func TestTheSDKSends(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = resp.Body.Close()
-		if diff := cmp.Diff([]seen{want(name)}, f.seen()); diff != "" || resp.StatusCode != 200 {
+		if diff := cmp.Diff([]seen{want(name)}, f.seen()); diff != "" || resp.StatusCode != http.StatusOK {
 			t.Errorf("%s: %d %s", name, resp.StatusCode, diff)
 		}
 	}
