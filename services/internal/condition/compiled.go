@@ -73,8 +73,12 @@ func compile(text string, options Options, form form) (compiled, error) {
 	if err != nil {
 		return compiled{}, invalid(1, 1, "cannot be priced: %v", err)
 	}
-	if estimate.Max > maxEstimate {
-		return compiled{}, invalid(1, 1, "could cost %d steps, the most is %d: look at fewer things inside of each other", estimate.Max, maxEstimate)
+	most := uint64(maxEstimate)
+	if options.Vars&documentVar != 0 {
+		most = maxSelection
+	}
+	if estimate.Max > most {
+		return compiled{}, invalid(1, 1, "could cost %d steps, the most is %d: look at fewer things inside of each other", estimate.Max, most)
 	}
 	program, err := env.Program(checked, plan(found)...)
 	if err != nil {

@@ -15,6 +15,9 @@ import (
 const (
 	// maxEstimate is the most a condition may cost by its text, for the sizes below.
 	maxEstimate = 2_000_000
+	// maxSelection is the same of a selection: answers with options, looked up one in the
+	// other, are loops in loops, and mostly small ones.
+	maxSelection = 10_000_000
 	// maxCost is the most an evaluation may cost; past it the answer is Unknown.
 	maxCost = 100_000
 )

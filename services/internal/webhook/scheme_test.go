@@ -108,6 +108,19 @@ func TestSchemes(t *testing.T) {
 					hex.EncodeToString(sum(sha256.New, "zoom-token", "v0:"+seconds(at)+":"+string(body))))
 			}, true,
 		},
+		"Tally": {
+			&ingestv1.WebhookConfig{Preset: "tally"}, secret,
+			func(body []byte, _ time.Time) http.Header {
+				return header("Tally-Signature", base64.StdEncoding.EncodeToString(sum(sha256.New, secret, string(body))))
+			}, false,
+		},
+		"Webflow": {
+			&ingestv1.WebhookConfig{Preset: "webflow"}, secret,
+			func(body []byte, at time.Time) http.Header {
+				ms := strconv.FormatInt(at.UnixMilli(), 10)
+				return header("x-webflow-timestamp", ms, "x-webflow-signature", hexOf(secret, ms+":"+string(body)))
+			}, true,
+		},
 		"plain HMAC in hex": {
 			mac(&ingestv1.HmacScheme{Header: "X-Signature"}), "s",
 			func(body []byte, _ time.Time) http.Header {
@@ -216,7 +229,7 @@ func TestBadConfigurations(t *testing.T) {
 		secret, field string
 		expected      string
 	}{
-		"unknown preset":     {&ingestv1.WebhookConfig{Preset: "fax"}, long, "preset", "one of cloudevents, sendgrid, "},
+		"unknown preset":     {&ingestv1.WebhookConfig{Preset: "fax"}, long, "preset", "one of cloudevents, postmark, sendgrid, "},
 		"no scheme":          {&ingestv1.WebhookConfig{Mapping: anybody}, long, "scheme", "a preset"},
 		"no secret":          {scheme(ingestv1.WebhookConfig_SCHEME_SECRET), " ", "secret", "signs with"},
 		"too many":           {scheme(ingestv1.WebhookConfig_SCHEME_SECRET), strings.Repeat(long+" ", 4), "secret", "at most 3"},
