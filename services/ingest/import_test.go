@@ -415,3 +415,101 @@ func TestRejectsComeInPages(t *testing.T) {
 		t.Errorf("%d rows", n)
 	}
 }
+
+// story is what is known of a lead: what it is, and what it did that counts.
+func (h *house) story(address string) string {
+	h.t.Helper()
+	found, err := h.LookupLead(h.marketing(), &ingestv1.LookupLeadRequest{Identity: email(address)})
+	if apierr.Reason(err) == "NOT_FOUND" {
+		return "unknown"
+	}
+	h.ok(err)
+	l := found.GetLead()
+	var b strings.Builder
+	values, err := l.GetAttributes().MarshalJSON()
+	h.ok(err)
+	fmt.Fprintf(&b, "%s %v %s\n", strings.Join(strings.Fields(string(values)), ""), l.GetLeadSource().GetChannel(), l.GetName())
+	for _, i := range l.GetIdentities() {
+		fmt.Fprintf(&b, "%s %s\n", i.GetKind(), i.GetValue())
+	}
+	claimed, err := h.pending.ClaimLeads(h.service(), &ingestv1.ClaimLeadsRequest{Leads: []string{l.GetName()}, WholeHistory: true, ReadOnly: true})
+	h.ok(err)
+	var facts []string
+	for _, c := range claimed.GetLeads() {
+		for _, f := range c.GetFacts() {
+			if f.GetActivity().GetCorrection() == typev1.ActivityFact_CORRECTION_UNSPECIFIED {
+				facts = append(facts, fmt.Sprint(f.GetSource(), " ", f.GetActivity().GetType(), f.GetAttribute().GetKey(), f.GetAttribute().GetValueJson()))
+			}
+		}
+	}
+	slices.Sort(facts)
+	return b.String() + strings.Join(facts, "\n")
+}
+
+func TestAnImportIsUndone(t *testing.T) {
+	each(t, func(t *testing.T, h *house) {
+		h.capture(&ingestv1.CaptureLeadRequest{
+			Lead:       &ingestv1.Lead{Identities: []*ingestv1.Identity{email("ana@example.com")}, Attributes: object(`{"job_title":"CTO","employees":12}`), LeadSource: &ingestv1.LeadSource{Channel: "web"}},
+			Activities: []*ingestv1.Activity{{Id: "1", Type: "page.viewed"}},
+		})
+		before := h.story("ana@example.com")
+		h.pass(time.Hour)
+		const file = "id,email,title,staff,newsletter,source,event,date,url\n" +
+			"7,ana@example.com,CEO,12,yes,fair,page.viewed,2026-01-02,/a\n" +
+			"8,bo@example.com,CIO,5,no,fair,page.viewed,2026-01-02,/a\n" +
+			"7,ana@example.com,CFO,12,yes,fair,page.viewed,2026-01-03,/b\n" +
+			"9,cy@example.com,CIO,5,no,fair,page.viewed,2026-01-02,/a\n"
+		columns := []*ingestv1.ImportColumn{
+			{Header: "id", Field: "crm_id"},
+			{Header: "title", Field: "job_title"},
+			{Header: "staff", Field: "employees"},
+			{Header: "newsletter", Field: "newsletter"},
+			{Header: "source", Field: "lead_source"},
+		}
+		run := func() *ingestv1.Import {
+			t.Helper()
+			return h.run(h.uploaded(&ingestv1.Import{DisplayName: "fair.csv", Kind: ingestv1.Import_KIND_ACTIVITIES, Columns: columns}, file).GetName())
+		}
+		undo := func(i *ingestv1.Import) string {
+			t.Helper()
+			_, err := h.imports.UndoImport(h.marketing(), &ingestv1.UndoImportRequest{Name: i.GetName()})
+			h.ok(err)
+			u := h.settled(i.GetName())
+			return fmt.Sprintf("%s: %d removed, %d restored, %d kept, %d activities", strings.TrimPrefix(u.GetState().String(), "STATE_"),
+				u.GetUndoCounts().GetRemoved(), u.GetUndoCounts().GetRestored(), u.GetUndoCounts().GetKept(), u.GetUndoCounts().GetActivities())
+		}
+		i := run()
+		if got := counted(i); got != "DONE 4/4: 2 created, 2 updated, 0 unchanged, 0 rejected" {
+			t.Fatal(got)
+		}
+		after := h.story("ana@example.com")
+		if after == before {
+			t.Fatal("the import changed nothing")
+		}
+		// Something else happens to one of its leads.
+		h.pass(time.Hour)
+		h.capture(&ingestv1.CaptureLeadRequest{Lead: lead(`{"country":"DE"}`, email("cy@example.com"))})
+		for range 2 {
+			if got := undo(i); got != "UNDONE: 1 removed, 1 restored, 1 kept, 4 activities" {
+				t.Errorf("undone: %s", got)
+			}
+		}
+		if got := h.story("ana@example.com"); got != before {
+			t.Errorf("after the undo:\n%s\nbefore the import:\n%s", got, before)
+		}
+		if got := h.story("bo@example.com"); got != "unknown" {
+			t.Errorf("bo is still known: %s", got)
+		}
+		if got := h.story("cy@example.com"); strings.Contains(got, "page.viewed") || strings.Contains(got, "CIO") || !strings.Contains(got, `"country":"DE"`) {
+			t.Errorf("cy:\n%s", got)
+		}
+		// The same file again does the same again.
+		h.pass(time.Hour)
+		if got := counted(run()); !strings.HasPrefix(got, "DONE 4/4: 1 created, 3 updated, 0 unchanged") {
+			t.Errorf("again: %s", got)
+		}
+		if got := h.story("ana@example.com"); got != after {
+			t.Errorf("imported again:\n%s\nthe first time:\n%s", got, after)
+		}
+	})
+}

@@ -26,6 +26,8 @@ const (
 	stepRows       = 200
 	stepActivities = 1000
 	stepBytes      = 1 << 20
+	// undoneLeads is how many leads one transaction of an undo rewrites.
+	undoneLeads = 50
 	// importPause bounds the rests of the worker while the store is away.
 	importPause = 5 * time.Second
 )
@@ -83,8 +85,12 @@ func (w *importWorker) run(ctx context.Context, work *store.ImportWork) error {
 	case ingestv1.Import_STATE_RUNNING:
 		return w.rows(ctx, work, ingestv1.Import_STATE_DONE, nil)
 	case ingestv1.Import_STATE_UNDOING:
+		about := &ingestv1.Import{}
+		if err := proto.Unmarshal(work.About, about); err != nil {
+			return err
+		}
 		for {
-			more, err := w.store.UndoLeads(ctx, work, stepRows/4)
+			more, err := w.store.UndoLeads(ctx, work, about.GetSource(), "imports/"+work.ID, undoneLeads)
 			if err != nil {
 				return err
 			}

@@ -137,6 +137,9 @@ func (s *Service) Start(ctx context.Context) error {
 			if err := s.forgetRejected(ctx); err != nil && ctx.Err() == nil {
 				s.log.Log.WarnContext(ctx, "old rejected events could not be removed", "error", err)
 			}
+			if err := s.store.RemoveEmptied(ctx); err != nil && ctx.Err() == nil {
+				s.log.Log.WarnContext(ctx, "leads of undone imports could not be removed", "error", err)
+			}
 			if err := s.store.PruneImports(ctx); err != nil && ctx.Err() == nil {
 				s.log.Log.WarnContext(ctx, "old imports could not be removed", "error", err)
 			}

@@ -77,6 +77,7 @@ func (s *Store) hold(tx *sqldb.Tx, w *ImportWork) error {
 // then and what was rejected. count, called with the results there, says what became of
 // the rows. ErrNotOurs if the import was stopped: nothing is stored then.
 func (s *Store) StoreRows(ctx context.Context, w *ImportWork, capture *Capture, rows int, count func() (ImportCounts, []Rejected)) error {
+	s.suppress(capture)
 	err := s.storeRows(ctx, w, capture, rows, count)
 	if err == nil {
 		s.bell.Ring()
@@ -114,6 +115,7 @@ func (s *Store) storeRows(ctx context.Context, w *ImportWork, capture *Capture, 
 // TryRows says what storing some rows would do: it stores them and takes that back.
 // Then it stores how far the try is, and what would be rejected.
 func (s *Store) TryRows(ctx context.Context, w *ImportWork, capture *Capture, rows int, count func() (ImportCounts, []Rejected)) error {
+	s.suppress(capture)
 	err := s.again(ctx, func(tx *sqldb.Tx) error {
 		if err := s.captureRows(tx, capture, w.ID, importLeadTable.rows()); err != nil {
 			return err
@@ -173,6 +175,9 @@ func (s *Store) captureRows(tx *sqldb.Tx, capture *Capture, id string, did *rows
 	}
 	before := c.leadSources()
 	if err := c.capture(capture); err != nil && !IsRefusal(err) {
+		return err
+	}
+	if err := c.sayAgain(capture); err != nil {
 		return err
 	}
 	if err := c.write(); err != nil {

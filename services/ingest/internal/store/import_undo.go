@@ -1,9 +1,332 @@
 package store
 
-import "context"
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
 
-// UndoLeads takes back what an import did to the next n of its leads, and reports
-// whether there are more.
-func (s *Store) UndoLeads(ctx context.Context, w *ImportWork, n int) (more bool, err error) {
-	return false, nil
+	"github.com/assay-hq/assay/services/ingest/internal/identity"
+	"github.com/assay-hq/assay/services/ingest/internal/lead"
+	"github.com/assay-hq/assay/services/ingest/internal/traffic"
+	"github.com/assay-hq/assay/services/internal/sqldb"
+)
+
+// What an import said is found again by its source and the times at which its steps were
+// received. Undone, the activities are withdrawn, for what was said to have happened stays
+// on record; the attributes, and the values that only it named, are as if they had never
+// been said. Of a lead that it made and of which nobody else said anything, nothing stays
+// but its id.
+
+// step is one time at which an import said something of a lead.
+type importStep struct {
+	received         int64
+	created, sourced bool
+	before           sourced
+}
+
+// UndoLeads takes back what an import of a source did to the next n of its leads, in one
+// transaction, and reports whether there are more.
+func (s *Store) UndoLeads(ctx context.Context, w *ImportWork, source, actor string, n int) (more bool, err error) {
+	leads, err := s.importedLeads(ctx, w.ID, n)
+	if err != nil || len(leads) == 0 {
+		return false, err
+	}
+	var next Import
+	err = s.changing(ctx, leads, true, func(c *commit) error {
+		if err := s.hold(c.tx, w); err != nil {
+			return err
+		}
+		next = *w.Import
+		correction, err := c.undoCorrection(w.ID, actor)
+		if err != nil {
+			return err
+		}
+		for _, lead := range leads {
+			if err := c.undoLead(&next, correction, lead, source); err != nil {
+				return err
+			}
+		}
+		return saveImport(c.tx, &next)
+	})
+	if err == nil {
+		*w.Import = next
+	}
+	return err == nil, err
+}
+
+func (s *Store) importedLeads(ctx context.Context, id string, n int) (leads []string, err error) {
+	rows, err := s.db.Read().QueryContext(ctx, //nolint:sqlclosecheck // each closes them
+		`SELECT DISTINCT lead_id FROM import_leads WHERE import_id = $1 AND created < 2 ORDER BY lead_id LIMIT $2`, id, n)
+	if err != nil {
+		return nil, err
+	}
+	err = each(rows, func() error {
+		var lead string
+		err := rows.Scan(&lead)
+		leads = append(leads, lead)
+		return err
+	})
+	return leads, err
+}
+
+// undoCorrection makes the correction that withdraws the activities of an import, once.
+// Its id is the import's.
+func (c *commit) undoCorrection(id, actor string) (string, error) {
+	_, err := c.tx.Exec(`INSERT INTO corrections (id, created_at, actor, kind, reason, selection, state)
+		VALUES ($1, $2, $3, $4, $5, NULL, $6) ON CONFLICT (id) DO NOTHING`,
+		id, c.now.Truncate(time.Microsecond).UnixMicro(), actor, int64(traffic.Withdrawn), "undo of imports/"+id, int64(CorrectionDone))
+	return id, err
+}
+
+// undoLead takes back what an import said of one lead.
+func (c *commit) undoLead(i *Import, correction, id, source string) error {
+	steps, err := c.importSteps(i.ID, id)
+	if err != nil {
+		return err
+	}
+	person := c.person[id]
+	if person == "" { // it was erased since
+		return c.forgetSteps(i.ID, id)
+	}
+	// Arguments and condition of what the steps said.
+	said, args := ` AND source = $2 AND received_at IN (`+sqldb.List(3, len(steps))+`)`, []any{id, source}
+	created := false
+	for _, step := range steps {
+		created, args = created || step.created, append(args, step.received)
+		if step.sourced {
+			if err := c.unsource(person, source, step.before); err != nil {
+				return err
+			}
+		}
+	}
+	found, err := c.activitiesOf(id, said, args)
+	if err != nil {
+		return err
+	}
+	if err := c.forgetSteps(i.ID, id); err != nil {
+		return err
+	}
+	i.Undone.Withdrawn += int64(len(found))
+	c.rewrite(person)
+	before, since, err := c.saidByOthers(said, args, steps[len(steps)-1].received)
+	switch {
+	case err != nil:
+		return err
+	case created && !before && !since:
+		i.Undone.Removed++
+		return c.emptyLead(i.ID, id)
+	case since:
+		// Others may have used the values that it named first: they stay.
+		i.Undone.Kept++
+	default:
+		i.Undone.Restored++
+		if err := c.unname(said, args); err != nil {
+			return err
+		}
+	}
+	if err := c.noteCorrected(correction, found); err != nil {
+		return err
+	}
+	if _, err := c.tx.Exec(`DELETE FROM attributes WHERE lead_id = $1`+said, args...); err != nil {
+		return err
+	}
+	return c.mark(found)
+}
+
+func (c *commit) importSteps(id, lead string) (steps []importStep, err error) {
+	rows, err := c.tx.Query(`SELECT received_at, created, sourced, lead_source, lead_source_at, lead_source_by FROM import_leads
+		WHERE import_id = $1 AND lead_id = $2 ORDER BY received_at DESC`, id, lead) //nolint:sqlclosecheck // each closes them
+	if err != nil {
+		return nil, err
+	}
+	err = each(rows, func() error {
+		var s importStep
+		var created, sourced int64
+		err := rows.Scan(&s.received, &created, &sourced, &s.before.source, &s.before.at, &s.before.by)
+		s.created, s.sourced = created != 0, sourced != 0
+		steps = append(steps, s)
+		return err
+	})
+	return steps, err
+}
+
+func (c *commit) forgetSteps(id, lead string) error {
+	_, err := c.tx.Exec(`DELETE FROM import_leads WHERE import_id = $1 AND lead_id = $2`, id, lead)
+	return err
+}
+
+func (c *commit) activitiesOf(lead, said string, args []any) (found []correctable, err error) {
+	rows, err := c.tx.Query(`SELECT source, id FROM activities WHERE lead_id = $1`+said, args...) //nolint:sqlclosecheck // each closes them
+	if err != nil {
+		return nil, err
+	}
+	err = each(rows, func() error {
+		a := correctable{lead: lead}
+		err := rows.Scan(&a.source, &a.id)
+		found = append(found, a)
+		return err
+	})
+	return found, err
+}
+
+// unsource gives a person the lead source back that it had before, if it is still the one
+// that was said then.
+func (c *commit) unsource(person, source string, before sourced) error {
+	w := c.leads[person]
+	if w.known == nil {
+		if err := c.readLeadRows([]string{person}); err != nil {
+			return err
+		}
+	}
+	if strings.HasPrefix(w.known.sourceBy, source+" ") {
+		w.known.leadSource, w.known.sourceAt, w.known.sourceBy = before.source, before.at, before.by
+		w.changed = true
+	}
+	return nil
+}
+
+// saidByOthers reports whether anybody else than who is said by arguments said anything of
+// a lead, before an instant or since; what follows from what was said aside.
+func (c *commit) saidByOthers(said string, args []any, first int64) (before, since bool, err error) {
+	at := `$` + strconv.Itoa(len(args)+1)
+	others := ` AND NOT (true` + said + `)`
+	any := func(when string) string {
+		return `EXISTS (SELECT 1 FROM attributes WHERE lead_id = $1 AND source NOT IN ('` + lead.FromAccount + `', '` + lead.FromLead + `')` + others + when + `)
+			OR EXISTS (SELECT 1 FROM activities WHERE lead_id = $1` + others + when + `)
+			OR EXISTS (SELECT 1 FROM identities WHERE lead_id = $1` + others + when + `)`
+	}
+	err = c.tx.QueryRow(`SELECT `+any(` AND received_at < `+at)+`, `+any(` AND received_at >= `+at)+`
+			OR EXISTS (SELECT 1 FROM leads WHERE canonical_id = $1 AND id <> $1) OR EXISTS (SELECT 1 FROM leads WHERE id = $1 AND canonical_id <> $1)`,
+		append(slices.Clone(args), first)...).Scan(&before, &since)
+	return before, since, err
+}
+
+// emptyLead removes all that is known of a lead. Its row stays until it was decided for
+// the last time, so that its scores go too.
+func (c *commit) emptyLead(id, lead string) error {
+	if err := c.unname(``, []any{lead}); err != nil {
+		return err
+	}
+	for _, statement := range []string{
+		`DELETE FROM attributes WHERE lead_id = $1`, `DELETE FROM activities WHERE lead_id = $1`,
+		`DELETE FROM account_leads WHERE lead_id = $1`,
+	} {
+		if _, err := c.tx.Exec(statement, lead); err != nil {
+			return err
+		}
+	}
+	w := c.leads[lead]
+	if w.known == nil {
+		if err := c.readLeadRows([]string{lead}); err != nil {
+			return err
+		}
+	}
+	w.known.leadSource, w.known.sourceAt, w.known.sourceBy = nil, 0, ""
+	w.changed = true
+	_, err := c.tx.Exec(`INSERT INTO import_leads (import_id, lead_id, received_at, created, sourced, lead_source, lead_source_at, lead_source_by)
+		VALUES ($1, $2, 0, 2, 0, NULL, 0, '')`, id, lead)
+	return err
+}
+
+// unname removes the values of a lead of which the condition says that only an import
+// named them.
+func (c *commit) unname(said string, args []any) error {
+	rows, err := c.tx.Query(`DELETE FROM identities WHERE lead_id = $1`+said+` RETURNING kind, value`, args...) //nolint:sqlclosecheck // each closes them
+	if err != nil {
+		return err
+	}
+	return each(rows, func() error {
+		var id identity.Identity
+		err := rows.Scan(&id.Kind, &id.Value)
+		c.store.known.drop(id)
+		return err
+	})
+}
+
+// sayAgain restores what an undone import withdrew and a file says once more: activities
+// that this capture brings and that are known.
+func (c *commit) sayAgain(capture *Capture) error {
+	var sources, ids []string
+	for _, sub := range capture.Subjects {
+		for i := range sub.Result.Activities {
+			if a := &sub.Activities[i]; sub.Result.Err == nil && sub.Result.Activities[i].State == Duplicate {
+				sources, ids = append(sources, a.Source), append(ids, a.ID)
+			}
+		}
+	}
+	if ids == nil {
+		return nil
+	}
+	from, args := keysOf(sources, ids).from(c.tx.Dialect())
+	rows, err := c.tx.Query(`SELECT r.source, r.id, r.correction_id, f.lead_id FROM `+from+` CROSS JOIN corrected_activities r
+		CROSS JOIN imports i CROSS JOIN activities f
+		WHERE r.source = k.a AND r.id = k.b AND i.id = r.correction_id AND f.source = r.source AND f.id = r.id`, args...) //nolint:sqlclosecheck // each closes them
+	if err != nil {
+		return err
+	}
+	var found []correctable
+	var corrections []string
+	err = each(rows, func() error {
+		var a correctable
+		var correction string
+		err := rows.Scan(&a.source, &a.id, &correction, &a.lead)
+		found, corrections = append(found, a), append(corrections, correction)
+		return err
+	})
+	if err != nil || found == nil {
+		return err
+	}
+	said := map[string]bool{}
+	for i, a := range found {
+		if _, err := c.tx.Exec(`DELETE FROM corrected_activities WHERE source = $1 AND id = $2 AND correction_id = $3`, a.source, a.id, corrections[i]); err != nil {
+			return err
+		}
+		if _, err := c.tx.Exec(`UPDATE activities SET received_at = $3 WHERE source = $1 AND id = $2`, a.source, a.id, capture.Received.UnixMicro()); err != nil {
+			return err
+		}
+		said[a.lead] = true
+	}
+	for _, sub := range capture.Subjects {
+		if said[sub.Result.Lead] {
+			sub.Result.Changed = true
+		}
+	}
+	return c.mark(found)
+}
+
+// RemoveEmptied removes leads that an undone import left empty and that were decided for
+// the last time.
+func (s *Store) RemoveEmptied(ctx context.Context) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		rows, err := tx.Query(`SELECT i.import_id, i.lead_id FROM import_leads i JOIN pending p ON p.lead_id = i.lead_id
+			WHERE i.created = 2 AND p.state = 0 AND p.decided_version >= p.facts_version
+			AND NOT EXISTS (SELECT 1 FROM identities n WHERE n.lead_id = i.lead_id)
+			AND NOT EXISTS (SELECT 1 FROM activities f WHERE f.lead_id = i.lead_id) LIMIT 1000`) //nolint:sqlclosecheck // each closes them
+		if err != nil {
+			return err
+		}
+		var keys [][2]string
+		err = each(rows, func() error {
+			var k [2]string
+			err := rows.Scan(&k[0], &k[1])
+			keys = append(keys, k)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, k := range keys {
+			for _, statement := range []string{`DELETE FROM attributes WHERE lead_id = $1`, `DELETE FROM pending WHERE lead_id = $1`, `DELETE FROM leads WHERE id = $1`} {
+				if _, err := tx.Exec(statement, k[1]); err != nil {
+					return err
+				}
+			}
+			if _, err := tx.Exec(`DELETE FROM import_leads WHERE import_id = $1 AND lead_id = $2`, k[0], k[1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
