@@ -452,13 +452,17 @@ func TestAnImportIsUndone(t *testing.T) {
 			Lead:       &ingestv1.Lead{Identities: []*ingestv1.Identity{email("ana@example.com")}, Attributes: object(`{"job_title":"CTO","employees":12}`), LeadSource: &ingestv1.LeadSource{Channel: "web"}},
 			Activities: []*ingestv1.Activity{{Id: "1", Type: "page.viewed"}},
 		})
-		before := h.story("ana@example.com")
+		// Two leads that only the file says are one.
+		h.capture(&ingestv1.CaptureLeadRequest{Lead: lead(`{"job_title":"CTO"}`, email("dee@example.com"))})
+		h.capture(&ingestv1.CaptureLeadRequest{Lead: lead(`{"country":"FR"}`, &ingestv1.Identity{Kind: ingestv1.Identity_KIND_CRM_ID, Value: "77"})})
+		before, apart := h.story("ana@example.com"), h.story("dee@example.com")
 		h.pass(time.Hour)
 		const file = "id,email,title,staff,newsletter,source,event,date,url\n" +
 			"7,ana@example.com,CEO,12,yes,fair,page.viewed,2026-01-02,/a\n" +
 			"8,bo@example.com,CIO,5,no,fair,page.viewed,2026-01-02,/a\n" +
 			"7,ana@example.com,CFO,12,yes,fair,page.viewed,2026-01-03,/b\n" +
-			"9,cy@example.com,CIO,5,no,fair,page.viewed,2026-01-02,/a\n"
+			"9,cy@example.com,CIO,5,no,fair,page.viewed,2026-01-02,/a\n" +
+			"77,dee@example.com,CTO,5,no,fair,page.viewed,2026-01-02,/a\n"
 		columns := []*ingestv1.ImportColumn{
 			{Header: "id", Field: "crm_id"},
 			{Header: "title", Field: "job_title"},
@@ -479,23 +483,26 @@ func TestAnImportIsUndone(t *testing.T) {
 				u.GetUndoCounts().GetRemoved(), u.GetUndoCounts().GetRestored(), u.GetUndoCounts().GetKept(), u.GetUndoCounts().GetActivities())
 		}
 		i := run()
-		if got := counted(i); got != "DONE 4/4: 2 created, 2 updated, 0 unchanged, 0 rejected" {
+		if got := counted(i); got != "DONE 5/5: 2 created, 3 updated, 0 unchanged, 0 rejected" {
 			t.Fatal(got)
 		}
 		after := h.story("ana@example.com")
-		if after == before {
-			t.Fatal("the import changed nothing")
+		if joined := h.story("dee@example.com"); after == before || !strings.Contains(joined, "FR") {
+			t.Fatalf("the import did not what it was to do:\n%s", joined)
 		}
 		// Something else happens to one of its leads.
 		h.pass(time.Hour)
 		h.capture(&ingestv1.CaptureLeadRequest{Lead: lead(`{"country":"DE"}`, email("cy@example.com"))})
 		for range 2 {
-			if got := undo(i); got != "UNDONE: 1 removed, 1 restored, 1 kept, 4 activities" {
+			if got := undo(i); got != "UNDONE: 1 removed, 2 restored, 1 kept, 5 activities" {
 				t.Errorf("undone: %s", got)
 			}
 		}
 		if got := h.story("ana@example.com"); got != before {
 			t.Errorf("after the undo:\n%s\nbefore the import:\n%s", got, before)
+		}
+		if got := h.story("dee@example.com"); got != apart {
+			t.Errorf("after the undo:\n%s\nbefore the import:\n%s", got, apart)
 		}
 		if got := h.story("bo@example.com"); got != "unknown" {
 			t.Errorf("bo is still known: %s", got)
@@ -505,7 +512,7 @@ func TestAnImportIsUndone(t *testing.T) {
 		}
 		// The same file again does the same again.
 		h.pass(time.Hour)
-		if got := counted(run()); !strings.HasPrefix(got, "DONE 4/4: 1 created, 3 updated, 0 unchanged") {
+		if got := counted(run()); !strings.HasPrefix(got, "DONE 5/5: 1 created, 4 updated, 0 unchanged") {
 			t.Errorf("again: %s", got)
 		}
 		if got := h.story("ana@example.com"); got != after {

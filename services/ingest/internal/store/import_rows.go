@@ -78,6 +78,7 @@ func (s *Store) hold(tx *sqldb.Tx, w *ImportWork) error {
 // the rows. ErrNotOurs if the import was stopped: nothing is stored then.
 func (s *Store) StoreRows(ctx context.Context, w *ImportWork, capture *Capture, rows int, count func() (ImportCounts, []Rejected)) error {
 	s.suppress(capture)
+	s.block(capture)
 	err := s.storeRows(ctx, w, capture, rows, count)
 	if err == nil {
 		s.bell.Ring()
@@ -116,6 +117,7 @@ func (s *Store) storeRows(ctx context.Context, w *ImportWork, capture *Capture, 
 // Then it stores how far the try is, and what would be rejected.
 func (s *Store) TryRows(ctx context.Context, w *ImportWork, capture *Capture, rows int, count func() (ImportCounts, []Rejected)) error {
 	s.suppress(capture)
+	s.block(capture)
 	err := s.again(ctx, func(tx *sqldb.Tx) error {
 		if err := s.captureRows(tx, capture, w.ID, importLeadTable.rows()); err != nil {
 			return err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,6 +32,9 @@ type importStep struct {
 func (s *Store) UndoLeads(ctx context.Context, w *ImportWork, source, actor string, n int) (more bool, err error) {
 	leads, err := s.importedLeads(ctx, w.ID, n)
 	if err != nil || len(leads) == 0 {
+		return false, err
+	}
+	if err := s.unlinkLeads(ctx, w, source, leads); err != nil {
 		return false, err
 	}
 	var next Import
@@ -90,12 +94,10 @@ func (c *commit) undoLead(i *Import, correction, id, source string) error {
 	if person == "" { // it was erased since
 		return c.forgetSteps(i.ID, id)
 	}
-	// Arguments and condition of what the steps said.
-	said, args := ` AND source = $2 AND received_at IN (`+sqldb.List(3, len(steps))+`)`, []any{id, source}
+	said, args := saidBy(id, source, steps)
 	created := false
 	for _, step := range steps {
-		created, args = created || step.created, append(args, step.received)
-		if step.sourced {
+		if created = created || step.created; step.sourced {
 			if err := c.unsource(person, source, step.before); err != nil {
 				return err
 			}
@@ -114,7 +116,7 @@ func (c *commit) undoLead(i *Import, correction, id, source string) error {
 	switch {
 	case err != nil:
 		return err
-	case created && !before && !since:
+	case created && !before && !since && person == id:
 		i.Undone.Removed++
 		return c.emptyLead(i.ID, id)
 	case since:
@@ -122,9 +124,6 @@ func (c *commit) undoLead(i *Import, correction, id, source string) error {
 		i.Undone.Kept++
 	default:
 		i.Undone.Restored++
-		if err := c.unname(said, args); err != nil {
-			return err
-		}
 	}
 	if err := c.noteCorrected(correction, found); err != nil {
 		return err
@@ -187,26 +186,139 @@ func (c *commit) unsource(person, source string, before sourced) error {
 	return nil
 }
 
+// saidBy is a condition, with its arguments, that holds for what the steps of an import of
+// a source said of a lead, which is $1.
+func saidBy(id, source string, steps []importStep) (said string, args []any) {
+	args = []any{id, source}
+	for _, step := range steps {
+		args = append(args, step.received)
+	}
+	return ` AND source = $2 AND received_at IN (` + sqldb.List(3, len(steps)) + `)`, args
+}
+
 // saidByOthers reports whether anybody else than who is said by arguments said anything of
 // a lead, before an instant or since; what follows from what was said aside.
 func (c *commit) saidByOthers(said string, args []any, first int64) (before, since bool, err error) {
 	at := `$` + strconv.Itoa(len(args)+1)
 	others := ` AND NOT (true` + said + `)`
-	any := func(when string) string {
+	anything := func(when string) string {
+		homes := `(SELECT h.kind, h.value FROM identities h WHERE h.lead_id = $1 AND h.home = 1)`
 		return `EXISTS (SELECT 1 FROM attributes WHERE lead_id = $1 AND source NOT IN ('` + lead.FromAccount + `', '` + lead.FromLead + `')` + others + when + `)
 			OR EXISTS (SELECT 1 FROM activities WHERE lead_id = $1` + others + when + `)
-			OR EXISTS (SELECT 1 FROM identities WHERE lead_id = $1` + others + when + `)`
+			OR EXISTS (SELECT 1 FROM identities WHERE lead_id = $1 AND home = 1` + others + when + `)
+			OR EXISTS (SELECT 1 FROM identity_claims WHERE (by_kind, by_value) IN ` + homes + others + when + `)
+			OR EXISTS (SELECT 1 FROM identity_claims WHERE (kind, value) IN ` + homes + others + when + `)`
 	}
-	err = c.tx.QueryRow(`SELECT `+any(` AND received_at < `+at)+`, `+any(` AND received_at >= `+at)+`
-			OR EXISTS (SELECT 1 FROM leads WHERE canonical_id = $1 AND id <> $1) OR EXISTS (SELECT 1 FROM leads WHERE id = $1 AND canonical_id <> $1)`,
+	err = c.tx.QueryRow(`SELECT `+anything(` AND received_at < `+at)+`, `+anything(` AND received_at >= `+at),
 		append(slices.Clone(args), first)...).Scan(&before, &since)
 	return before, since, err
+}
+
+// unlinkLeads takes back what an import said of who is who, of leads of which nobody said
+// anything since: persons that only it joined are apart again.
+func (s *Store) unlinkLeads(ctx context.Context, w *ImportWork, source string, leads []string) error {
+	var links []link
+	err := s.again(ctx, func(tx *sqldb.Tx) error {
+		if err := s.hold(tx, w); err != nil {
+			return err
+		}
+		c := newCommit(s, tx)
+		c.now, c.historical, links = s.now(), true, nil
+		for _, id := range leads {
+			gone, err := c.unlink(w.ID, id, source)
+			if err != nil {
+				return err
+			}
+			links = append(links, gone...)
+		}
+		if len(links) == 0 {
+			return nil
+		}
+		for _, l := range links {
+			c.seeded[l.value], c.seeded[l.by] = true, true
+		}
+		var err error
+		if c.settings, err = readSettings(tx); err != nil {
+			return err
+		}
+		if c.region, err = readRegion(tx, slices.Collect(maps.Keys(c.seeded))); err != nil {
+			return err
+		}
+		if err := c.lockLeads(nil); err != nil {
+			return err
+		}
+		if err := c.look(); err != nil {
+			return err
+		}
+		return c.write()
+	})
+	for _, l := range links {
+		s.claims.drop(l)
+	}
+	return err
+}
+
+// unlink removes the claims that only an import made for a lead, and the values that then
+// nobody claims.
+func (c *commit) unlink(importID, id, source string) (links []link, err error) {
+	steps, err := c.importSteps(importID, id)
+	if err != nil {
+		return nil, err
+	}
+	said, args := saidBy(id, source, steps)
+	if _, since, err := c.saidByOthers(said, args, steps[len(steps)-1].received); err != nil || since {
+		return nil, err
+	}
+	rows, err := c.tx.Query(`DELETE FROM identity_claims WHERE (by_kind, by_value) IN (SELECT h.kind, h.value FROM identities h WHERE h.lead_id = $1 AND h.home = 1)`+
+		said+` RETURNING kind, value, by_kind, by_value`, args...) //nolint:sqlclosecheck // each closes them
+	if err != nil {
+		return nil, err
+	}
+	err = each(rows, func() error {
+		var l link
+		err := rows.Scan(&l.value.Kind, &l.value.Value, &l.by.Kind, &l.by.Value)
+		links = append(links, l)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range links {
+		if _, err := c.tx.Exec(`DELETE FROM identities WHERE kind = $1 AND value = $2 AND home = 0
+			AND NOT EXISTS (SELECT 1 FROM identity_claims c WHERE c.kind = $1 AND c.value = $2)
+			AND NOT EXISTS (SELECT 1 FROM identity_claims c WHERE c.by_kind = $1 AND c.by_value = $2)`, int64(l.value.Kind), l.value.Value); err != nil {
+			return nil, err
+		}
+	}
+	return links, c.forgetCaches(len(links) > 0)
+}
+
+// forgetCaches lets all processes forget what they remember of who is who.
+func (c *commit) forgetCaches(need bool) error {
+	if !need {
+		return nil
+	}
+	_, err := c.tx.Exec(`UPDATE privacy_head SET erasures = erasures + 1`)
+	return err
 }
 
 // emptyLead removes all that is known of a lead. Its row stays until it was decided for
 // the last time, so that its scores go too.
 func (c *commit) emptyLead(id, lead string) error {
-	if err := c.unname(``, []any{lead}); err != nil {
+	rows, err := c.tx.Query(`DELETE FROM identities WHERE lead_id = $1 RETURNING kind, value`, lead) //nolint:sqlclosecheck // each closes them
+	if err != nil {
+		return err
+	}
+	err = each(rows, func() error {
+		var id identity.Identity
+		err := rows.Scan(&id.Kind, &id.Value)
+		c.store.homes.drop(id)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.forgetCaches(true); err != nil {
 		return err
 	}
 	for _, statement := range []string{
@@ -225,24 +337,9 @@ func (c *commit) emptyLead(id, lead string) error {
 	}
 	w.known.leadSource, w.known.sourceAt, w.known.sourceBy = nil, 0, ""
 	w.changed = true
-	_, err := c.tx.Exec(`INSERT INTO import_leads (import_id, lead_id, received_at, created, sourced, lead_source, lead_source_at, lead_source_by)
+	_, err = c.tx.Exec(`INSERT INTO import_leads (import_id, lead_id, received_at, created, sourced, lead_source, lead_source_at, lead_source_by)
 		VALUES ($1, $2, 0, 2, 0, NULL, 0, '')`, id, lead)
 	return err
-}
-
-// unname removes the values of a lead of which the condition says that only an import
-// named them.
-func (c *commit) unname(said string, args []any) error {
-	rows, err := c.tx.Query(`DELETE FROM identities WHERE lead_id = $1`+said+` RETURNING kind, value`, args...) //nolint:sqlclosecheck // each closes them
-	if err != nil {
-		return err
-	}
-	return each(rows, func() error {
-		var id identity.Identity
-		err := rows.Scan(&id.Kind, &id.Value)
-		c.store.known.drop(id)
-		return err
-	})
 }
 
 // sayAgain restores what an undone import withdrew and a file says once more: activities
