@@ -200,15 +200,14 @@ func (a *correctionAPI) RevokeCorrection(ctx context.Context, req *ingestv1.Revo
 // the background.
 const atOnce = 4
 
-// begin takes the first steps of a correction and returns how it stands then.
+// begin takes the first steps of a correction and returns how it stands then. The others
+// are taken in the background, which also looks for what has arrived late.
 func (a *correctionAPI) begin(ctx context.Context, c store.Correction) (*ingestv1.Correction, error) {
 	c, err := a.step(ctx, c, atOnce)
 	if err != nil {
 		a.log.Log.WarnContext(ctx, "a correction goes on in the background", "correction", c.ID, "error", err)
 	}
-	if atWork(c) {
-		a.store.TakeUp()
-	}
+	a.store.TakeUp()
 	return correctionMessage(c)
 }
 

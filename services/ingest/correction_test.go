@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -178,5 +179,43 @@ func TestTrafficIsJudgedOnArrival(t *testing.T) {
 	}
 	if _, err = h.corrections().UpdateTrafficRules(h.marketing(), &ingestv1.UpdateTrafficRulesRequest{TrafficRules: rules}); status.Code(err) != codes.Aborted && status.Code(err) != codes.FailedPrecondition {
 		t.Error(err)
+	}
+}
+
+// A correction of many activities goes on after its call, and so do those of activities
+// that come later.
+func TestALargeCorrectionGoesOnInTheBackground(t *testing.T) {
+	h := onSQLite(t)
+	request := &ingestv1.BatchRecordActivitiesRequest{}
+	many := bot("late")
+	for i := range 2400 {
+		id := fmt.Sprintf("e%04d", i)
+		request.Activities = append(request.Activities, &ingestv1.ActivityRecord{
+			Identity: email("a@x.example"), Activity: &ingestv1.Activity{Id: id, Type: "page.viewed", Source: "web"},
+		})
+		many.Activities = append(many.Activities, &ingestv1.ActivityReference{Source: "web", Id: id})
+	}
+	_, err := h.BatchRecordActivities(h.marketing(), request)
+	h.ok(err)
+	made, err := h.corrections().CreateCorrection(h.marketing(), &ingestv1.CreateCorrectionRequest{Correction: many})
+	h.ok(err)
+	if made.GetState() != ingestv1.Correction_STATE_RUNNING || made.GetCorrected() == 0 {
+		t.Errorf("%v", made)
+	}
+	stands := func() *ingestv1.Correction {
+		c, err := h.corrections().GetCorrection(h.marketing(), &ingestv1.GetCorrectionRequest{Name: made.GetName()})
+		h.ok(err)
+		return c
+	}
+	h.eventually("all are corrected", func() bool {
+		c := stands()
+		return c.GetState() == ingestv1.Correction_STATE_DONE && c.GetCorrected() == 2400
+	})
+	h.capture(&ingestv1.CaptureLeadRequest{Lead: lead("", email("a@x.example")), Activities: []*ingestv1.Activity{{Id: "late", Type: "page.viewed", Source: "web"}}})
+	another, err := h.corrections().CreateCorrection(h.marketing(), &ingestv1.CreateCorrectionRequest{Correction: bot(many.GetActivities()[0].GetId())})
+	h.ok(err) // which makes the background look at once where it had to wait
+	h.eventually("the late one is corrected", func() bool { return stands().GetCorrected() == 2401 })
+	if another.GetLeads() != 1 {
+		t.Errorf("%v", another)
 	}
 }

@@ -53,9 +53,6 @@ type Correction struct {
 	at activityKey
 }
 
-// ErrOwnActivity: what Assay itself says happened cannot be corrected.
-var ErrOwnActivity = errors.New("store: said by Assay itself")
-
 // Correctable reports whether an activity is one that somebody observed: what Assay says
 // itself, and the moves of the lifecycle, happened.
 func Correctable(source, kind string) bool {
