@@ -4,6 +4,7 @@
 // Where to look:
 //
 //	lead.go, capture.go, activity.go   IngestService, by resource
+//	identity.go                        IdentityService: merges, links, proposals, settings
 //	import.go, import_*.go             ImportService: files, and the worker that takes them in
 //	pending.go                         PendingService: the queue
 //	source.go                          SourceService: where facts come from

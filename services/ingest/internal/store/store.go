@@ -17,11 +17,21 @@
 // address, or store the same activity, collide there; the one that loses sees fewer
 // rows written than it meant to, rolls back and runs again, now seeing the other's.
 //
-// # Merged leads
+// # Persons
 //
 // Facts keep the lead id they arrived with. `leads.canonical_id` names the person's
 // lead; versions, queue and current attributes belong to that one, and reads of facts
-// resolve over all its members.
+// resolve over all its members. Who is who follows from claims and merges: a
+// transaction stores what arrives with the persons as they are (claims.go), reads what
+// that may change (region.go), resolves it, and rewrites the persons that became others
+// (partition.go, rewrite.go).
+//
+// # Personal values
+//
+// Tables that hold them: identities, identity_claims (values, and the reasons people
+// gave), lead_merges and merge_proposals (reasons), leads (attributes, lead source),
+// attributes, activities, requests (replies: ids only), import_rejects, rejected events,
+// and what the caches of this package hold of the first two.
 package store
 
 import (
