@@ -221,7 +221,7 @@ func (c *commit) subject(item *Capture, s *Subject) error {
 	case s.suppressed:
 		s.Result.Err = ErrSuppressed
 		return nil
-	case s.blocked:
+	case s.blocked, s.Lead == "" && len(s.Identities) == 0:
 		s.Result.Err = ErrBlocked
 		return nil
 	}

@@ -83,6 +83,18 @@ func (s *Store) rethinkValues(ctx context.Context, seeds func(tx *sqldb.Tx) ([]i
 	return c, err
 }
 
+// Reconsider resolves values again from which claims or leads were taken without it: what
+// too many claimed may be somebody's now.
+func (s *Store) Reconsider(ctx context.Context, values []identity.Identity) error {
+	for some := range slices.Chunk(values, reresolved) {
+		_, err := s.rethinkValues(ctx, func(*sqldb.Tx) ([]identity.Identity, error) { return some, nil }, func(*commit) error { return nil })
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Merge makes two leads one person, and returns the id of the link. Leads that somebody
 // merged before stay merged by that link. Errors: [ErrNotFound].
 func (s *Store) Merge(ctx context.Context, a, b, actor, reason string) (id string, err error) {
