@@ -181,7 +181,7 @@ func (a *adopting) writeKin(now []string, left [][]string) error {
 // stand finds for each person in each track the row that says where it stands, and does
 // what follows where that is another.
 func (a *adopting) stand(l *Lead, now []string, before map[string][]string, left [][]string) error {
-	joined := len(before) > 1
+	joined := a.joined(before)
 	if err := a.read(slices.Concat(append(left, now)...)); err != nil || len(a.rows) == 0 {
 		return err
 	}
@@ -210,6 +210,18 @@ func (a *adopting) stand(l *Lead, now []string, before map[string][]string, left
 	// The claim brings its whole history, and with it the outcomes that are the person's.
 	_, err := a.tx.Exec(`UPDATE leads SET outcome = NULL, outcome_time = 0 WHERE lead_id = $1`, l.ID)
 	return err
+}
+
+// joined says whether leads became one person that were decided before, each for itself. A
+// visitor of whom nothing was known changes nothing.
+func (a *adopting) joined(before map[string][]string) bool {
+	known := 0
+	for _, ids := range before {
+		if slices.ContainsFunc(ids, func(id string) bool { return a.kin[id].known }) {
+			known++
+		}
+	}
+	return known > 1
 }
 
 // read reads where leads stand.
