@@ -38,6 +38,8 @@ const (
 const (
 	// FromAccount are those of an account, said of its leads.
 	FromAccount = "assay:account"
+	// FromDomain are those that say to which account a lead belongs by its email domain.
+	FromDomain = "assay:domain"
 	// FromLead are those that follow from what was said of the lead.
 	FromLead = "assay:lead"
 	// FromSuppression are those that follow from the suppression list.

@@ -142,6 +142,10 @@ func own[V any](m map[string]V) (n int) {
 	return n
 }
 
+// Place returns where the current value of a key stands, also a removed one; the zero value
+// if nothing was ever said of it.
+func (p *Profile) Place(key string) Place { return p.places[key] }
+
 // Keys returns the keys that have a value, sorted.
 func (p *Profile) Keys() []string {
 	return slices.Sorted(maps.Keys(p.values))

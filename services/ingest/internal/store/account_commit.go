@@ -142,10 +142,14 @@ func (c *commit) makeAccount(item *Capture, s *Subject) {
 		return
 	}
 	c.accounts.ids[*s.AccountIdentity] = s.madeAccount
+	c.addAccount(s.madeAccount, *s.AccountIdentity, s.Source, s.Effective.UnixMicro(), item.Received.UnixMicro())
+}
+
+// addAccount adds an account of which nothing is known but an identity.
+func (c *commit) addAccount(id string, by account.Identity, source string, effective, received int64) {
 	_, counts := account.Fold(nil).Now()
-	c.newAccounts.add(s.madeAccount, c.now.UnixMicro(), c.now.UnixMicro(), int64(0), int64(0), int64(0), []byte("{}"), object(counts))
-	c.newAccountIdentities.add(int64(s.AccountIdentity.Kind), s.AccountIdentity.Value, s.madeAccount,
-		s.Source, s.Effective.UnixMicro(), item.Received.UnixMicro())
+	c.newAccounts.add(id, c.now.UnixMicro(), c.now.UnixMicro(), int64(0), int64(0), int64(0), []byte("{}"), object(counts))
+	c.newAccountIdentities.add(int64(by.Kind), by.Value, id, source, effective, received)
 }
 
 // object writes values as one JSON object.

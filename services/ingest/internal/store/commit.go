@@ -269,7 +269,7 @@ func (c *commit) subject(item *Capture, s *Subject) error {
 	size, news := int64(0), fresh > 0 || s.Result.Created || w.sourced != sourced
 	for i := range facts {
 		news = news || facts[i].news
-		w.moved = w.moved || facts[i].news && facts[i].key == lead.Account
+		w.moved = w.moved || c.moves(w, &facts[i])
 		size += overhead + int64(len(facts[i].value))
 		w.latest = max(w.latest, facts[i].at.At)
 		if !canonical.IsNull(facts[i].value) { // that nothing is known does not make a lead known

@@ -197,7 +197,7 @@ func (c *commit) deriveAccount(to *rows, persons []string) error {
 	if len(persons) == 0 {
 		return nil
 	}
-	stays, err := c.stays(persons)
+	stays, err := c.stays(to, persons)
 	if err != nil {
 		return err
 	}
@@ -233,28 +233,6 @@ func (c *commit) deriveAccount(to *rows, persons []string) error {
 		c.remember(person, stays[person], histories)
 	}
 	return nil
-}
-
-// stays returns to which accounts persons belonged. What was said of a new lead is all
-// of this transaction, and its row is still to be written.
-func (c *commit) stays(persons []string) (map[string][]account.Stay, error) {
-	told, err := c.toldOf(persons, `f.key = '`+lead.Account+`'`)
-	if err != nil {
-		return nil, err
-	}
-	stays := make(map[string][]account.Stay, len(persons))
-	for _, person := range persons {
-		said := told[person][lead.Account]
-		if w := c.leads[person]; w.base == 0 {
-			for _, f := range w.late {
-				if f.key == lead.Account {
-					said = append(said, account.Said{At: f.at, Value: f.value})
-				}
-			}
-		}
-		stays[person] = account.Stays(said)
-	}
-	return stays, nil
 }
 
 // forgetAccounts drops from accounts the leads that, as is known now, never belonged to

@@ -223,6 +223,7 @@ func (c *commit) compare(w *working, fact attributeFact) (known, news bool, err 
 	covered := false
 	look := func(f attributeFact) {
 		switch order := f.at.Compare(fact.at); {
+		case f.at.Source == lead.FromDomain: // it gives way to whatever is said
 		case f.at.At == fact.at.At && f.at.Source == fact.at.Source && bytes.Equal(f.value, fact.value):
 			known = known || f.lead == fact.lead
 			covered = true

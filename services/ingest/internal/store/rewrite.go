@@ -93,7 +93,7 @@ func (c *commit) refold() error {
 		return err
 	}
 	from, args := keysOf(persons).from(c.tx.Dialect())
-	if _, err := c.tx.Exec(`DELETE FROM attributes WHERE source IN ('`+lead.FromAccount+`', '`+lead.FromLead+`') AND lead_id IN (
+	if _, err := c.tx.Exec(`DELETE FROM attributes WHERE source IN ('`+lead.FromAccount+`', '`+lead.FromDomain+`', '`+lead.FromLead+`') AND lead_id IN (
 		SELECT m.id FROM `+from+` CROSS JOIN leads m WHERE m.canonical_id = k.a)`, args...); err != nil {
 		return err
 	}
