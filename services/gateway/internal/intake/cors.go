@@ -1,6 +1,11 @@
 package intake
 
-import "net/http"
+import (
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+)
 
 // What pages of other origins may ask for, and read.
 const (
@@ -33,9 +38,29 @@ func preflight(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	if r.Header.Get("Origin") != "" {
 		h.Set("Access-Control-Allow-Methods", allowMethods)
-		h.Set("Access-Control-Allow-Headers", allowHeaders)
+		h.Set("Access-Control-Allow-Headers", allowed(r.Header.Get("Access-Control-Request-Headers")))
 		h.Set("Access-Control-Max-Age", maxAge)
 	}
 	h.Set("Allow", allowMethods)
 	w.WriteHeader(http.StatusNoContent)
+}
+
+var headerName = regexp.MustCompile(`^[a-zA-Z0-9-]{1,64}$`)
+
+// maxAsked is how many more headers a page may ask for.
+const maxAsked = 20
+
+// allowed returns the headers that a page may send: those of the clients we know, and what it
+// asks for. Clients say more when they try again (RudderStack: Rsa-Retry-Attempt), and a header
+// gives nobody anything here, since no cookie goes along.
+func allowed(asked string) string {
+	known := strings.Split(allowHeaders, ",")
+	list := slices.Clone(known)
+	for name := range strings.SplitSeq(asked, ",") {
+		name = strings.ToLower(strings.TrimSpace(name))
+		if headerName.MatchString(name) && !slices.Contains(list, name) && len(list) < len(known)+maxAsked {
+			list = append(list, name)
+		}
+	}
+	return strings.Join(list, ",")
 }

@@ -454,12 +454,19 @@ func TestOrigins(t *testing.T) {
 }
 
 func TestPreflight(t *testing.T) {
-	w := newHouse(t).do(http.MethodOptions, "/v1/t", "", "Origin", "https://any.example", "Access-Control-Request-Headers", "authorization")
-	h := w.Header()
-	if w.Code != 204 || h.Get("Access-Control-Allow-Origin") != "https://any.example" || h.Get("Access-Control-Allow-Methods") != "GET,POST,OPTIONS" ||
-		h.Get("Access-Control-Allow-Headers") != "authorization,content-type,anonymousid,sentat,x-write-key,x-retry-count,x-ip-policy,x-enable-debug,traceparent" ||
-		h.Get("Access-Control-Max-Age") != "7200" {
-		t.Errorf("%d %v", w.Code, h)
+	known := "authorization,content-type,anonymousid,sentat,x-write-key,x-retry-count,x-ip-policy,x-enable-debug,traceparent"
+	for asked, want := range map[string]string{
+		"":                                      known,
+		"authorization,content-type":            known,
+		"content-type, Rsa-Retry-Attempt":       known + ",rsa-retry-attempt", // RudderStack, when it tries again
+		"*,bad name," + strings.Repeat("x", 65): known,
+	} {
+		w := newHouse(t).do(http.MethodOptions, "/v1/t", "", "Origin", "https://any.example", "Access-Control-Request-Headers", asked)
+		h := w.Header()
+		if w.Code != 204 || h.Get("Access-Control-Allow-Origin") != "https://any.example" || h.Get("Access-Control-Allow-Methods") != "GET,POST,OPTIONS" ||
+			h.Get("Access-Control-Allow-Headers") != want || h.Get("Access-Control-Max-Age") != "7200" {
+			t.Errorf("%q: %d %v", asked, w.Code, h)
+		}
 	}
 }
 
