@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -16,6 +17,7 @@ import (
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/audit"
 )
 
 // privacyServer answers the PrivacyService. The comments in its proto say what each method
@@ -25,7 +27,20 @@ type privacyServer struct {
 	store        *store.Store
 	ingest       ingestv1.IngestServiceClient
 	suppressions ingestv1.SuppressionServiceClient
+	identities   ingestv1.IdentityServiceClient
+	consents     ingestv1.PermissionServiceClient
+	pending      ingestv1.PendingServiceClient
+	log          *audit.Log
 	now          func() time.Time
+}
+
+// privacyServer composes it over a connection to ingest.
+func (s *Service) privacyServer(ingest grpc.ClientConnInterface) *privacyServer {
+	return &privacyServer{
+		store: s.store, ingest: s.ingest, log: s.audit, now: s.now,
+		suppressions: ingestv1.NewSuppressionServiceClient(ingest), identities: ingestv1.NewIdentityServiceClient(ingest),
+		consents: ingestv1.NewPermissionServiceClient(ingest), pending: ingestv1.NewPendingServiceClient(ingest),
+	}
 }
 
 // erasureIDs is the name space of the ids of erasures that have a request id.

@@ -97,7 +97,7 @@ type Service struct {
 	store     *store.Store
 	qualifier *qualifier.Qualifier
 	ingest    ingestv1.IngestServiceClient
-	suppress  ingestv1.SuppressionServiceClient
+	privacy   *privacyServer
 	sources   ingestv1.SourceServiceClient
 	now       func() time.Time
 	rescore   *rescore.Worker
@@ -118,13 +118,13 @@ func New(d Deps) (*Service, error) {
 		s.door.Issuer = issuer.New(d.Tokens, nil, d.Now)
 	}
 	s.ingest, s.sources, s.now = ingestv1.NewIngestServiceClient(d.Ingest), ingestv1.NewSourceServiceClient(d.Ingest), d.Now
-	s.suppress = ingestv1.NewSuppressionServiceClient(d.Ingest)
 	s.standards.Models = modelCheck{
 		fit:      profilefitv1.NewProfileFitServiceClient(d.ProfileFit),
 		behavior: behaviorv1.NewBehaviorScoringServiceClient(d.Behavior),
 	}.check
 	s.store = store.New(d.DB, d.Now, s.standards.ActiveIn)
 	s.store.Agree(s.standards)
+	s.privacy = s.privacyServer(d.Ingest)
 	s.standards.OnChange(s.beginRescore)
 	s.outbox = outbox.New(s.store, s.ingest, d.Telemetry.Log)
 	pending := ingestv1.NewPendingServiceClient(d.Ingest)
@@ -203,9 +203,7 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 		store: s.store, links: s.delivery.links, reasons: s.refusals, people: s.people, now: s.now,
 		inbox: inbox{reports: reports{s.store, s.now}, sealer: s.delivery.sealer},
 	})
-	handoffv1.RegisterPrivacyServiceServer(r, &privacyServer{
-		store: s.store, ingest: s.ingest, suppressions: s.suppress, now: s.now,
-	})
+	handoffv1.RegisterPrivacyServiceServer(r, s.privacy)
 	handoffv1.RegisterAuditServiceServer(r, &auditServer{log: s.audit})
 	handoffv1.RegisterTeamServiceServer(r, &teamServer{people: s.people, store: s.store})
 }

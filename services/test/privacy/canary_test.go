@@ -355,6 +355,7 @@ func TestNoByteOfAnErasedPersonIsLeft(t *testing.T) {
 			t.Fatalf("the search finds only %v", h.found())
 		}
 
+		h.exports(lead)
 		created := h.must("POST", "/v1/erasures", map[string]any{
 			"identity": identity("KIND_ANONYMOUS_ID", word("visitor")), "mode": "MODE_SUPPRESS_AND_DELETE", "reason": "request 17",
 			"requestId": "3f2b8a52-2c7d-4f0e-9d57-6c6f2f9f1a11",
@@ -405,6 +406,35 @@ func TestNoByteOfAnErasedPersonIsLeft(t *testing.T) {
 			t.Errorf("somebody else was\n%s\nand is\n%s", before, after)
 		}
 	})
+}
+
+// exports has all that is held given out: whatever the person said is in it, but for what
+// was refused, and what other people wrote of the standard.
+func (h *house) exports(lead string) {
+	h.t.Helper()
+	document := h.must("GET", "/v1/"+lead+":export", nil).str("document")
+	for _, what := range []string{
+		"email", "user", "visitor", "crm", "name", "phone", "title", "campaign", "detail", "activity", "utm", "path", "text", "fair",
+		"form", "approval", "evidence", "link", "comment", "outcome",
+	} {
+		if !strings.Contains(document, word(what)) {
+			h.t.Errorf("the export lacks what was said of %s", what)
+		}
+	}
+	var sections map[string]any
+	h.ok(json.Unmarshal([]byte(document), &sections))
+	for _, section := range []string{
+		"lead", "identityLinks", "attributeHistory", "activities", "permissions", "qualification", "decisions", "stageMoves",
+		"handoffs", "packets", "approvals", "deliveries", "auditEntries",
+	} {
+		if list, is := sections[section].([]any); sections[section] == nil || is && len(list) == 0 {
+			h.t.Errorf("the export has no %s", section)
+		}
+	}
+	entries := h.must("GET", "/v1/auditEntries?pageSize=1", nil)
+	if entries.str("auditEntries", "method") != "assay.handoff.v1.PrivacyService/ExportLead" || entries.str("auditEntries", "resource") != lead {
+		h.t.Errorf("the audit log says %v", entries)
+	}
 }
 
 // qualification is all that is said of a lead, as text.

@@ -16,6 +16,7 @@ import (
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/event"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
+	"github.com/assay-hq/assay/services/internal/audit"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -295,6 +296,15 @@ func (s *Store) Scrub(ctx context.Context) error { return s.db.Scrub(ctx, person
 func (s *Store) Knows(ctx context.Context, lead string) (known bool, err error) {
 	err = s.db.Read().QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM leads WHERE lead_id = $1)`, lead).Scan(&known)
 	return known, err
+}
+
+// NoteExport leaves in the audit log that what is held on a lead, `leads/{lead}`, was given
+// out: nothing else changes.
+func (s *Store) NoteExport(ctx context.Context, lead string) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		audit.About(tx.Context(), lead)
+		return nil
+	})
 }
 
 // ids are ids in a column, with blanks between them.
