@@ -49,6 +49,9 @@ type cli struct {
 	Source     sourceCmd     `cmd:"" help:"Manage where facts come from: sources and their write keys."`
 	Key        keyCmd        `cmd:"" help:"Manage API keys."`
 	Rejected   rejectedCmd   `cmd:"" help:"See what was sent and refused, and why."`
+	Suppress   suppressCmd   `cmd:"" help:"Keep the suppression list: who is not handed off, or not captured at all."`
+	Erase      eraseCmd      `cmd:"" help:"Forget a person: nothing of them is left anywhere."`
+	Export     exportCmd     `cmd:"" help:"Print all that is held on a person, as JSON."`
 	Audit      auditCmd      `cmd:"" help:"See who changed what, and check that the log is whole."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`
 }
