@@ -31,6 +31,10 @@ test: ## Run every test, on SQLite and PostgreSQL, with the race detector.
 test-crm: ## Try the handoff to a real CRM: installs Tryton where it is missing, half a minute. Part of `make test`.
 	go test -race -count=1 -v ./services/test/crm
 
+.PHONY: test-clients
+test-clients: ## Try all real tracking clients: installs Node.js, Chromium and the clients where they are missing, a minute. `make test` runs three of them.
+	ASSAY_CLIENTS=all go test -race -count=1 -v ./services/test/clients
+
 .PHONY: bench
 bench: ## Measure: each figure beside a baseline of the same run, about 6 minutes.
 	go run ./services/test/bench
