@@ -33,6 +33,7 @@ var phases = []struct {
 }{
 	{"raw", (*bench).raw},
 	{"ingest", (*bench).ingest},
+	{"events", (*bench).events},
 	{"flow", (*bench).flow},
 	{"latency", (*bench).latency},
 	{"rescore", (*bench).rescore},
@@ -56,7 +57,7 @@ type target struct {
 func main() {
 	var b bench
 	stores := flag.String("store", "both", "`sqlite`, postgres or both")
-	flag.StringVar(&b.only, "only", "", "measure only one of raw, ingest, flow, latency, rescore, explain, clocks, deliver, binary, fold (comma-separated)")
+	flag.StringVar(&b.only, "only", "", "measure only one of raw, ingest, events, flow, latency, rescore, explain, clocks, deliver, binary, fold (comma-separated)")
 	flag.Float64Var(&b.scale, "scale", 1, "part of the whole run, e.g. 0.1 for a quick look")
 	flag.IntVar(&b.leads, "leads", 0, "how many `leads` of 20 activities are scored again, e.g. 100000; default: 5,000 times the scale")
 	flag.StringVar(&b.profiles, "cpuprofile", "", "write CPU profiles of ingest and flow into this `folder`")
