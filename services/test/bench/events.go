@@ -57,7 +57,7 @@ func (b *bench) events(ctx context.Context, t *target) error {
 		return err
 	}
 	for _, l := range loads {
-		if err := b.load(ctx, t, s, key, l.name, l.path, l.connections, l.n, l.aim, naive[l.n]); err != nil {
+		if err := b.load(ctx, t, s, key, l.name, l.path, l.connections, l.n, l.aim, naive[l.connections]); err != nil {
 			return fmt.Errorf("%s: %w", l.name, err)
 		}
 	}
@@ -220,7 +220,7 @@ func machineTime() time.Duration {
 }
 
 // naive measures a server that stores each event in a transaction of its own, and each
-// batch in one: the rates by the number of events of a request.
+// batch in one: the rates by the number of connections.
 func (b *bench) naive(ctx context.Context, t *target) (map[int]float64, error) {
 	url, err := t.url()
 	if err != nil {
@@ -262,10 +262,12 @@ func (b *bench) naive(ctx context.Context, t *target) (map[int]float64, error) {
 	go func() { _ = server.Serve(l) }() // until it is closed
 	defer server.Close()
 	rates := map[int]float64{}
-	for n, connections := range map[int]int{1: 64, batch: 8} {
-		if rates[n], _, err = post(ctx, l.Addr().String(), "/", "key", connections, n, b.seconds(3)); err != nil {
+	for _, load := range loads {
+		rate, _, err := post(ctx, l.Addr().String(), "/", "key", load.connections, load.n, b.seconds(3))
+		if err != nil {
 			return nil, err
 		}
+		rates[load.connections] = rate
 	}
 	return rates, nil
 }
