@@ -10,8 +10,9 @@ import (
 
 func segmentGo(t *testing.T, v visit, url, key string) {
 	t.Helper()
+	arrived := make(arrivals, 10)
 	client, err := segment.NewWithConfig(key, segment.Config{
-		Endpoint: url, BatchSize: 3, Interval: 200 * time.Millisecond,
+		Endpoint: url, BatchSize: 3, Interval: 200 * time.Millisecond, Callback: segmentArrivals{arrived},
 		RetryAfter: func(int) time.Duration { return 300 * time.Millisecond },
 	})
 	if err != nil {
@@ -28,6 +29,7 @@ func segmentGo(t *testing.T, v visit, url, key string) {
 			t.Error(err)
 		}
 	}
+	arrived.wait(t, 5)
 	if err := client.Close(); err != nil {
 		t.Error(err)
 	}
@@ -35,8 +37,9 @@ func segmentGo(t *testing.T, v visit, url, key string) {
 
 func rudderGo(t *testing.T, v visit, url, key string) {
 	t.Helper()
+	arrived := make(arrivals, 10)
 	client, err := rudder.NewWithConfig(key, rudder.Config{
-		DataPlaneUrl: url, BatchSize: 3, Interval: 200 * time.Millisecond,
+		DataPlaneUrl: url, BatchSize: 3, Interval: 200 * time.Millisecond, Callback: rudderArrivals{arrived},
 		RetryAfter: func(int) time.Duration { return 300 * time.Millisecond },
 	})
 	if err != nil {
@@ -53,7 +56,36 @@ func rudderGo(t *testing.T, v visit, url, key string) {
 			t.Error(err)
 		}
 	}
+	arrived.wait(t, 5)
 	if err := client.Close(); err != nil {
 		t.Error(err)
 	}
 }
+
+// arrivals are told of each message that was taken. A client that is closed before drops
+// what it would have sent again.
+type arrivals chan error
+
+func (a arrivals) wait(t *testing.T, n int) {
+	t.Helper()
+	for range n {
+		select {
+		case err := <-a:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(time.Minute):
+			t.Fatal("a message was not taken within a minute")
+		}
+	}
+}
+
+type segmentArrivals struct{ arrivals }
+
+func (a segmentArrivals) Success(segment.Message)            { a.arrivals <- nil }
+func (a segmentArrivals) Failure(_ segment.Message, e error) { a.arrivals <- e }
+
+type rudderArrivals struct{ arrivals }
+
+func (a rudderArrivals) Success(rudder.Message)            { a.arrivals <- nil }
+func (a rudderArrivals) Failure(_ rudder.Message, e error) { a.arrivals <- e }
