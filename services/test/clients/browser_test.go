@@ -1,13 +1,13 @@
 package clients
 
 import (
-	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"os/exec"
+	"syscall"
 	"testing"
-	"time"
 
 	"github.com/assay-hq/assay/services/test/debian"
 )
@@ -25,19 +25,24 @@ func page(file, batching string) func(t *testing.T, v visit, url, key string) {
 		server := httptest.NewServer(site)
 		t.Cleanup(server.Close)
 
+		profile, err := os.MkdirTemp("", "assay-browser-")
+		if err != nil {
+			t.Fatal(err)
+		}
 		query := url.Values{"client": {v.client}, "assay": {assay}, "key": {key}, "batching": {batching}}
-		ctx, cancel := context.WithCancel(context.Background())
-		browser := exec.CommandContext(ctx, chromium,
+		browser := exec.Command(chromium,
 			"--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-			"--disable-background-networking", "--user-data-dir="+t.TempDir(),
+			"--disable-background-networking", "--user-data-dir="+profile,
 			server.URL+"/"+file+"?"+query.Encode())
-		browser.WaitDelay = 5 * time.Second
+		// It has processes of its own, which must end with it.
+		browser.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		if err := browser.Start(); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() {
-			cancel()
-			_ = browser.Wait() // it was killed
+			_ = syscall.Kill(-browser.Process.Pid, syscall.SIGKILL)
+			_ = browser.Wait()        // it was killed
+			_ = os.RemoveAll(profile) // what the last of them still writes stays
 		})
 	}
 }
