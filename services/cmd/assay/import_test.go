@@ -86,3 +86,32 @@ func TestImportOfActivities(t *testing.T) {
 		t.Errorf("a broken header: exit %d: %s", code, errs)
 	}
 }
+
+func TestImportIsUndone(t *testing.T) {
+	s := newShell(t)
+	before := object(t, s.must("lead", "capture", "--email", "ana@example.com", "-a", "job_title=Head of IT", "-t", "demo.requested", "--wait", "20s", "--output", "json"))
+	lead := before["lead"].(string)
+	file := s.file("fair.csv", "email,job title,employees,country\nana@example.com,Student,3,FR\nbo@example.com,CIO,5,DE\n")
+	out := s.must("import", "leads", file)
+	if !strings.HasPrefix(out, "created 1, updated 1, unchanged 0, rejected 0") {
+		t.Fatalf("the import says %s", out)
+	}
+	for range 2 {
+		if undone := s.must("import", "undo", importName(t, out)); undone != "removed 1 leads, restored 1, kept 0; withdrew 0 activities\n" {
+			t.Errorf("the undo says %s", undone)
+		}
+	}
+	shown := s.must("lead", "show", lead)
+	if !strings.Contains(shown, "Head of IT") || strings.Contains(shown, "Student") || strings.Contains(shown, "FR") {
+		t.Errorf("after the undo:\n%s", shown)
+	}
+	if code, _, _ := s.do("lead", "lookup", "--email", "bo@example.com"); code != exitRefused {
+		t.Errorf("bo is still known: exit %d", code)
+	}
+	if shown := s.must("import", "show", importName(t, out)); !strings.Contains(shown, "UNDONE") {
+		t.Errorf("show:\n%s", shown)
+	}
+	if code, _, _ := s.do("import", "run", importName(t, out)); code != exitRefused {
+		t.Errorf("an undone import ran: exit %d", code)
+	}
+}
