@@ -258,13 +258,13 @@ const (
 // nowhere else.
 func (a *importAPI) addSamples(ctx context.Context, id string, m *ingestv1.Import) error {
 	t, err := a.table(ctx, id, m.GetFormat())
-	if err != nil {
-		return nil //nolint:nilerr // the file is gone since
-	}
 	for range sampledRows {
-		row, err := t.Next()
-		if err != nil {
-			break
+		var row tabular.Row
+		if err == nil {
+			row, err = t.Next()
+		}
+		if err != nil { // the end, or the file is gone since
+			return ctx.Err()
 		}
 		for i, c := range m.GetColumns() {
 			if row.Err != nil || i >= len(row.Cells) || len(c.GetSamples()) >= maxSamples {

@@ -438,7 +438,7 @@ func (h *house) story(address string) string {
 	for _, c := range claimed.GetLeads() {
 		for _, f := range c.GetFacts() {
 			if f.GetActivity().GetCorrection() == typev1.ActivityFact_CORRECTION_UNSPECIFIED {
-				facts = append(facts, fmt.Sprint(f.GetSource(), " ", f.GetActivity().GetType(), f.GetAttribute().GetKey(), f.GetAttribute().GetValueJson()))
+				facts = append(facts, fmt.Sprint(f.GetSource(), " ", f.GetActivity().GetType(), f.GetAttribute().GetKey(), string(f.GetAttribute().GetValueJson())))
 			}
 		}
 	}

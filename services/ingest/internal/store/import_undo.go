@@ -136,7 +136,7 @@ func (c *commit) undoLead(i *Import, correction, id, source string) error {
 
 func (c *commit) importSteps(id, lead string) (steps []importStep, err error) {
 	rows, err := c.tx.Query(`SELECT received_at, created, sourced, lead_source, lead_source_at, lead_source_by FROM import_leads
-		WHERE import_id = $1 AND lead_id = $2 ORDER BY received_at DESC`, id, lead) //nolint:sqlclosecheck // each closes them
+		WHERE import_id = $1 AND lead_id = $2 ORDER BY received_at DESC`, id, lead)
 	if err != nil {
 		return nil, err
 	}
@@ -157,7 +157,7 @@ func (c *commit) forgetSteps(id, lead string) error {
 }
 
 func (c *commit) activitiesOf(lead, said string, args []any) (found []correctable, err error) {
-	rows, err := c.tx.Query(`SELECT source, id FROM activities WHERE lead_id = $1`+said, args...) //nolint:sqlclosecheck // each closes them
+	rows, err := c.tx.Query(`SELECT source, id FROM activities WHERE lead_id = $1`+said, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -270,7 +270,7 @@ func (c *commit) unlink(importID, id, source string) (links []link, err error) {
 		return nil, err
 	}
 	rows, err := c.tx.Query(`DELETE FROM identity_claims WHERE (by_kind, by_value) IN (SELECT h.kind, h.value FROM identities h WHERE h.lead_id = $1 AND h.home = 1)`+
-		said+` RETURNING kind, value, by_kind, by_value`, args...) //nolint:sqlclosecheck // each closes them
+		said+` RETURNING kind, value, by_kind, by_value`, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -397,10 +397,11 @@ func (c *commit) sayAgain(capture *Capture) error {
 // the last time.
 func (s *Store) RemoveEmptied(ctx context.Context) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		rows, err := tx.Query(`SELECT i.import_id, i.lead_id FROM import_leads i JOIN pending p ON p.lead_id = i.lead_id
+		rows, err := tx.Query( //nolint:sqlclosecheck // each closes them
+			`SELECT i.import_id, i.lead_id FROM import_leads i JOIN pending p ON p.lead_id = i.lead_id
 			WHERE i.created = 2 AND p.state = 0 AND p.decided_version >= p.facts_version
 			AND NOT EXISTS (SELECT 1 FROM identities n WHERE n.lead_id = i.lead_id)
-			AND NOT EXISTS (SELECT 1 FROM activities f WHERE f.lead_id = i.lead_id) LIMIT 1000`) //nolint:sqlclosecheck // each closes them
+			AND NOT EXISTS (SELECT 1 FROM activities f WHERE f.lead_id = i.lead_id) LIMIT 1000`)
 		if err != nil {
 			return err
 		}

@@ -286,7 +286,7 @@ func (s *Store) PruneImports(ctx context.Context) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		ago := func(d time.Duration) int64 { return now.Add(-d).UnixMicro() }
 		rows, err := tx.Query(`SELECT id FROM imports WHERE state = 0 AND created_at < $1 OR state IN ($2, $3) AND created_at < $4 LIMIT 100`,
-			ago(keepUnfinished), int64(ingestv1.Import_STATE_UPLOADED), int64(ingestv1.Import_STATE_TRIED), ago(KeepUploads)) //nolint:rowserrcheck // each does
+			ago(keepUnfinished), int64(ingestv1.Import_STATE_UPLOADED), int64(ingestv1.Import_STATE_TRIED), ago(KeepUploads))
 		if err != nil {
 			return err
 		}
