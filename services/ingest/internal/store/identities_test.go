@@ -247,3 +247,22 @@ func TestACacheEntryOfALeadThatIsGoneIsDropped(t *testing.T) {
 		}
 	})
 }
+
+// Who is known by what is known is found without asking who is who: capturing must stay
+// as quick as storing.
+func TestAKnownLeadWithKnownIdentitiesIsNotLookedUp(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		bring := func(n int) store.Result {
+			s := subject(anonymous("v1"), email("a@x.example"))
+			s.Activities = append(s.Activities, act(fmt.Sprint("e", n), 0))
+			return f.capture(s)
+		}
+		want := bring(1).Lead
+		bring(2) // now it is remembered
+		f.sql(`DELETE FROM identities`)
+		f.sql(`DELETE FROM identity_claims`)
+		if got := bring(3); got.Lead != want || got.Created || f.count(`SELECT count(*) FROM identities`) != 0 || f.count(`SELECT count(*) FROM identity_claims`) != 0 {
+			t.Errorf("the tables were asked: %+v", got)
+		}
+	})
+}
