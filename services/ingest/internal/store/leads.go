@@ -160,7 +160,7 @@ func (s *Store) readMembers(ctx context.Context, list []Lead) error {
 	}
 	from, args := keysOf(ids).from(s.db.Dialect())
 	result, err := s.db.Read().QueryContext(ctx, `SELECT k.a, m.id, m.lead_source, m.lead_source_at, m.lead_source_by FROM `+from+`
-		CROSS JOIN leads m WHERE m.canonical_id = k.a ORDER BY m.created_at, m.id`, args...) //nolint:sqlclosecheck // each closes it
+		CROSS JOIN leads m WHERE m.canonical_id = k.a ORDER BY m.created_at, m.id`, args...)
 	if err != nil {
 		return err
 	}

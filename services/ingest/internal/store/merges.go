@@ -40,7 +40,7 @@ type IdentityLink struct {
 func (s *Store) rethink(ctx context.Context, leads []string, change func(c *commit) error) (c *commit, err error) {
 	return s.rethinkValues(ctx, func(tx *sqldb.Tx) ([]identity.Identity, error) {
 		from, args := keysOf(leads).from(tx.Dialect())
-		result, err := tx.Query(`SELECT i.kind, i.value FROM `+from+` CROSS JOIN identities i WHERE i.lead_id = k.a AND i.home = 1`, args...) //nolint:sqlclosecheck // each closes it
+		result, err := tx.Query(`SELECT i.kind, i.value FROM `+from+` CROSS JOIN identities i WHERE i.lead_id = k.a AND i.home = 1`, args...)
 		if err != nil {
 			return nil, err
 		}
@@ -189,7 +189,7 @@ func (s *Store) Links(ctx context.Context, id string) (list []IdentityLink, err 
 			UNION SELECT `+columns+` FROM leads m CROSS JOIN identities i CROSS JOIN identity_claims c
 				WHERE m.canonical_id = $1 AND i.lead_id = m.id AND c.by_kind = i.kind AND c.by_value = i.value) AS c
 		JOIN identities v ON v.kind = c.kind AND v.value = c.value JOIN identities b ON b.kind = c.by_kind AND b.value = c.by_value
-		LEFT JOIN leads vl ON vl.id = v.lead_id LEFT JOIN leads bl ON bl.id = b.lead_id`, person) //nolint:sqlclosecheck // each closes it
+		LEFT JOIN leads vl ON vl.id = v.lead_id LEFT JOIN leads bl ON bl.id = b.lead_id`, person)
 	if err != nil {
 		return nil, err
 	}
