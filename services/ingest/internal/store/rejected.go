@@ -118,29 +118,3 @@ func (s *Store) PruneRejected(ctx context.Context, before time.Time) error {
 		}
 	}
 }
-
-// eraseRejected forgets what holds one of the texts, in any case, and returns how many
-// rows went: a rejected event is nobody's, so it is looked for in what was sent.
-func eraseRejected(tx *sqldb.Tx, texts []string) (gone int64, err error) {
-	for _, text := range texts {
-		if text == "" {
-			continue
-		}
-		pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(strings.ToLower(text)) + "%"
-		n, err := tx.Affected(`DELETE FROM rejected_events WHERE lower(payload) LIKE $1 ESCAPE '\' OR lower(event_id) LIKE $1 ESCAPE '\'`, pattern)
-		if err != nil {
-			return gone, err
-		}
-		gone += n
-	}
-	return gone, nil
-}
-
-// EraseRejected is [eraseRejected] in a transaction of its own.
-func (s *Store) EraseRejected(ctx context.Context, texts ...string) (gone int64, err error) {
-	err = s.db.Write(ctx, func(tx *sqldb.Tx) (err error) {
-		gone, err = eraseRejected(tx, texts)
-		return err
-	})
-	return gone, err
-}

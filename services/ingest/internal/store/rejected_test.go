@@ -34,15 +34,3 @@ func TestOldRejectedEventsAreForgotten(t *testing.T) {
 		}
 	})
 }
-
-// A rejected event belongs to nobody: it is erased by what was sent.
-func TestRejectedEventsAreErasedByWhatTheyHold(t *testing.T) {
-	each(t, func(t *testing.T, f *fixture) {
-		hers, other, wild := f.reject(0, `{"email":"Ada_L@Example.com"}`), f.reject(0, `{"email":"adaxl@example.com"}`), f.reject(0, `{}`)
-		gone, err := f.EraseRejected(t.Context(), "ada_l@example.com", "", "%")
-		f.ok(err)
-		if gone != 1 || f.rejectedThere(hers) || !f.rejectedThere(other) || !f.rejectedThere(wild) {
-			t.Errorf("%d are gone", gone)
-		}
-	})
-}
