@@ -31,6 +31,7 @@ type handoffServer struct {
 	standards *standard.Registry
 	qualifier *qualifier.Qualifier
 	ingest    ingestv1.IngestServiceClient
+	accounts  ingestv1.AccountServiceClient
 	// packets makes what sales is given with a handoff.
 	packets *delivery.Packets
 	now     func() time.Time

@@ -99,6 +99,7 @@ type Service struct {
 	ingest    ingestv1.IngestServiceClient
 	privacy   *privacyServer
 	sources   ingestv1.SourceServiceClient
+	accounts  ingestv1.AccountServiceClient
 	now       func() time.Time
 	rescore   *rescore.Worker
 	review    *review.Worker
@@ -118,6 +119,7 @@ func New(d Deps) (*Service, error) {
 		s.door.Issuer = issuer.New(d.Tokens, nil, d.Now)
 	}
 	s.ingest, s.sources, s.now = ingestv1.NewIngestServiceClient(d.Ingest), ingestv1.NewSourceServiceClient(d.Ingest), d.Now
+	s.accounts = ingestv1.NewAccountServiceClient(d.Ingest)
 	s.standards.Models = modelCheck{
 		fit:      profilefitv1.NewProfileFitServiceClient(d.ProfileFit),
 		behavior: behaviorv1.NewBehaviorScoringServiceClient(d.Behavior),
@@ -185,7 +187,7 @@ func (s *Service) beginRescore(tx *sqldb.Tx, changed string) error {
 // Register offers the service's APIs.
 func (s *Service) Register(r grpc.ServiceRegistrar) {
 	handoffs := &handoffServer{
-		store: s.store, standards: s.standards, qualifier: s.qualifier, ingest: s.ingest, packets: s.delivery.packets, now: s.now,
+		store: s.store, standards: s.standards, qualifier: s.qualifier, ingest: s.ingest, accounts: s.accounts, packets: s.delivery.packets, now: s.now,
 	}
 	handoffv1.RegisterHandoffServiceServer(r, handoffs)
 	handoffv1.RegisterStandardServiceServer(r, &standardServer{standards: s.standards})
