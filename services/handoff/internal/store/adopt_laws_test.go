@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -196,16 +197,26 @@ func (m *merging) settle(t *rapid.T) {
 }
 
 // open counts the handoffs that are open of some leads.
-func (m *merging) open(t *rapid.T, leads []string) int {
-	open := map[string]bool{}
-	for _, lead := range leads {
-		for _, h := range m.handoffs(t, lead) {
-			if isOpen(h) && slices.Contains(leads, store.LeadID(h.GetLead())) {
-				open[h.GetName()] = true
-			}
+func (m *merging) open(t *rapid.T, leads []string) (n int) {
+	for _, h := range m.all(t) {
+		if isOpen(h) && slices.Contains(leads, store.LeadID(h.GetLead())) {
+			n++
 		}
 	}
-	return len(open)
+	return n
+}
+
+// all are the handoffs of all leads.
+func (m *merging) all(t *rapid.T) []*handoffv1.Handoff {
+	list, err := m.Handoffs(context.Background(), []store.Term{{Column: store.LeadColumn, Value: m.leads}}, false, nil, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := make([]*handoffv1.Handoff, len(list))
+	for i := range list {
+		out[i] = list[i].Handoff
+	}
+	return out
 }
 
 func isOpen(h *handoffv1.Handoff) bool {
@@ -213,22 +224,19 @@ func isOpen(h *handoffv1.Handoff) bool {
 }
 
 func (m *merging) check(t *rapid.T) {
-	seen, cycles := 0, map[string]bool{}
+	cycles, open := map[string]bool{}, map[string]string{}
 	all := map[string]*handoffv1.Handoff{}
-	for _, id := range m.leads {
-		open := ""
-		for _, h := range m.handoffs(t, id) {
-			all[h.GetName()] = h
-			if isOpen(h) {
-				if open != "" {
-					t.Fatalf("%s and %s are open", open, h.GetName())
-				}
-				open = h.GetName()
-			}
+	for _, h := range m.all(t) {
+		if all[h.GetName()] = h; !isOpen(h) {
+			continue
 		}
-		q, err := m.Qualification(context.Background(), id, "")
-		if open != "" && (err != nil || q.GetHandoff() != open) {
-			t.Fatalf("%s is open, and %s stands with %q, %v", open, id, q.GetHandoff(), err)
+		person := cmp.Or(h.GetPerson(), h.GetLead())
+		if open[person] != "" {
+			t.Fatalf("%s and %s are open", open[person], h.GetName())
+		}
+		open[person] = h.GetName()
+		if q, err := m.Qualification(context.Background(), store.LeadID(h.GetLead()), ""); err != nil || q.GetHandoff() != h.GetName() || q.GetLead() != person {
+			t.Fatalf("%s is open, and %s stands with %q, %v", h.GetName(), q.GetLead(), q.GetHandoff(), err)
 		}
 	}
 	for name, h := range all {
@@ -244,9 +252,8 @@ func (m *merging) check(t *rapid.T) {
 			cycles[cycle] = true
 		}
 		m.lead[name], m.over[name] = h.GetLead(), m.over[name] || !isOpen(h) && h.GetState() != handoffv1.Handoff_STATE_LOST
-		seen++
 	}
-	if seen != len(m.lead) {
-		t.Fatalf("%d handoffs, there were %d", seen, len(m.lead))
+	if len(all) != len(m.lead) {
+		t.Fatalf("%d handoffs, there were %d", len(all), len(m.lead))
 	}
 }
