@@ -22,7 +22,7 @@ func (a *sourceAPI) PreviewSource(ctx context.Context, req *ingestv1.PreviewSour
 	}
 	config := found.Said.GetWebhook()
 	if config == nil {
-		return nil, apierr.InvalidField("name", "a source of the kind WEBHOOK")
+		return nil, apierr.InvalidField("name", "a source of the kind WEBHOOK, or one with a mapping for CloudEvents")
 	}
 	under := "source.webhook."
 	if req.GetMapping() != nil {

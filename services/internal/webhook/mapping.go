@@ -93,6 +93,10 @@ func (c *compiler) list(field string, texts []string) []*expression {
 
 func compileMapping(in *ingestv1.WebhookMapping) (*Mapping, []apierr.Violation) {
 	var c compiler
+	if in == nil {
+		c.expect("mapping", "a mapping, or a preset that has one")
+		return nil, c.wrong
+	}
 	m := &Mapping{
 		items:          c.expression("mapping.items", in.GetItems()),
 		when:           c.expression("mapping.when", in.GetWhen()),

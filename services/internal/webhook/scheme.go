@@ -166,8 +166,8 @@ func (s *mac) place(template string) error {
 	if strings.Count(template, bodyPlace) != 1 || strings.Count(template, timestampPlace) > 1 {
 		return errors.New("one `{body}`, and at most one `{timestamp}`")
 	}
-	if strings.Contains(template, timestampPlace) != s.timed() {
-		return errors.New("`{timestamp}` if `timestampHeader` is set, and else none: what is not signed proves nothing")
+	if s.timed() && !strings.Contains(template, timestampPlace) {
+		return errors.New("`{timestamp}`, as `timestampHeader` is set: what is not signed proves nothing")
 	}
 	if !s.timed() {
 		s.before, s.tail, _ = strings.Cut(template, bodyPlace)

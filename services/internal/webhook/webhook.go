@@ -125,6 +125,8 @@ func newMAC(config *ingestv1.HmacScheme, secrets []string) (Scheme, *apierr.Viol
 	}
 	err := s.place(template)
 	switch {
+	case strings.Contains(template, timestampPlace) && !s.timed():
+		return nil, &apierr.Violation{Field: "hmac.timestampHeader", Expected: "the header with the time that is signed"}
 	case s.header == "":
 		return nil, &apierr.Violation{Field: "hmac.header", Expected: "the header with the signature"}
 	case s.hash == nil:

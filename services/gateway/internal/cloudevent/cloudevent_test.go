@@ -37,7 +37,7 @@ func newFront(t *testing.T) *front {
 		{Event: "com.acme.noise.*", Drop: true},
 		{Event: "com.acme.trial", Type: "trial.started", Properties: map[string]string{"plan": "product", "internal": ""}},
 	}})
-	f.Source("mapped", "", &ingestv1.Source{Kind: ingestv1.Source_KIND_WEBHOOK, Webhook: &ingestv1.WebhookConfig{
+	f.Source("mapped", "", &ingestv1.Source{Kind: ingestv1.Source_KIND_SERVER, Webhook: &ingestv1.WebhookConfig{
 		Preset:  "cloudevents",
 		Mapping: &ingestv1.WebhookMapping{Email: "body.data.contact.mail", When: `body.type != "ping"`},
 	}})

@@ -61,11 +61,19 @@ func Check(s *ingestv1.Source) *violation.Violation {
 			return v.At("protectedAttributes", i)
 		}
 	}
-	if hooked := s.GetKind() == ingestv1.Source_KIND_WEBHOOK; hooked != (s.GetWebhook() != nil) {
-		if hooked {
+	switch webhook := s.GetWebhook(); s.GetKind() {
+	case ingestv1.Source_KIND_WEBHOOK:
+		if webhook == nil {
 			return violation.New("webhook", "how it is verified and read: a preset, or a scheme and a mapping")
 		}
-		return violation.New("webhook", "nothing: only a source of the kind WEBHOOK has one")
+	case ingestv1.Source_KIND_SERVER:
+		if webhook != nil && webhook.GetPreset() != "cloudevents" {
+			return violation.New("webhook", "nothing, or the preset cloudevents with a mapping: only a source of the kind WEBHOOK has another")
+		}
+	default:
+		if webhook != nil {
+			return violation.New("webhook", "nothing: only a source of the kind WEBHOOK has one")
+		}
 	}
 	return checkWebhook(s.GetWebhook()).Under("webhook")
 }

@@ -178,7 +178,8 @@ type Source struct {
 	// Attributes that it may not say, beside those that no browser may say. What it says of
 	// them is left out and reported.
 	ProtectedAttributes []string `protobuf:"bytes,11,rep,name=protected_attributes,json=protectedAttributes,proto3" json:"protected_attributes,omitempty"`
-	// Of a source of the kind `WEBHOOK`.
+	// Of a source of the kind `WEBHOOK`. One of the kind `SERVER` may have a mapping for its
+	// CloudEvents, with the preset `cloudevents`.
 	Webhook       *WebhookConfig `protobuf:"bytes,12,opt,name=webhook,proto3" json:"webhook,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
