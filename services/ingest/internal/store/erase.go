@@ -208,36 +208,67 @@ func (s *Store) eraseFiles(ctx context.Context, said *regexp.Regexp, gone map[st
 	})
 }
 
-// eraseSamples takes the samples out of what is known of files, where they name the persons.
-func eraseSamples(tx *sqldb.Tx, said *regexp.Regexp) error {
-	result, err := tx.Query(`SELECT id, about FROM imports`)
-	if err != nil {
-		return err
-	}
-	changed := map[string][]byte{}
-	err = each(result, func() error {
-		var id string
-		var about []byte
-		if err := result.Scan(&id, &about); err != nil || !said.Match(about) {
-			return err
-		}
-		file := &ingestv1.Import{}
-		if err := proto.Unmarshal(about, file); err != nil {
-			return err
-		}
-		for _, c := range file.GetColumns() {
+// samples are where somebody who sets something up keeps a piece of what was sent.
+var samples = []struct {
+	table, column string
+	reduce        func([]byte) ([]byte, error)
+}{
+	{"imports", "about", without(func(i *ingestv1.Import) {
+		for _, c := range i.GetColumns() {
 			c.Samples = nil
 		}
-		kept, err := proto.Marshal(file)
-		changed[id] = kept
-		return err
-	})
-	for id, about := range changed {
-		if err == nil {
-			_, err = tx.Exec(`UPDATE imports SET about = $1 WHERE id = $2`, about, id)
+	})},
+	{"sources", "content", without(func(s *ingestv1.Source) {
+		if s.GetWebhook() != nil {
+			s.Webhook.Sample = ""
+		}
+	})},
+}
+
+// without reads a message, takes out of it what does not stay, and writes it.
+func without[M any, P interface {
+	*M
+	proto.Message
+}](reduce func(P),
+) func([]byte) ([]byte, error) {
+	return func(in []byte) ([]byte, error) {
+		m := P(new(M))
+		if err := proto.Unmarshal(in, m); err != nil {
+			return nil, err
+		}
+		reduce(m)
+		return proto.Marshal(m)
+	}
+}
+
+// eraseSamples takes the samples out of what is known of files and webhooks, where they
+// name the persons.
+func eraseSamples(tx *sqldb.Tx, said *regexp.Regexp) error {
+	for _, sample := range samples { // names are ours
+		result, err := tx.Query(`SELECT id, ` + sample.column + ` FROM ` + sample.table)
+		if err != nil {
+			return err
+		}
+		changed := map[string][]byte{}
+		err = each(result, func() error {
+			var id string
+			var content []byte
+			if err := result.Scan(&id, &content); err != nil || !said.Match(content) {
+				return err
+			}
+			changed[id], err = sample.reduce(content)
+			return err
+		})
+		for id, content := range changed {
+			if err == nil {
+				_, err = tx.Exec(`UPDATE `+sample.table+` SET `+sample.column+` = $1 WHERE id = $2`, content, id)
+			}
+		}
+		if err != nil {
+			return err
 		}
 	}
-	return err
+	return nil
 }
 
 // rejectedRow names a row that was rejected.
@@ -397,7 +428,7 @@ func (e *eraser) delete(table, column string) error {
 
 // Scrub makes what was erased unreadable in the files of the database, see [sqldb.DB.Scrub].
 func (s *Store) Scrub(ctx context.Context) error {
-	tables := []string{"requests", "rejected_events", "identity_claims", "imports", "import_pieces", "import_rejects"}
+	tables := []string{"requests", "rejected_events", "identity_claims", "imports", "import_pieces", "import_rejects", "sources"}
 	for _, p := range personal {
 		tables = append(tables, p.table)
 	}
