@@ -8,17 +8,17 @@ ALTER TABLE activities ADD COLUMN mark BIGINT NOT NULL DEFAULT 0;
 -- What people said of activities afterwards.
 CREATE TABLE corrections (
     id            TEXT    NOT NULL PRIMARY KEY,
-    created_at    BIGINT NOT NULL,
+    created_at    BIGINT  NOT NULL,
     actor         TEXT    NOT NULL,
-    kind          BIGINT NOT NULL,                -- see ActivityFact.Correction
+    kind          BIGINT  NOT NULL,                -- see ActivityFact.Correction
     reason        TEXT    NOT NULL,
-    selection     BYTEA,                          -- JSON; null: the activities are listed
-    state         BIGINT NOT NULL,                -- 1 running, 2 done, 3 revoking, 4 revoked
+    selection     BYTEA,                           -- JSON; null: the activities are listed
+    state         BIGINT  NOT NULL,                -- 1 running, 2 done, 3 revoking, 4 revoked
     at_source     TEXT    NOT NULL DEFAULT '',     -- running and revoking went up to here
     at_id         TEXT    NOT NULL DEFAULT '',
-    corrected     BIGINT NOT NULL DEFAULT 0,
-    leads         BIGINT NOT NULL DEFAULT 0,
-    revoked_at    BIGINT NOT NULL DEFAULT 0,
+    corrected     BIGINT  NOT NULL DEFAULT 0,
+    leads         BIGINT  NOT NULL DEFAULT 0,
+    revoked_at    BIGINT  NOT NULL DEFAULT 0,
     revoke_actor  TEXT    NOT NULL DEFAULT '',
     revoke_reason TEXT    NOT NULL DEFAULT ''
 );
@@ -28,18 +28,18 @@ CREATE INDEX corrections_at_work ON corrections (id) WHERE state IN (1, 3);
 -- Which activities they are about: append-only. Of what is listed, also what is still to
 -- arrive.
 CREATE TABLE corrected_activities (
-    source        TEXT NOT NULL,
-    id            TEXT NOT NULL,
-    correction_id TEXT NOT NULL,
-    lead_id       TEXT NOT NULL,                   -- that it arrived with; empty: not yet
+    source        TEXT    NOT NULL,
+    id            TEXT    NOT NULL,
+    correction_id TEXT    NOT NULL,
+    lead_id       TEXT    NOT NULL,                -- that it arrived with; empty: not yet
     PRIMARY KEY (source, id, correction_id)
 );
 CREATE INDEX corrected_activities_of ON corrected_activities (correction_id, source, id);
-CREATE INDEX corrected_activities_to_come ON corrected_activities (source, id) WHERE lead_id = '';
+CREATE INDEX corrected_activities_by_lead ON corrected_activities (lead_id, source, id);
 
 -- Rules for what arrives: one row, once anybody changed them.
 CREATE TABLE traffic_rules (
-    id      TEXT    NOT NULL PRIMARY KEY,          -- rules
-    version BIGINT NOT NULL,
-    value   BYTEA    NOT NULL                     -- JSON
+    id            TEXT    NOT NULL PRIMARY KEY,    -- rules
+    version       BIGINT  NOT NULL,
+    value         BYTEA   NOT NULL                 -- JSON
 );
