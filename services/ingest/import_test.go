@@ -230,12 +230,12 @@ func TestATryKnowsTheRowsBefore(t *testing.T) {
 	h.capture(&ingestv1.CaptureLeadRequest{Lead: lead(`{"job_title":"CTO"}`, email("p7@example.com")), Source: "import:big", Historical: true})
 	var file strings.Builder
 	file.WriteString("email,title,staff\n")
-	for n := range 1500 {
-		fmt.Fprintf(&file, "p%d@example.com,%s,%d\n", n%900, []string{"CTO", "CIO"}[n%7%2], 5)
+	for n := range 600 {
+		fmt.Fprintf(&file, "p%d@example.com,%s,%d\n", n%350, []string{"CTO", "CIO"}[n%7%2], 5)
 	}
 	i := h.uploaded(&ingestv1.Import{DisplayName: "big.csv"}, file.String())
 	tried := strings.TrimPrefix(counted(h.try(i.GetName())), "TRIED ")
-	if done := strings.TrimPrefix(counted(h.run(i.GetName())), "DONE "); done != tried || !strings.Contains(done, "899 created") {
+	if done := strings.TrimPrefix(counted(h.run(i.GetName())), "DONE "); done != tried || !strings.Contains(done, "349 created") {
 		t.Errorf("tried: %s\n  run: %s", tried, done)
 	}
 }
@@ -360,11 +360,11 @@ func TestImportsInTheWrongState(t *testing.T) {
 // A service that stops in the middle goes on where it was: no row twice, none left out.
 func TestAnImportGoesOnAfterAStop(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, open func(string, sqldb.Sync) *sqldb.DB) {
-		const rows = 1500
+		const rows = 900
 		var file strings.Builder
 		file.WriteString("email,event,minutes\n")
 		for n := range rows {
-			fmt.Fprintf(&file, "p%d@example.com,page.viewed,%d\n", n%500, n)
+			fmt.Fprintf(&file, "p%d@example.com,page.viewed,%d\n", n%300, n)
 		}
 		db := open("ingest", sqldb.Full)
 		h := newHouse(t, db, nil)
@@ -375,7 +375,7 @@ func TestAnImportGoesOnAfterAStop(t *testing.T) {
 			i, err := h.imports.GetImport(h.marketing(), &ingestv1.GetImportRequest{Name: name})
 			h.ok(err)
 			if i.GetState() == ingestv1.Import_STATE_DONE {
-				if got, want := counted(i), fmt.Sprintf("DONE %d/%d: 500 created, 1000 updated, 0 unchanged, 0 rejected", rows, rows); got != want {
+				if got, want := counted(i), fmt.Sprintf("DONE %d/%d: 300 created, 600 updated, 0 unchanged, 0 rejected", rows, rows); got != want {
 					t.Errorf("%s, want %s", got, want)
 				}
 				break
@@ -398,7 +398,7 @@ func TestRejectsComeInPages(t *testing.T) {
 	h := onSQLite(t)
 	var file bytes.Buffer
 	file.WriteString("email,note\n")
-	for range 2500 {
+	for range 1200 {
 		fmt.Fprintf(&file, "nobody,%s\n", strings.Repeat("x", 900))
 	}
 	i := h.uploaded(&ingestv1.Import{}, file.String())
@@ -411,7 +411,7 @@ func TestRejectsComeInPages(t *testing.T) {
 			break
 		}
 	}
-	if n != 2500 {
+	if n != 1200 {
 		t.Errorf("%d rows", n)
 	}
 }
