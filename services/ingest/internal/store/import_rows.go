@@ -65,8 +65,18 @@ func (s *Store) ClaimImport(ctx context.Context, lease time.Duration) (*ImportWo
 
 // hold makes sure in a transaction that the import is still the worker's, and keeps it.
 func (s *Store) hold(tx *sqldb.Tx, w *ImportWork) error {
-	n, err := tx.Affected(`UPDATE import_work SET lease_until = $1, attempts = 0 WHERE import_id = $2 AND fence = $3 AND lease_until > 0`,
-		s.now().Add(w.held).UnixMicro(), w.ID, w.lease.Fence)
+	return held(tx.Affected(`UPDATE import_work SET lease_until = $1 WHERE import_id = $2 AND fence = $3 AND lease_until > 0`,
+		s.now().Add(w.held).UnixMicro(), w.ID, w.lease.Fence))
+}
+
+// proceed is hold for a transaction that brings the import on for good: failures before it
+// count no more.
+func (s *Store) proceed(tx *sqldb.Tx, w *ImportWork) error {
+	return held(tx.Affected(`UPDATE import_work SET lease_until = $1, attempts = 1 WHERE import_id = $2 AND fence = $3 AND lease_until > 0`,
+		s.now().Add(w.held).UnixMicro(), w.ID, w.lease.Fence))
+}
+
+func held(n int64, err error) error {
 	if err == nil && n == 0 {
 		err = ErrNotOurs
 	}
@@ -89,7 +99,7 @@ func (s *Store) StoreRows(ctx context.Context, w *ImportWork, capture *Capture, 
 func (s *Store) storeRows(ctx context.Context, w *ImportWork, capture *Capture, rows int, count func() (ImportCounts, []Rejected)) error {
 	next := *w.Import
 	err := s.again(ctx, func(tx *sqldb.Tx) error {
-		if err := s.hold(tx, w); err != nil {
+		if err := s.proceed(tx, w); err != nil {
 			return err
 		}
 		did := importLeadTable.rows()

@@ -39,7 +39,7 @@ func (s *Store) UndoLeads(ctx context.Context, w *ImportWork, source, actor stri
 	}
 	var next Import
 	err = s.changing(ctx, leads, true, func(c *commit) error {
-		if err := s.hold(c.tx, w); err != nil {
+		if err := s.proceed(c.tx, w); err != nil {
 			return err
 		}
 		next = *w.Import
