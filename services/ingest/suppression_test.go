@@ -114,6 +114,11 @@ func TestNoCaptureOfTheSuppressed(t *testing.T) {
 		if status.Code(err) != codes.FailedPrecondition || apierr.Reason(err) != "SUPPRESSED" {
 			t.Errorf("alone: %v", err)
 		}
+		alias := of(user("u7"))
+		alias.PreviousIdentities = []*ingestv1.Identity{email("ann@a.example")}
+		if _, err := h.CaptureLead(h.marketing(), alias); apierr.Reason(err) != "SUPPRESSED" {
+			t.Errorf("by what the person was before: %v", err)
+		}
 		batch, err := h.BatchCaptureLeads(h.marketing(), &ingestv1.BatchCaptureLeadsRequest{Requests: []*ingestv1.CaptureLeadRequest{
 			of(email("ann@a.example")), of(email("bob@b.example")),
 		}})

@@ -249,6 +249,9 @@ func (s *Store) suppress(c *Capture) {
 	}
 	for _, subject := range c.Subjects {
 		e, ok := list.Find(subject.Identities)
+		if len(subject.Previous) > 0 {
+			e, ok = list.Find(slices.Concat(subject.Identities, subject.Previous))
+		}
 		switch {
 		case !ok:
 		case e.Mode == suppression.Capture:
