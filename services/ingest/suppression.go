@@ -89,10 +89,11 @@ func (a *suppressionAPI) BatchCreateSuppressions(ctx context.Context, req *inges
 }
 
 func newSuppression(in *ingestv1.SuppressionEntry) (n store.NewSuppression, v *violation.Violation) {
-	switch named, ok := in.GetDomain() != "", true; {
+	switch named := in.GetDomain() != ""; {
 	case named == (in.GetIdentity() != nil):
 		return n, violation.New("", "either identity or domain")
 	case named:
+		var ok bool
 		if n.Of, ok = suppression.NewDomain(in.GetDomain()); !ok {
 			return n, violation.New("domain", "a domain such as example.com")
 		}

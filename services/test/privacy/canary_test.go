@@ -252,7 +252,7 @@ func (h *house) refused() {
 	h.must("POST", "/v1/sources?sourceId=web", map[string]any{"kind": "KIND_SERVER"})
 	key := h.must("POST", "/v1/apiKeys", map[string]any{"actor": "web", "source": "sources/web", "role": "ROLE_INGEST"}).str("secret")
 	body := `{"batch":[{"type":"track","messageId":"` + word("message") + `","userId":"` + word("user") + `","properties":{"email":"` + word("email") + `@one.example"}}]}`
-	r, err := http.NewRequestWithContext(h.t.Context(), "POST", "http://"+h.app.HTTPAddr()+"/v1/batch", strings.NewReader(body))
+	r, err := http.NewRequestWithContext(h.t.Context(), http.MethodPost, "http://"+h.app.HTTPAddr()+"/v1/batch", strings.NewReader(body))
 	h.ok(err)
 	r.SetBasicAuth(key, "")
 	response, err := http.DefaultClient.Do(r)
@@ -278,7 +278,7 @@ func (h *house) found() (where []string) {
 		if err == nil {
 			look(strings.TrimPrefix(path, h.files), content)
 		}
-		return nil //nolint:nilerr // nor does one that cannot be read, such as a socket
+		return nil // nor does one that cannot be read, such as a socket
 	})
 	h.ok(err)
 	look("logs", h.logs.text())

@@ -72,7 +72,7 @@ func (s *Store) Erase(ctx context.Context, leads []string) (map[string]int64, er
 // spelled; nil: they have none.
 func (s *Store) identifiersOf(ctx context.Context, leads []string) (*regexp.Regexp, error) {
 	from, args := keysOf(leads).from(s.db.Dialect())
-	result, err := s.db.Read().QueryContext(ctx, `SELECT DISTINCT i.value FROM `+from+` CROSS JOIN leads l CROSS JOIN leads m CROSS JOIN identities i
+	result, err := s.db.Read().QueryContext(ctx, `SELECT DISTINCT i.value FROM `+from+` CROSS JOIN leads l CROSS JOIN leads m CROSS JOIN identities i //nolint:sqlclosecheck // each closes it
 		WHERE l.id = k.a AND m.canonical_id = l.canonical_id AND i.lead_id = m.id AND i.shared = 0`, args...)
 	if err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func (s *Store) eraseRejected(ctx context.Context, said *regexp.Regexp) (gone in
 		return 0, nil
 	}
 	for after := ""; ; {
-		result, err := s.db.Read().QueryContext(ctx, `SELECT id, event_id, message, payload FROM rejected_events WHERE id > $1 ORDER BY id LIMIT 200`, after)
+		result, err := s.db.Read().QueryContext(ctx, `SELECT id, event_id, message, payload FROM rejected_events WHERE id > $1 ORDER BY id LIMIT 200`, after) //nolint:sqlclosecheck // each closes it
 		if err != nil {
 			return gone, err
 		}
@@ -245,7 +245,7 @@ func without[M any, P interface {
 // name the persons.
 func eraseSamples(tx *sqldb.Tx, said *regexp.Regexp) error {
 	for _, sample := range samples { // names are ours
-		result, err := tx.Query(`SELECT id, ` + sample.column + ` FROM ` + sample.table)
+		result, err := tx.Query(`SELECT id, ` + sample.column + ` FROM ` + sample.table) //nolint:sqlclosecheck // each closes it
 		if err != nil {
 			return err
 		}
@@ -393,12 +393,12 @@ func (e *eraser) values() error {
 		})
 	}
 	from, args := keysOf(e.leads).from(e.tx.Dialect())
-	result, err := e.tx.Query(`SELECT i.kind, i.value FROM `+from+` CROSS JOIN identities i WHERE i.lead_id = k.a`, args...) //nolint:rowserrcheck,sqlclosecheck // scan does
+	result, err := e.tx.Query(`SELECT i.kind, i.value FROM `+from+` CROSS JOIN identities i WHERE i.lead_id = k.a`, args...) //nolint:sqlclosecheck // scan closes them
 	if err := scan(&theirs, result, err); err != nil || len(theirs) == 0 {
 		return err
 	}
 	from, args = valueKeys(theirs).from(e.tx.Dialect())
-	result, err = e.tx.Query(`SELECT DISTINCT l.kind, l.value FROM `+from+` CROSS JOIN identity_claims l WHERE l.by_kind = k.a AND l.by_value = k.b`, args...) //nolint:rowserrcheck,sqlclosecheck // scan does
+	result, err = e.tx.Query(`SELECT DISTINCT l.kind, l.value FROM `+from+` CROSS JOIN identity_claims l WHERE l.by_kind = k.a AND l.by_value = k.b`, args...) //nolint:sqlclosecheck // scan closes them
 	if err := scan(&claimed, result, err); err != nil {
 		return err
 	}
