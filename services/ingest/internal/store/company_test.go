@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -184,4 +185,45 @@ func accountAt(facts []*typev1.Fact, hour int) (now string) {
 		}
 	}
 	return now
+}
+
+// A merged person belongs where it was said that any of its leads does, and each has its own
+// back after an un-merge.
+func TestAccountsHoldAcrossAMerge(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		first := f.capture(subject(email("ann@steel-works.com"))).Person
+		f.pass(time.Hour)
+		second := f.capture(subject(identity.Identity{Kind: identity.UserID, Value: "u-7"})).Person
+		works, err := f.LookupAccount(t.Context(), domain("steel-works.com"))
+		f.ok(err)
+		f.ok(f.CaptureAccount(t.Context(), &store.AccountCapture{
+			Received: f.now(), Account: works, Source: "crm", Effective: start,
+			Said: []account.Said{account.Say("", "industry", []byte(`"steel"`), account.Circumstances{Default: start, Source: "crm"})},
+		}))
+		history := func(id string) string {
+			t.Helper()
+			facts, _, _, err := f.Facts(t.Context(), id, 0, 0, 1<<20)
+			f.ok(err)
+			return accountAt(facts, 5) + " " + fmt.Sprint(held(facts, 5))
+		}
+		before := history(first)
+		if !strings.Contains(before, works) || !strings.Contains(before, "steel") {
+			t.Fatalf("ann has %s", before)
+		}
+		merge, err := f.Merge(t.Context(), first, second, "jane", "the same person")
+		f.ok(err)
+		for _, id := range []string{first, second} {
+			if got := history(id); got != before {
+				t.Errorf("merged: %s, want %s", got, before)
+			}
+		}
+		_, err = f.Sever(t.Context(), first, merge, "jane", "they are two")
+		f.ok(err)
+		if got := history(first); got != before {
+			t.Errorf("ann alone again: %s, want %s", got, before)
+		}
+		if got := history(second); strings.Contains(got, "steel") {
+			t.Errorf("the other alone again: %s", got)
+		}
+	})
 }
