@@ -72,8 +72,8 @@ func (s *Store) Erase(ctx context.Context, leads []string) (map[string]int64, er
 // spelled; nil: they have none.
 func (s *Store) identifiersOf(ctx context.Context, leads []string) (*regexp.Regexp, error) {
 	from, args := keysOf(leads).from(s.db.Dialect())
-	result, err := s.db.Read().QueryContext(ctx, `SELECT DISTINCT i.value FROM `+from+` CROSS JOIN leads l CROSS JOIN leads m CROSS JOIN identities i
-		WHERE l.id = k.a AND m.canonical_id = l.canonical_id AND i.lead_id = m.id AND i.shared = 0`, args...)
+	result, err := s.db.Read().QueryContext(ctx, `SELECT DISTINCT i.value FROM `+from+` CROSS JOIN leads l CROSS JOIN leads m CROSS JOIN identities i `+ //nolint:sqlclosecheck // each closes it
+		`WHERE l.id = k.a AND m.canonical_id = l.canonical_id AND i.lead_id = m.id AND i.shared = 0`, args...)
 	if err != nil {
 		return nil, err
 	}
