@@ -305,7 +305,7 @@ func (c *commit) forgetCaches(need bool) error {
 // emptyLead removes all that is known of a lead. Its row stays until it was decided for
 // the last time, so that its scores go too.
 func (c *commit) emptyLead(id, lead string) error {
-	rows, err := c.tx.Query(`DELETE FROM identities WHERE lead_id = $1 RETURNING kind, value`, lead) //nolint:sqlclosecheck // each closes them
+	rows, err := c.tx.Query(`DELETE FROM identities WHERE lead_id = $1 RETURNING kind, value`, lead)
 	if err != nil {
 		return err
 	}
@@ -359,7 +359,7 @@ func (c *commit) sayAgain(capture *Capture) error {
 	from, args := keysOf(sources, ids).from(c.tx.Dialect())
 	rows, err := c.tx.Query(`SELECT r.source, r.id, r.correction_id, f.lead_id FROM `+from+` CROSS JOIN corrected_activities r
 		CROSS JOIN imports i CROSS JOIN activities f
-		WHERE r.source = k.a AND r.id = k.b AND i.id = r.correction_id AND f.source = r.source AND f.id = r.id`, args...) //nolint:sqlclosecheck // each closes them
+		WHERE r.source = k.a AND r.id = k.b AND i.id = r.correction_id AND f.source = r.source AND f.id = r.id`, args...)
 	if err != nil {
 		return err
 	}

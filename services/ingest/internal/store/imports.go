@@ -266,7 +266,7 @@ func (s *Store) endImport(tx *sqldb.Tx, i *Import, state ingestv1.Import_State) 
 
 // Rejects returns rows that were rejected after a line, in their order.
 func (s *Store) Rejects(ctx context.Context, id string, after int64, limit int) (list []Rejected, err error) {
-	rows, err := s.db.Read().QueryContext(ctx, //nolint:sqlclosecheck // each closes them
+	rows, err := s.db.Read().QueryContext(ctx,
 		`SELECT line, reason, cells FROM import_rejects WHERE import_id = $1 AND line > $2 ORDER BY line LIMIT $3`, id, after, limit)
 	if err != nil {
 		return nil, err
@@ -285,7 +285,8 @@ func (s *Store) PruneImports(ctx context.Context) error {
 	now := s.now()
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		ago := func(d time.Duration) int64 { return now.Add(-d).UnixMicro() }
-		rows, err := tx.Query(`SELECT id FROM imports WHERE state = 0 AND created_at < $1 OR state IN ($2, $3) AND created_at < $4 LIMIT 100`,
+		rows, err := tx.Query( //nolint:sqlclosecheck // each closes them
+			`SELECT id FROM imports WHERE state = 0 AND created_at < $1 OR state IN ($2, $3) AND created_at < $4 LIMIT 100`,
 			ago(keepUnfinished), int64(ingestv1.Import_STATE_UPLOADED), int64(ingestv1.Import_STATE_TRIED), ago(KeepUploads))
 		if err != nil {
 			return err

@@ -209,7 +209,7 @@ func (s *Store) Links(ctx context.Context, id string) (list []IdentityLink, err 
 	result, err = s.db.Read().QueryContext(ctx, `SELECT DISTINCT x.id, x.lead_a, x.lead_b, x.actor, x.reason, x.created_at, x.severed_at, x.severed_by, x.severed_reason,
 			a.canonical_id, b.canonical_id
 		FROM leads m CROSS JOIN lead_merges x JOIN leads a ON a.id = x.lead_a JOIN leads b ON b.id = x.lead_b
-		WHERE m.canonical_id = $1 AND (x.lead_a = m.id OR x.lead_b = m.id)`, person) //nolint:sqlclosecheck // each closes it
+		WHERE m.canonical_id = $1 AND (x.lead_a = m.id OR x.lead_b = m.id)`, person)
 	if err != nil {
 		return nil, err
 	}

@@ -97,9 +97,10 @@ func (s *Store) Proposals(ctx context.Context, state ProposalState, after *LeadK
 	if after != nil {
 		where, args = ` AND (p.created_at, p.id) < ($4, $5)`, append(args, after.At, after.ID)
 	}
-	result, err := s.db.Read().QueryContext(ctx, `SELECT `+proposalColumns+` FROM merge_proposals p
+	result, err := s.db.Read().QueryContext(ctx, //nolint:sqlclosecheck // each closes it
+		`SELECT `+proposalColumns+` FROM merge_proposals p
 		JOIN leads a ON a.id = p.lead_a JOIN leads b ON b.id = p.lead_b
-		WHERE p.state = $1 AND (p.state <> $3 OR a.canonical_id <> b.canonical_id)`+where+` ORDER BY p.created_at DESC, p.id DESC LIMIT $2`, args...) //nolint:sqlclosecheck // each closes it
+		WHERE p.state = $1 AND (p.state <> $3 OR a.canonical_id <> b.canonical_id)`+where+` ORDER BY p.created_at DESC, p.id DESC LIMIT $2`, args...)
 	if err != nil {
 		return nil, err
 	}
