@@ -156,13 +156,13 @@ func TestNoSuchSource(t *testing.T) {
 		"a webhook without one":  {"x", hook(nil), "source.webhook"},
 		"no such preset":         {"x", hook(&ingestv1.WebhookConfig{Preset: "hubspot"}), "source.webhook.preset"},
 		"no scheme":              {"x", hook(&ingestv1.WebhookConfig{}), "source.webhook.scheme"},
-		"no mapping":             {"x", hook(&ingestv1.WebhookConfig{Scheme: ingestv1.WebhookConfig_SCHEME_STANDARD_WEBHOOKS}), "source.webhook.mapping.email"},
+		"no mapping":             {"x", hook(&ingestv1.WebhookConfig{Scheme: ingestv1.WebhookConfig_SCHEME_STANDARD_WEBHOOKS}), "source.webhook.mapping"},
 		"no header": {"x", hook(&ingestv1.WebhookConfig{
 			Scheme: ingestv1.WebhookConfig_SCHEME_HMAC, Mapping: &ingestv1.WebhookMapping{},
 		}), "source.webhook.hmac.header"},
 		"a time that is not sent": {"x", hook(&ingestv1.WebhookConfig{
 			Scheme: ingestv1.WebhookConfig_SCHEME_HMAC, Mapping: &ingestv1.WebhookMapping{}, Hmac: &ingestv1.HmacScheme{Header: "X-Sig", Signed: "{timestamp}.{body}"},
-		}), "source.webhook.hmac.signed"},
+		}), "source.webhook.hmac.timestampHeader"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := h.sources().CreateSource(admin, &ingestv1.CreateSourceRequest{Source: c.source, SourceId: c.id})
