@@ -8,6 +8,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	lawtest.Cases(100)
+	lawtest.Cases(50)
 	dbtest.Main(m)
 }
