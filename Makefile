@@ -24,8 +24,8 @@ run: build ## Build and start Assay: REST on :8080, gRPC on :9090, data under ./
 
 .PHONY: test
 test: ## Run every test, on SQLite and PostgreSQL, with the race detector.
-	go test -race -p 3 -timeout 18m $(PACKAGES) # three at once: many wait for a commit
-	go test $(LAWS) # on all of their generated cases, of which the race detector sees a fifth
+	go test -race -p 4 -timeout 18m $(PACKAGES) # four at once: many wait for a commit
+	go test $(LAWS) # on all of their generated cases, of which the race detector sees a tenth
 
 .PHONY: test-crm
 test-crm: ## Try the handoff to a real CRM: installs Tryton where it is missing, half a minute. Part of `make test`.

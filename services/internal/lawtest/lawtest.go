@@ -1,7 +1,7 @@
 // Package lawtest says on how many generated cases the tests check their laws.
 //
 // The race detector makes a fold five times as slow and cannot find anything in a pure
-// function, so under it a fifth of the cases is checked; `make test` checks all of them
+// function, so under it a tenth of the cases is checked; `make test` checks all of them
 // once more without it.
 package lawtest
 
@@ -14,7 +14,7 @@ import (
 // the command line comes before it. Call it from TestMain.
 func Cases(cases int) {
 	if raceDetector {
-		cases /= 5
+		cases /= 10
 	}
 	for name, value := range map[string]string{"rapid.checks": strconv.Itoa(cases), "rapid.nofailfile": "true"} {
 		if err := flag.Set(name, value); err != nil {

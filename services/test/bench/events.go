@@ -69,13 +69,13 @@ func (b *bench) load(ctx context.Context, t *target, s *system, key, name, path 
 	if err != nil {
 		return err
 	}
-	storedBefore, err := s.metric(ctx, "assay_activities_total")
+	storedBefore, err := s.metric(ctx, "assay_ingest_activities_total")
 	if err != nil {
 		return err
 	}
 	var rate float64
 	var took latencies
-	began, busyBefore := time.Now(), machineTime()
+	busyBefore := machineTime()
 	err = b.profile(fmt.Sprintf("%s-events-%d-%d", t.name, connections, n), func() (err error) {
 		rate, took, err = post(ctx, s.http, path, key, connections, n, b.seconds(6))
 		return err
@@ -83,14 +83,14 @@ func (b *bench) load(ctx context.Context, t *target, s *system, key, name, path 
 	if err != nil {
 		return err
 	}
-	acknowledged := rate * time.Since(began).Seconds()
+	acknowledged := float64(len(took) * n)
 	busy := machineTime() - busyBefore
 	drain := time.Now()
 	if err := s.decided(ctx); err != nil {
 		return err
 	}
 	lag, whole := time.Since(drain), machineTime()-busyBefore
-	storedAfter, err := s.metric(ctx, "assay_activities_total")
+	storedAfter, err := s.metric(ctx, "assay_ingest_activities_total")
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	lawtest.Cases(50)
+	lawtest.Cases(100)
 	dbtest.Main(m)
 }

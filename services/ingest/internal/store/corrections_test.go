@@ -327,7 +327,7 @@ func TestMarksDoNotDependOnTheOrderOfArrival(t *testing.T) {
 	if err := db.Migrate(t.Context(), migrations.FS); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(checks("40"))
+	t.Cleanup(checks("20"))
 	f, n := newFixture(t, db), 0
 	rapid.Check(t, func(r *rapid.T) {
 		n++

@@ -246,7 +246,7 @@ func TestPersonsDoNotDependOnTheOrderOfArrival(t *testing.T) {
 			if err := db.Migrate(t.Context(), migrations.FS); err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(checks("30"))
+			t.Cleanup(checks("20"))
 			f, n := newFixture(t, db), 0
 			f.pass(100 * time.Hour)
 			rapid.Check(t, func(r *rapid.T) {

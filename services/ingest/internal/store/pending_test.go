@@ -399,7 +399,7 @@ func TestNothingIsLost(t *testing.T) {
 			}
 			// Each step is a transaction: fewer cases than for what is pure. The state
 			// machine itself is held to the same by its own property.
-			t.Cleanup(checks("50"))
+			t.Cleanup(checks("25"))
 			rapid.Check(t, func(r *rapid.T) {
 				f := newFixture(t, db)
 				defer func() { f.Close() }()
