@@ -24,7 +24,7 @@ import (
 )
 
 var (
-	kills = flag.Int("kills", 12, "how often the process is killed")
+	kills = flag.Int("kills", 8, "how often the process is killed")
 	seed  = flag.Uint64("seed", 0, "seed of the load and of the moments of the kills; 0: from the clock")
 )
 
