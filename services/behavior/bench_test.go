@@ -9,6 +9,7 @@ import (
 
 	behaviorv1 "github.com/assay-hq/assay/gen/go/assay/behavior/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/behavior"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 )
@@ -18,7 +19,7 @@ import (
 func BenchmarkApplyFacts(b *testing.B) {
 	for name, url := range map[string]func(testing.TB) string{"sqlite": dbtest.SQLite, "postgres": dbtest.Postgres} {
 		b.Run(name, func(b *testing.B) {
-			s := newService(b, dbtest.Open(b, url(b), "behavior", sqldb.Normal), nil)
+			s := newService(b, dbtest.Migrated(b, url(b), "behavior", sqldb.Normal, behavior.Migrations), nil)
 			register(b, s)
 			const leads, each = 256, 4
 			types := []string{"page.viewed", "content.downloaded", "form.submitted", "page.viewed"}

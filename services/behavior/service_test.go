@@ -42,9 +42,6 @@ var (
 // newService returns a service over a migrated database, its clock on Monday.
 func newService(t testing.TB, db *sqldb.DB, tel *telemetry.Telemetry) *behavior.Service {
 	t.Helper()
-	if err := db.Migrate(t.Context(), behavior.Migrations); err != nil {
-		t.Fatal(err)
-	}
 	if tel == nil {
 		tel = telemetry.New("behavior", nil)
 	}
@@ -58,8 +55,7 @@ func newService(t testing.TB, db *sqldb.DB, tel *telemetry.Telemetry) *behavior.
 // each runs a test over a service with the model registered, on both stores.
 func each(t *testing.T, run func(t *testing.T, s *behavior.Service, db *sqldb.DB)) {
 	t.Helper()
-	dbtest.Each(t, func(t *testing.T, open func(string, sqldb.Sync) *sqldb.DB) {
-		db := open("behavior", sqldb.Normal)
+	dbtest.EachMigrated(t, "behavior", sqldb.Normal, behavior.Migrations, func(t *testing.T, db *sqldb.DB) {
 		s := newService(t, db, nil)
 		register(t, s)
 		run(t, s, db)
@@ -309,8 +305,8 @@ func TestALeadMayAppearTwiceAndBeContended(t *testing.T) {
 }
 
 func TestModelsAreRefusedAsAWhole(t *testing.T) {
-	dbtest.Each(t, func(t *testing.T, open func(string, sqldb.Sync) *sqldb.DB) {
-		s := newService(t, open("behavior", sqldb.Normal), nil)
+	dbtest.EachMigrated(t, "behavior", sqldb.Normal, behavior.Migrations, func(t *testing.T, db *sqldb.DB) {
+		s := newService(t, db, nil)
 		m := model()
 		m.MaxPoints = proto.Float64(0.001)
 		m.Groups[0].Rules[1].When = `lead.`
@@ -365,7 +361,7 @@ func TestSpanIsInTheLeadsOwnTrace(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Stop(context.Background())
-	s := newService(t, dbtest.Open(t, dbtest.SQLite(t), "behavior", sqldb.Normal), telemetry.New("behavior", p))
+	s := newService(t, dbtest.Migrated(t, dbtest.SQLite(t), "behavior", sqldb.Normal, behavior.Migrations), telemetry.New("behavior", p))
 	register(t, s)
 	traced, untraced := call(0, 1, activity("1", "page.viewed", monday, ``)), call(0, 1)
 	traced.Traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"

@@ -57,10 +57,7 @@ func serve(t *testing.T) (*handoff.Service, grpc.ClientConnInterface) {
 // serveWith is serve with an ingest.
 func serveWith(t *testing.T, ingest grpc.ClientConnInterface) (*handoff.Service, grpc.ClientConnInterface) {
 	t.Helper()
-	db := dbtest.Open(t, dbtest.SQLite(t), "handoff", sqldb.Full)
-	if err := db.Migrate(t.Context(), handoff.Migrations); err != nil {
-		t.Fatal(err)
-	}
+	db := dbtest.Migrated(t, dbtest.SQLite(t), "handoff", sqldb.Full, handoff.Migrations)
 	service, err := handoff.New(handoff.Deps{
 		DB: db, Telemetry: telemetry.New("handoff", nil), Now: time.Now, Ingest: ingest, ProfileFit: scorer{}, Behavior: scorer{},
 	})

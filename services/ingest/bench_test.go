@@ -10,7 +10,6 @@ import (
 
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
-	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 )
 
@@ -19,7 +18,7 @@ import (
 func BenchmarkBatchRecord(b *testing.B) {
 	for name, url := range map[string]func(testing.TB) string{"sqlite": dbtest.SQLite, "postgres": dbtest.Postgres} {
 		b.Run(name, func(b *testing.B) {
-			h := newHouse(b, dbtest.Open(b, url(b), "ingest", sqldb.Full), nil)
+			h := newHouse(b, migrated(b, url(b)), nil)
 			properties := []byte(`{"path":"/pricing","referrer":"https://www.example.com/search?q=lead+scoring","seconds":37.5,"text":"` + strings.Repeat("lorem ipsum ", 35) + `"}`)
 			ctx := h.as(typev1.Role_ROLE_INGEST)
 			var left atomic.Int64

@@ -17,7 +17,6 @@ import (
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/internal/apierr"
-	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 	"github.com/assay-hq/assay/services/internal/tabular"
 )
@@ -359,14 +358,14 @@ func TestImportsInTheWrongState(t *testing.T) {
 
 // A service that stops in the middle goes on where it was: no row twice, none left out.
 func TestAnImportGoesOnAfterAStop(t *testing.T) {
-	dbtest.Each(t, func(t *testing.T, open func(string, sqldb.Sync) *sqldb.DB) {
+	dbtest.EachURL(t, func(t *testing.T, url string) {
 		const rows = 900
 		var file strings.Builder
 		file.WriteString("email,event,minutes\n")
 		for n := range rows {
 			fmt.Fprintf(&file, "p%d@example.com,page.viewed,%d\n", n%300, n)
 		}
-		db := open("ingest", sqldb.Full)
+		db := migrated(t, url)
 		h := newHouse(t, db, nil)
 		name := h.uploaded(&ingestv1.Import{DisplayName: "big.csv"}, file.String()).GetName()
 		_, err := h.imports.RunImport(h.marketing(), &ingestv1.RunImportRequest{Name: name})

@@ -16,7 +16,6 @@ import (
 
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
-	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 )
@@ -32,7 +31,7 @@ func TestWhatIsReported(t *testing.T) {
 	}
 	defer process.Stop(context.Background())
 	report := telemetry.New("ingest", process)
-	h := newHouse(t, dbtest.Open(t, dbtest.SQLite(t), "ingest", sqldb.Full), report)
+	h := newHouse(t, migrated(t, dbtest.SQLite(t)), report)
 
 	ctx, span := report.Tracer.Start(h.marketing(), "test")
 	for i := range 2 {

@@ -42,19 +42,23 @@ type house struct {
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func each(t *testing.T, run func(t *testing.T, h *house)) {
-	dbtest.Each(t, func(t *testing.T, open func(string, sqldb.Sync) *sqldb.DB) {
-		run(t, newHouse(t, open("ingest", sqldb.Full), nil))
+	dbtest.EachURL(t, func(t *testing.T, url string) {
+		run(t, newHouse(t, migrated(t, url), nil))
 	})
 }
 
 func onSQLite(t testing.TB) *house {
-	return newHouse(t, dbtest.Open(t, dbtest.SQLite(t), "ingest", sqldb.Full), nil)
+	return newHouse(t, migrated(t, dbtest.SQLite(t)), nil)
+}
+
+func migrated(t testing.TB, url string) *sqldb.DB {
+	t.Helper()
+	return dbtest.Migrated(t, url, "ingest", sqldb.Full, ingest.Migrations)
 }
 
 func newHouse(t testing.TB, db *sqldb.DB, report *telemetry.Telemetry) *house {
 	t.Helper()
 	h := &house{t: t, db: db, clock: start}
-	h.ok(db.Migrate(t.Context(), ingest.Migrations))
 	sealer, err := seal.New(make([]byte, 32))
 	h.ok(err)
 	service, err := ingest.New(ingest.Deps{DB: db, Telemetry: report, Now: h.now, Sealer: sealer})

@@ -12,7 +12,6 @@ import (
 	"github.com/assay-hq/assay/services/ingest"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/seal"
-	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 )
 
@@ -172,7 +171,7 @@ func TestTheSuppressionListNamesNobody(t *testing.T) {
 // Whoever starts with another key would find nobody of the list, and must not.
 func TestAnotherKeyIsRefused(t *testing.T) {
 	dbtest.EachURL(t, func(t *testing.T, url string) {
-		h := newHouse(t, dbtest.Open(t, url, "ingest", sqldb.Full), nil)
+		h := newHouse(t, migrated(t, url), nil)
 		h.suppress(&ingestv1.SuppressionEntry{Identity: email("ann@a.example"), Reason: "customer"})
 		other, err := seal.New(append(make([]byte, 31), 1))
 		h.ok(err)

@@ -17,10 +17,7 @@ const leads = 256
 func benchmark(b *testing.B, attributes bool) {
 	for store, url := range map[string]func(testing.TB) string{"sqlite": dbtest.SQLite, "postgres": dbtest.Postgres} {
 		b.Run(store, func(b *testing.B) {
-			db := dbtest.Open(b, url(b), "profilefit", sqldb.Normal)
-			if err := db.Migrate(b.Context(), profilefit.Migrations); err != nil {
-				b.Fatal(err)
-			}
+			db := dbtest.Migrated(b, url(b), "profilefit", sqldb.Normal, profilefit.Migrations)
 			r := newRig(b, db, nil)
 			r.register("r1", software())
 			version := int32(0)

@@ -5,13 +5,14 @@ import (
 	"testing"
 	"time"
 
-	profilefitv1 "github.com/assay-hq/assay/gen/go/assay/profilefit/v1"
-	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/structpb"
+
+	profilefitv1 "github.com/assay-hq/assay/gen/go/assay/profilefit/v1"
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
@@ -180,10 +181,7 @@ func TestTimeAlone(t *testing.T) {
 }
 
 func TestPreviewKnowsTheTime(t *testing.T) {
-	db := dbtest.Open(t, dbtest.SQLite(t), "profilefit", sqldb.Normal)
-	if err := db.Migrate(t.Context(), profilefit.Migrations); err != nil {
-		t.Fatal(err)
-	}
+	db := dbtest.Migrated(t, dbtest.SQLite(t), "profilefit", sqldb.Normal, profilefit.Migrations)
 	s, err := profilefit.New(profilefit.Deps{DB: db, Now: func() time.Time { return epoch }})
 	if err != nil {
 		t.Fatal(err)

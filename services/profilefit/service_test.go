@@ -5,10 +5,11 @@ import (
 	"testing"
 	"time"
 
-	profilefitv1 "github.com/assay-hq/assay/gen/go/assay/profilefit/v1"
-	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
+
+	profilefitv1 "github.com/assay-hq/assay/gen/go/assay/profilefit/v1"
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 
 	"github.com/assay-hq/assay/services/internal/lawtest"
 	"github.com/assay-hq/assay/services/internal/sqldb"
@@ -70,11 +71,7 @@ type rig struct {
 }
 
 func each(t *testing.T, run func(t *testing.T, r rig)) {
-	dbtest.Each(t, func(t *testing.T, open func(string, sqldb.Sync) *sqldb.DB) {
-		db := open("profilefit", sqldb.Normal)
-		if err := db.Migrate(t.Context(), profilefit.Migrations); err != nil {
-			t.Fatal(err)
-		}
+	dbtest.EachMigrated(t, "profilefit", sqldb.Normal, profilefit.Migrations, func(t *testing.T, db *sqldb.DB) {
 		run(t, newRig(t, db, nil))
 	})
 }

@@ -46,9 +46,6 @@ func BenchmarkVerify(b *testing.B) {
 
 func benchLog(b *testing.B) (*audit.Log, *sqldb.DB) {
 	b.Helper()
-	db := dbtest.Open(b, dbtest.SQLite(b), "handoff", sqldb.Normal)
-	if err := db.Migrate(b.Context(), schema(b)); err != nil {
-		b.Fatal(err)
-	}
+	db := dbtest.Migrated(b, dbtest.SQLite(b), "handoff", sqldb.Normal, schema(b))
 	return audit.Keep(db, time.Now), db
 }

@@ -17,12 +17,13 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
-	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
-	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+
+	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
+	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
+	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 
 	"github.com/assay-hq/assay/services/internal/audit"
 	"github.com/assay-hq/assay/services/internal/sqldb"
@@ -33,11 +34,7 @@ var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
 // eachStore runs a test with an empty log on both stores, in a database of handoff.
 func eachStore(t *testing.T, run func(t *testing.T, log *audit.Log, db *sqldb.DB)) {
-	dbtest.Each(t, func(t *testing.T, open func(string, sqldb.Sync) *sqldb.DB) {
-		db := open("handoff", sqldb.Full)
-		if err := db.Migrate(t.Context(), schema(t)); err != nil {
-			t.Fatal(err)
-		}
+	dbtest.EachMigrated(t, "handoff", sqldb.Full, schema(t), func(t *testing.T, db *sqldb.DB) {
 		run(t, audit.Keep(db, func() time.Time { return monday }), db)
 	})
 }
@@ -236,10 +233,7 @@ func TestWhoRewritesHistoryIsFound(t *testing.T) {
 		"an entry, put in":  {`INSERT INTO audit_entries SELECT 6, create_time, actor, role, method, resource, fields, request_id, trace_id, hash FROM audit_entries WHERE entry_number = 5`, 6},
 	} {
 		t.Run(name, func(t *testing.T) {
-			db := dbtest.Open(t, dbtest.SQLite(t), "handoff", sqldb.Full)
-			if err := db.Migrate(t.Context(), schema(t)); err != nil {
-				t.Fatal(err)
-			}
+			db := dbtest.Migrated(t, dbtest.SQLite(t), "handoff", sqldb.Full, schema(t))
 			log := audit.Keep(db, func() time.Time { return monday })
 			for i := range 5 {
 				if err := db.Write(audit.With(t.Context(), call(i)), touch); err != nil {

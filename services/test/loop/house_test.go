@@ -6,6 +6,7 @@ package loop_test
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"net"
 	"sync/atomic"
 	"testing"
@@ -84,13 +85,11 @@ func open(t testing.TB, url, standard string, process *telemetry.Process) *house
 	}
 
 	databases := map[string]*sqldb.DB{}
-	for _, name := range []string{"ingest", "profilefit", "behavior", "handoff"} {
-		databases[name] = dbtest.Open(t, url, name, sqldb.Full)
+	for name, migrations := range map[string]fs.FS{
+		"ingest": ingest.Migrations, "profilefit": profilefit.Migrations, "behavior": behavior.Migrations, "handoff": handoff.Migrations,
+	} {
+		databases[name] = dbtest.Migrated(t, url, name, sqldb.Full, migrations)
 	}
-	must(databases["ingest"].Migrate(t.Context(), ingest.Migrations))
-	must(databases["profilefit"].Migrate(t.Context(), profilefit.Migrations))
-	must(databases["behavior"].Migrate(t.Context(), behavior.Migrations))
-	must(databases["handoff"].Migrate(t.Context(), handoff.Migrations))
 
 	capture, err := ingest.New(ingest.Deps{DB: databases["ingest"], Telemetry: telemetry.New("ingest", process), Now: h.now})
 	must(err)

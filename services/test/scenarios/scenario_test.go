@@ -113,10 +113,7 @@ func start(t *testing.T, url string, standard []byte, now func() time.Time, tell
 		return conn
 	}
 	database := func(service string, sync sqldb.Sync, migrations fs.FS) *sqldb.DB {
-		db := dbtest.Open(t, url, service, sync)
-		if err := db.Migrate(t.Context(), migrations); err != nil {
-			t.Fatal(err)
-		}
+		db := dbtest.Migrated(t, url, service, sync, migrations)
 		return db
 	}
 	serve := func(name string, service part, err error) {

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,17 +15,14 @@ import (
 
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/access"
+	"github.com/assay-hq/assay/services/handoff/migrations"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 )
 
 // eachStore runs a test with no keys on both stores.
 func eachStore(t *testing.T, run func(t *testing.T, keys *access.Keys, db *sqldb.DB)) {
-	dbtest.Each(t, func(t *testing.T, open func(string, sqldb.Sync) *sqldb.DB) {
-		db := open("handoff", sqldb.Full)
-		if err := db.Migrate(t.Context(), os.DirFS("../../migrations")); err != nil {
-			t.Fatal(err)
-		}
+	dbtest.EachMigrated(t, "handoff", sqldb.Full, migrations.FS, func(t *testing.T, db *sqldb.DB) {
 		now := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 		run(t, access.NewKeys(db, func() time.Time { now = now.Add(time.Second); return now }), db)
 	})

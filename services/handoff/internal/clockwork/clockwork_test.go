@@ -41,14 +41,7 @@ func (o *office) sql(t *testing.T, statement string, args ...any) {
 
 func open(t *testing.T, url string) *office {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), sqldb.Config{URL: url, Service: "handoff"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	if err := db.Migrate(t.Context(), migrations.FS); err != nil {
-		t.Fatal(err)
-	}
+	db := dbtest.Migrated(t, url, "handoff", sqldb.Full, migrations.FS)
 	s := store.New(db, time.Now, func(*sqldb.Tx) (map[string]string, error) { return map[string]string{"default": "v1"}, nil })
 	if err := s.VoidLeases(t.Context()); err != nil {
 		t.Fatal(err)

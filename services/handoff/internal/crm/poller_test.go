@@ -15,6 +15,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/handoff/migrations"
 	"github.com/assay-hq/assay/services/internal/sqldb"
+	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 )
 
 // pages is a CRM that only tells of changes, page by page.
@@ -53,14 +54,7 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), sqldb.Config{URL: "sqlite:" + t.TempDir(), Service: "handoff", Sync: sqldb.Normal})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	if err := db.Migrate(t.Context(), migrations.FS); err != nil {
-		t.Fatal(err)
-	}
+	db := dbtest.Migrated(t, dbtest.SQLite(t), "handoff", sqldb.Normal, migrations.FS)
 	const version = "standards/default/versions/v1"
 	d := &desk{clock: &clock{now: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}, crm: &pages{}}
 	d.Store = store.New(db, d.clock.Now, func(*sqldb.Tx) (map[string]string, error) { return map[string]string{"default": version}, nil })

@@ -131,14 +131,7 @@ func (c *clock) pass(d time.Duration) time.Time {
 
 func open(t *testing.T) (*store.Store, *sqldb.DB, *clock) {
 	t.Helper()
-	db, err := sqldb.Open(t.Context(), sqldb.Config{URL: "sqlite:" + t.TempDir(), Service: "handoff", Sync: sqldb.Normal})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	if err := db.Migrate(t.Context(), migrations.FS); err != nil {
-		t.Fatal(err)
-	}
+	db := dbtest.Migrated(t, dbtest.SQLite(t), "handoff", sqldb.Normal, migrations.FS)
 	c := &clock{now: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
 	return store.New(db, c.Now, func(*sqldb.Tx) (map[string]string, error) { return nil, nil }), db, c
 }

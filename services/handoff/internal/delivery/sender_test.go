@@ -73,14 +73,7 @@ func (d *desk) pass(by time.Duration) {
 
 func newDesk(t *testing.T) *desk {
 	d := &desk{t: t}
-	db, err := sqldb.Open(t.Context(), sqldb.Config{URL: dbtest.SQLite(t), Service: "handoff"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = db.Close() })
-	if err := db.Migrate(t.Context(), migrations.FS); err != nil {
-		t.Fatal(err)
-	}
+	db := dbtest.Migrated(t, dbtest.SQLite(t), "handoff", sqldb.Full, migrations.FS)
 	d.db = db
 	d.Store = store.New(db, d.now, nil)
 	d.sealer, _ = seal.New(make([]byte, 32))

@@ -51,9 +51,6 @@ const version = "standards/default/versions/v1"
 
 // withThreeMoves is a store that has to tell of three leads.
 func withThreeMoves(t *testing.T, db *sqldb.DB, now func() time.Time) (*store.Store, []string) {
-	if err := db.Migrate(t.Context(), migrations.FS); err != nil {
-		t.Fatal(err)
-	}
 	s := store.New(db, now, func(*sqldb.Tx) (map[string]string, error) { return map[string]string{"default": version}, nil })
 	var leads []*store.Lead
 	var names []string
@@ -71,9 +68,9 @@ func withThreeMoves(t *testing.T, db *sqldb.DB, now func() time.Time) (*store.St
 }
 
 func each(t *testing.T, run func(t *testing.T, s *store.Store, names []string, later func(time.Duration))) {
-	dbtest.Each(t, func(t *testing.T, open func(string, sqldb.Sync) *sqldb.DB) {
+	dbtest.EachMigrated(t, "handoff", sqldb.Full, migrations.FS, func(t *testing.T, db *sqldb.DB) {
 		clock := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-		s, names := withThreeMoves(t, open("handoff", sqldb.Full), func() time.Time { return clock })
+		s, names := withThreeMoves(t, db, func() time.Time { return clock })
 		run(t, s, names, func(d time.Duration) { clock = clock.Add(d) })
 	})
 }

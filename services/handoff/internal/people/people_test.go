@@ -2,7 +2,6 @@ package people_test
 
 import (
 	"errors"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/people"
+	"github.com/assay-hq/assay/services/handoff/migrations"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
@@ -25,11 +25,7 @@ var monday = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
 // eachStore runs a test with nobody in on both stores.
 func eachStore(t *testing.T, run func(t *testing.T, s *people.Store, db *sqldb.DB)) {
-	dbtest.Each(t, func(t *testing.T, open func(string, sqldb.Sync) *sqldb.DB) {
-		db := open("handoff", sqldb.Full)
-		if err := db.Migrate(t.Context(), os.DirFS("../../migrations")); err != nil {
-			t.Fatal(err)
-		}
+	dbtest.EachMigrated(t, "handoff", sqldb.Full, migrations.FS, func(t *testing.T, db *sqldb.DB) {
 		run(t, people.New(db, func() time.Time { return monday }), db)
 	})
 }

@@ -60,10 +60,7 @@ type bench struct {
 }
 
 func newBench(t *testing.T) *bench {
-	db := dbtest.Open(t, dbtest.SQLite(t), "handoff", sqldb.Full)
-	if err := db.Migrate(t.Context(), migrations.FS); err != nil {
-		t.Fatal(err)
-	}
+	db := dbtest.Migrated(t, dbtest.SQLite(t), "handoff", sqldb.Full, migrations.FS)
 	b := &bench{clock: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
 	now := func() time.Time { b.clock = b.clock.Add(time.Millisecond); return b.clock }
 	b.standards = standard.NewRegistry(db, now)

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
+	"github.com/assay-hq/assay/services/handoff/migrations"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 )
@@ -17,9 +18,9 @@ import (
 // Whatever people do in whatever order: what decides was signed off by two people, for
 // each side by one; a sign-off never changes; and the log tells exactly what happened.
 func TestLawsOfAgreement(t *testing.T) {
-	dbtest.Each(t, func(t *testing.T, open func(string, sqldb.Sync) *sqldb.DB) {
+	dbtest.EachMigrated(t, "handoff", sqldb.Normal, migrations.FS, func(t *testing.T, db *sqldb.DB) {
 		// It is about what is stored, not about whether it outlives a power cut.
-		r := standard.NewRegistry(migrate(t, open("handoff", sqldb.Normal)), newClock().tick)
+		r := standard.NewRegistry(db, newClock().tick)
 		n := 0
 		rapid.Check(t, func(t *rapid.T) {
 			n++

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -16,6 +15,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
+	"github.com/assay-hq/assay/services/handoff/migrations"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 )
@@ -35,20 +35,11 @@ func (c *clock) tick() time.Time {
 	return c.now
 }
 
-func migrate(t testing.TB, db *sqldb.DB) *sqldb.DB {
-	t.Helper()
-	if err := db.Migrate(t.Context(), os.DirFS("../../migrations")); err != nil {
-		t.Fatal(err)
-	}
-	return db
-}
-
 // eachStore runs a test of a fresh registry on both stores. open opens the same
 // database again, as another process would; it is nil on SQLite, whose file belongs
 // to one process.
 func eachStore(t *testing.T, run func(t *testing.T, r *standard.Registry, db *sqldb.DB)) {
-	dbtest.Each(t, func(t *testing.T, open func(string, sqldb.Sync) *sqldb.DB) {
-		db := migrate(t, open("handoff", sqldb.Full))
+	dbtest.EachMigrated(t, "handoff", sqldb.Full, migrations.FS, func(t *testing.T, db *sqldb.DB) {
 		run(t, standard.NewRegistry(db, newClock().tick), db)
 	})
 }
@@ -380,7 +371,7 @@ func TestActiveInATransaction(t *testing.T) {
 
 // What another process publishes is noticed within a second, without a signal.
 func TestAnotherProcessPublishes(t *testing.T) {
-	db := migrate(t, dbtest.Open(t, dbtest.SQLite(t), "handoff", sqldb.Normal))
+	db := dbtest.Migrated(t, dbtest.SQLite(t), "handoff", sqldb.Normal, migrations.FS)
 	synctest.Test(t, func(t *testing.T) {
 		here, there := standard.NewRegistry(db, time.Now), standard.NewRegistry(db, time.Now)
 		if got := active(t, here); got != "" {
@@ -401,7 +392,7 @@ func TestAnotherProcessPublishes(t *testing.T) {
 
 // Active is asked for every lead: it must not cost a query each time.
 func TestActiveIsCheap(t *testing.T) {
-	db := migrate(t, dbtest.Open(t, dbtest.SQLite(t), "handoff", sqldb.Normal))
+	db := dbtest.Migrated(t, dbtest.SQLite(t), "handoff", sqldb.Normal, migrations.FS)
 	r := standard.NewRegistry(db, time.Now)
 	if err := r.Bootstrap(t.Context(), "s.yaml", []byte(small)); err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
+	"github.com/assay-hq/assay/services/handoff/migrations"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 )
@@ -203,11 +203,7 @@ func TestFeedback(t *testing.T) {
 // the log begins with what is known, and what the installation itself made counts as
 // agreed.
 func TestTheLogBeginsWithThePast(t *testing.T) {
-	dbtest.Each(t, func(t *testing.T, open func(string, sqldb.Sync) *sqldb.DB) {
-		db := open("handoff", sqldb.Full)
-		if err := db.Migrate(t.Context(), before(t, "003")); err != nil {
-			t.Fatal(err)
-		}
+	dbtest.EachMigrated(t, "handoff", sqldb.Full, before(t, "003"), func(t *testing.T, db *sqldb.DB) {
 		ids := map[string]string{}
 		err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
 			exec := func(query string, args ...any) {
@@ -241,7 +237,10 @@ func TestTheLogBeginsWithThePast(t *testing.T) {
 			t.Fatal(err)
 		}
 
-		r := standard.NewRegistry(migrate(t, db), newClock().tick)
+		if err := db.Migrate(t.Context(), migrations.FS); err != nil {
+			t.Fatal(err)
+		}
+		r := standard.NewRegistry(db, newClock().tick)
 		names := map[string]string{}
 		for words, id := range ids {
 			names[id] = words
@@ -276,7 +275,7 @@ func TestTheLogBeginsWithThePast(t *testing.T) {
 // before are the migrations before the one with the number.
 func before(t *testing.T, number string) fs.FS {
 	t.Helper()
-	all, some := os.DirFS("../../migrations"), fstest.MapFS{}
+	all, some := migrations.FS, fstest.MapFS{}
 	files, err := fs.Glob(all, "*/*.sql")
 	if err != nil {
 		t.Fatal(err)

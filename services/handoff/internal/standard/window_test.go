@@ -7,13 +7,14 @@ import (
 	"time"
 
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
+	"github.com/assay-hq/assay/services/handoff/migrations"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 )
 
 func TestChangeWindow(t *testing.T) {
 	const always = ""
-	db := migrate(t, dbtest.Open(t, dbtest.SQLite(t), "handoff", sqldb.Normal))
+	db := dbtest.Migrated(t, dbtest.SQLite(t), "handoff", sqldb.Normal, migrations.FS)
 	for name, c := range map[string]struct {
 		window, zone string
 		at           string // the instant, UTC

@@ -482,11 +482,7 @@ func TestPagesOfApprovals(t *testing.T) {
 // one manager wins and the others are told, and the lead is handed off if and only if the
 // approval was used.
 func TestApprovalsUnderContention(t *testing.T) {
-	dbtest.Each(t, func(t *testing.T, open func(string, sqldb.Sync) *sqldb.DB) {
-		db := open("handoff", sqldb.Full)
-		if err := db.Migrate(t.Context(), migrations.FS); err != nil {
-			t.Fatal(err)
-		}
+	dbtest.EachMigrated(t, "handoff", sqldb.Full, migrations.FS, func(t *testing.T, db *sqldb.DB) {
 		start := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
 		var tick atomic.Int64
 		var leap atomic.Int64 // moves the clock on

@@ -19,10 +19,7 @@ func BenchmarkDecide(b *testing.B) {
 	for name, url := range map[string]func(testing.TB) string{"sqlite": dbtest.SQLite, "postgres": dbtest.Postgres} {
 		for _, again := range []bool{false, true} {
 			b.Run(fmt.Sprintf("%s/again=%v", name, again), func(b *testing.B) {
-				db := dbtest.Open(b, url(b), "handoff", sqldb.Full)
-				if err := db.Migrate(b.Context(), migrations.FS); err != nil {
-					b.Fatal(err)
-				}
+				db := dbtest.Migrated(b, url(b), "handoff", sqldb.Full, migrations.FS)
 				o := newOffice(db)
 				const size = 256
 				version := int32(1)

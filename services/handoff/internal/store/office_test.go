@@ -35,11 +35,7 @@ type office struct {
 
 // each runs a test on both stores.
 func each(t *testing.T, run func(t *testing.T, o *office)) {
-	dbtest.Each(t, func(t *testing.T, open func(string, sqldb.Sync) *sqldb.DB) {
-		db := open("handoff", sqldb.Full)
-		if err := db.Migrate(t.Context(), migrations.FS); err != nil {
-			t.Fatal(err)
-		}
+	dbtest.EachMigrated(t, "handoff", sqldb.Full, migrations.FS, func(t *testing.T, db *sqldb.DB) {
 		run(t, newOffice(db))
 	})
 }

@@ -169,10 +169,7 @@ func TestAccountsInAnyOrder(t *testing.T) {
 			if dialect == "postgres" {
 				url = dbtest.Postgres(t)
 			}
-			db := dbtest.Open(t, url, "ingest", sqldb.Normal)
-			if err := db.Migrate(t.Context(), migrations.FS); err != nil {
-				t.Fatal(err)
-			}
+			db := dbtest.Migrated(t, url, "ingest", sqldb.Normal, migrations.FS)
 			f := newFixture(t, db)
 			f.pass(100 * time.Hour)
 			n := 0

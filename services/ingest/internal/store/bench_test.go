@@ -74,10 +74,7 @@ func (w *workload) subjects(n int) (list []*store.Subject) {
 func benchStores(b *testing.B, run func(b *testing.B, db *sqldb.DB)) {
 	for name, url := range map[string]func(testing.TB) string{"sqlite": dbtest.SQLite, "postgres": dbtest.Postgres} {
 		b.Run(name, func(b *testing.B) {
-			db := dbtest.Open(b, url(b), "ingest", sqldb.Full)
-			if err := db.Migrate(b.Context(), migrations.FS); err != nil {
-				b.Fatal(err)
-			}
+			db := dbtest.Migrated(b, url(b), "ingest", sqldb.Full, migrations.FS)
 			run(b, db)
 		})
 	}

@@ -88,10 +88,7 @@ type told struct {
 // Whatever the order of its arrival, an account that was said holds from when it was said,
 // and the company of the address before.
 func TestCompaniesInAnyOrder(t *testing.T) {
-	db := dbtest.Open(t, dbtest.SQLite(t), "ingest", sqldb.Normal)
-	if err := db.Migrate(t.Context(), migrations.FS); err != nil {
-		t.Fatal(err)
-	}
+	db := dbtest.Migrated(t, dbtest.SQLite(t), "ingest", sqldb.Normal, migrations.FS)
 	f := newFixture(t, db)
 	f.pass(100 * time.Hour)
 	run := 0

@@ -323,10 +323,7 @@ func TestScannersOfMails(t *testing.T) {
 // In any order of arrival of activities, what happened to mails and corrections, the
 // history is the same.
 func TestMarksDoNotDependOnTheOrderOfArrival(t *testing.T) {
-	db := dbtest.Open(t, dbtest.SQLite(t), "ingest", sqldb.Normal)
-	if err := db.Migrate(t.Context(), migrations.FS); err != nil {
-		t.Fatal(err)
-	}
+	db := dbtest.Migrated(t, dbtest.SQLite(t), "ingest", sqldb.Normal, migrations.FS)
 	t.Cleanup(checks("20"))
 	f, n := newFixture(t, db), 0
 	rapid.Check(t, func(r *rapid.T) {

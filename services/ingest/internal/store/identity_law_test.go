@@ -242,10 +242,7 @@ func TestPersonsDoNotDependOnTheOrderOfArrival(t *testing.T) {
 			if dialect == "postgres" {
 				url = dbtest.Postgres(t)
 			}
-			db := dbtest.Open(t, url, "ingest", sqldb.Normal)
-			if err := db.Migrate(t.Context(), migrations.FS); err != nil {
-				t.Fatal(err)
-			}
+			db := dbtest.Migrated(t, url, "ingest", sqldb.Normal, migrations.FS)
 			t.Cleanup(checks("20"))
 			f, n := newFixture(t, db), 0
 			f.pass(100 * time.Hour)

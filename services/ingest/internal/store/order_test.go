@@ -145,10 +145,7 @@ func TestAnyOrderOfArrival(t *testing.T) {
 			if dialect == "postgres" {
 				url = dbtest.Postgres(t)
 			}
-			db := dbtest.Open(t, url, "ingest", sqldb.Normal)
-			if err := db.Migrate(t.Context(), migrations.FS); err != nil {
-				t.Fatal(err)
-			}
+			db := dbtest.Migrated(t, url, "ingest", sqldb.Normal, migrations.FS)
 			t.Cleanup(checks("30"))
 			f, n := newFixture(t, db), 0
 			f.pass(100 * time.Hour)

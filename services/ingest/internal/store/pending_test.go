@@ -393,10 +393,7 @@ func TestNothingIsLost(t *testing.T) {
 			if dialect == "postgres" {
 				url = dbtest.Postgres(t)
 			}
-			db := dbtest.Open(t, url, "ingest", sqldb.Normal)
-			if err := db.Migrate(t.Context(), migrations.FS); err != nil {
-				t.Fatal(err)
-			}
+			db := dbtest.Migrated(t, url, "ingest", sqldb.Normal, migrations.FS)
 			// Each step is a transaction: fewer cases than for what is pure. The state
 			// machine itself is held to the same by its own property.
 			t.Cleanup(checks("25"))

@@ -41,11 +41,7 @@ var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // each runs a test on both stores.
 func each(t *testing.T, run func(t *testing.T, f *fixture)) {
-	dbtest.Each(t, func(t *testing.T, open func(string, sqldb.Sync) *sqldb.DB) {
-		db := open("ingest", sqldb.Full)
-		if err := db.Migrate(t.Context(), migrations.FS); err != nil {
-			t.Fatal(err)
-		}
+	dbtest.EachMigrated(t, "ingest", sqldb.Full, migrations.FS, func(t *testing.T, db *sqldb.DB) {
 		run(t, newFixture(t, db))
 	})
 }

@@ -10,8 +10,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/assay-hq/assay/services/internal/sqldb"
 	"go.uber.org/goleak"
+
+	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
 // Main runs the tests of a package, stops PostgreSQL and, if they passed, checks
@@ -52,7 +53,16 @@ func EachURL(t *testing.T, run func(t *testing.T, url string)) {
 // SQLite returns the URL of an empty folder for SQLite files.
 func SQLite(t testing.TB) string {
 	t.Helper()
-	return "sqlite:" + t.TempDir()
+	dir, err := os.MkdirTemp(scratch(os.TempDir()), ownedBy(sqlitePrefix))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return "sqlite:" + dir
 }
 
 var databases atomic.Int64

@@ -9,8 +9,10 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
+	"github.com/assay-hq/assay/services/internal/sqldb"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 )
 
@@ -103,5 +105,32 @@ func TestServerEndsWithAProcessThatIsKilled(t *testing.T) {
 	defer stop()
 	if exists(dir) {
 		t.Error("the next start did not remove the folder")
+	}
+}
+
+// What is copied has every migration, and what was there stays.
+func TestMigratedIsACopyOnce(t *testing.T) {
+	statements := fstest.MapFS{}
+	for _, dialect := range []string{"sqlite", "postgres"} {
+		statements[dialect+"/001_first.sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\nCREATE TABLE words (word TEXT);\n")}
+	}
+	for range 2 { // the second is copied from what the first made
+		dbtest.EachURL(t, func(t *testing.T, url string) {
+			db := dbtest.Migrated(t, url, "first", sqldb.Full, statements)
+			err := db.Write(t.Context(), func(tx *sqldb.Tx) error {
+				_, err := tx.Exec(`INSERT INTO words VALUES ('kept')`)
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			dbtest.Migrated(t, url, "second", sqldb.Full, statements)
+			db.Close() // a file has one owner
+			var word string
+			db = dbtest.Migrated(t, url, "first", sqldb.Full, statements)
+			if err := db.Read().QueryRowContext(t.Context(), `SELECT word FROM words`).Scan(&word); err != nil || word != "kept" {
+				t.Errorf("%q %v", word, err)
+			}
+		})
 	}
 }

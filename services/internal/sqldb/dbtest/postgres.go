@@ -42,7 +42,11 @@ func StartPostgres(o PostgresOptions) (url string, stop func(), err error) {
 	}
 	removeLeftovers()
 	// A socket's path has at most 107 bytes, so not under a test's own folder.
-	dir, err := os.MkdirTemp("/tmp", fmt.Sprintf("%s%d-", prefix, os.Getpid()))
+	parent := "/tmp"
+	if !o.Durable {
+		parent = scratch(parent)
+	}
+	dir, err := os.MkdirTemp(parent, ownedBy(postgresPrefix))
 	if err != nil {
 		return "", nil, err
 	}
@@ -53,8 +57,6 @@ func StartPostgres(o PostgresOptions) (url string, stop func(), err error) {
 	}
 	return s.url(), s.stop, nil
 }
-
-const prefix = "assay-pg-"
 
 // Shared by the tests of this process.
 var shared struct {
@@ -95,6 +97,13 @@ func (s *server) url() string {
 
 func withDatabase(server, name string) string {
 	return strings.Replace(server, "@/postgres?", "@/"+name+"?", 1)
+}
+
+// splitDatabase is the inverse of withDatabase.
+func splitDatabase(url string) (server, name string) {
+	_, rest, _ := strings.Cut(url, "@/")
+	name, _, _ = strings.Cut(rest, "?")
+	return strings.Replace(url, "@/"+name+"?", "@/postgres?", 1), name
 }
 
 func (s *server) start(o PostgresOptions) error {
@@ -212,14 +221,18 @@ func binaries() (string, error) {
 // removeLeftovers removes the folders of test processes that were killed; their
 // servers ended with them.
 func removeLeftovers() {
-	dirs, _ := filepath.Glob("/tmp/" + prefix + "*")
-	for _, dir := range dirs {
-		owner, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), prefix), "-")
-		pid, err := strconv.Atoi(owner)
-		if err != nil || alive(pid) || serverAlive(dir) {
-			continue
+	for _, parent := range []string{"/tmp", memory} {
+		for _, prefix := range []string{postgresPrefix, sqlitePrefix} {
+			dirs, _ := filepath.Glob(filepath.Join(parent, prefix+"*"))
+			for _, dir := range dirs {
+				owner, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), prefix), "-")
+				pid, err := strconv.Atoi(owner)
+				if err != nil || alive(pid) || serverAlive(dir) {
+					continue
+				}
+				os.RemoveAll(dir) // another process may be at it
+			}
 		}
-		os.RemoveAll(dir) // another process may be at it
 	}
 }
 

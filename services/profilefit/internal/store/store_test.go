@@ -21,11 +21,7 @@ func TestMigrationsOfBothStoresMatch(t *testing.T) { dbtest.CheckMigrations(t, m
 
 // each runs a test on an empty store of either kind.
 func each(t *testing.T, run func(t *testing.T, s *store.Store)) {
-	dbtest.Each(t, func(t *testing.T, open func(string, sqldb.Sync) *sqldb.DB) {
-		db := open("profilefit", sqldb.Normal)
-		if err := db.Migrate(t.Context(), migrations.FS); err != nil {
-			t.Fatal(err)
-		}
+	dbtest.EachMigrated(t, "profilefit", sqldb.Normal, migrations.FS, func(t *testing.T, db *sqldb.DB) {
 		run(t, store.New(db))
 	})
 }
