@@ -251,11 +251,11 @@ func (s *Service) Handler() http.Handler {
 	// Not observed: the path is a secret, and spans would tell it.
 	links := withRequestID(s.recovered(s.links))
 	hooks := withRequestID(s.recovered(s.observed(s.logged(s.hooks))))
-	clients := withRequestID(s.recovered(s.observed(s.logged(routed(s.intake)))))
+	clients := withRequestID(s.recovered(s.observed(s.logged(routed(s.tools.clients)))))
 	webhooks := withoutSecret(withRequestID(s.recovered(s.observed(s.logged(bounded(hook.Route, s.tools.webhooks))))))
 	events := withRequestID(s.recovered(s.observed(s.logged(bounded(cloudevent.Path, s.tools.events)))))
 	// Not observed either: their paths have write keys in them.
-	settings := withRequestID(s.recovered(s.logged(routed(s.intake))))
+	settings := withRequestID(s.recovered(s.logged(routed(s.tools.clients))))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
 		w.Header().Set("Cache-Control", "no-store")

@@ -9,7 +9,6 @@ import (
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
 
-	"github.com/assay-hq/assay/services/gateway/internal/intake"
 	"github.com/assay-hq/assay/services/gateway/internal/remote"
 	"github.com/assay-hq/assay/services/internal/rpc"
 	"github.com/assay-hq/assay/services/internal/telemetry"
@@ -57,7 +56,6 @@ type Service struct {
 	mux       *runtime.ServeMux
 	links     *links
 	hooks     *hooks
-	intake    *intake.Door
 	tools     tools
 	telemetry *telemetry.Telemetry
 	log       *slog.Logger
@@ -78,7 +76,7 @@ func New(d Deps) (*Service, error) {
 	}
 	return &Service{
 		keys: d.Keys, conns: d.Conns, proxies: proxies, mux: mux, links: newLinks(d.Conns), hooks: newHooks(d.Conns),
-		intake: newIntake(d, proxies), tools: newTools(d, proxies),
+		tools:     newTools(d, proxies),
 		telemetry: d.Telemetry, log: d.Telemetry.Log,
 	}, nil
 }

@@ -20,21 +20,29 @@ import (
 
 // tools are the doors for other people's tools.
 type tools struct {
+	clients  *intake.Door
 	webhooks *hook.Door
 	events   *cloudevent.Door
 }
 
 func newTools(d Deps, proxies remote.Proxies) tools {
 	in := &inlet.Inlet{
-		Sender:   intake.NewSender(ingestv1.NewIngestServiceClient(d.Conns.Ingest)),
+		Sender:   inlet.NewSender(ingestv1.NewIngestServiceClient(d.Conns.Ingest)),
 		Rejected: ingestv1.NewRejectedEventServiceClient(d.Conns.Ingest),
-		Limiter:  ratelimit.New(nil), Address: proxies.Address, Now: time.Now,
+		Sources:  d.Keys, Limiter: ratelimit.New(nil), Address: proxies.Address, Now: time.Now,
+		Refuse: func(w http.ResponseWriter, r *http.Request, err error) { writeProblem(r.Context(), w, r, err) },
 	}
-	refuse := func(w http.ResponseWriter, r *http.Request, err error) { writeProblem(r.Context(), w, r, err) }
 	return tools{
-		webhooks: hook.New(hook.Deps{Inlet: in, Sources: d.Keys, Refuse: refuse}),
-		events:   cloudevent.New(cloudevent.Deps{Inlet: in, Sources: d.Keys, Refuse: refuse}),
+		clients: intake.New(in, ingestv1.NewAccountServiceClient(d.Conns.Ingest)), webhooks: hook.New(in), events: cloudevent.New(in),
 	}
+}
+
+// routed names the route of a request of tracking clients.
+func routed(door *intake.Door) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		nameRoute(r.Context(), r.Method, intake.Route(r.URL.Path))
+		door.ServeHTTP(w, r)
+	})
 }
 
 // bounded names the route of a request of a door and bounds its time.

@@ -36,24 +36,14 @@ const (
 	doorName = "cloudevents"
 )
 
-// Deps are what the door needs. All are required.
-type Deps struct {
-	// Inlet brings captures to ingest.
-	Inlet *inlet.Inlet
-	// Sources knows the write keys.
-	Sources inlet.Sources
-	// Refuse answers with an error.
-	Refuse func(w http.ResponseWriter, r *http.Request, err error)
-}
-
 // Door answers senders of CloudEvents.
 type Door struct {
-	Deps
+	inlet    *inlet.Inlet
 	mappings inlet.Cache[*webhook.Mapping]
 }
 
 // New makes the door.
-func New(d Deps) *Door { return &Door{Deps: d} }
+func New(in *inlet.Inlet) *Door { return &Door{inlet: in} }
 
 // ServeHTTP answers for one request.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -63,7 +53,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	answer, err := d.receive(w, r)
 	if err != nil {
-		d.Refuse(w, r, err)
+		d.inlet.Refuse(w, r, err)
 		return
 	}
 	if answer.Rejected > 0 {
@@ -99,7 +89,7 @@ func (d *Door) receive(w http.ResponseWriter, r *http.Request) (*taken, error) {
 		w.Header().Set("Allow", "POST, OPTIONS")
 		return nil, apierr.MethodNotAllowed(http.MethodPost)
 	}
-	ctx, from := r.Context(), d.Inlet.Address(r)
+	ctx, from := r.Context(), d.inlet.Address(r)
 	source, who, err := d.source(ctx, r)
 	if err != nil {
 		return nil, err
@@ -123,30 +113,33 @@ func (d *Door) receive(w http.ResponseWriter, r *http.Request) (*taken, error) {
 			Err:        apierr.InvalidField("Content-Type", structured+", "+batched+", or the type of the data with ce- headers"),
 		}
 	case err != nil:
-		_ = d.Inlet.Record(ctx, doorName, source.ID, []inlet.Rejection{{Reason: "MALFORMED_BODY", Message: "expected a list of events", Payload: body}})
+		_ = d.inlet.Record(ctx, inlet.NewRejections(doorName, source.ID, inlet.Rejection{Reason: "MALFORMED_BODY", Message: "expected a list of events", Payload: string(body)}))
 		return nil, apierr.MalformedBody(apierr.Violation{Expected: "a JSON list of events"})
 	case len(events) > maxEvents:
 		return nil, &runtime.HTTPStatusError{HTTPStatus: http.StatusRequestEntityTooLarge, Err: apierr.TooLarge("", "2,500 events")}
 	}
-	if err := d.Sources.Take(source, from, max(1, len(events))); err != nil {
+	if err := d.inlet.Sources.Take(source, from, max(1, len(events))); err != nil {
 		return nil, err
 	}
-	reading := reading{source: source, mapping: mapping, batch: batch}
+	reading := reading{source: source, mapping: mapping, batch: batch, vain: inlet.NewRejections(doorName, source.ID)}
 	for i := range events {
 		linkTo(ctx, &events[i])
 		reading.event(i, &events[i])
 	}
-	refused, err := d.Inlet.Store(caller.With(ctx, who), doorName, source.ID, reading.items, reading.rejections)
+	refused, err := d.inlet.Store(caller.With(ctx, who), reading.captures, reading.vain, func(n int, r *inlet.Rejection) {
+		i := reading.from[n]
+		reading.about(i, &events[i], r)
+	})
 	if err != nil {
 		return nil, err
 	}
-	if !batch && len(reading.items) == 0 && reading.skipped == 0 {
-		refused = reading.rejections
+	if !batch && len(reading.captures) == 0 && reading.skipped == 0 {
+		refused = reading.vain.Listed()
 	}
 	if !batch && len(refused) > 0 && refused[0].Reason != inlet.Suppressed {
 		return nil, apierr.InvalidField(refused[0].Field, strings.TrimPrefix(refused[0].Message, "expected "))
 	}
-	captured := len(reading.items) - len(refused)
+	captured := len(reading.captures) - len(refused)
 	return &taken{Captured: max(captured, 0), Rejected: len(events) - reading.skipped - max(captured, 0), Skipped: reading.skipped}, nil
 }
 
@@ -167,7 +160,7 @@ func (d *Door) source(ctx context.Context, r *http.Request) (*sourcecache.Source
 	if key == "" || len(key) > maxKey {
 		return nil, caller.Caller{}, errNoKey
 	}
-	source, who, err := d.Sources.ByKey(ctx, key)
+	source, who, err := d.inlet.Sources.ByKey(ctx, key)
 	if status.Code(err) == codes.Unauthenticated {
 		err = errNoKey
 	}
@@ -196,24 +189,28 @@ func (d *Door) mapping(source *sourcecache.Source) (*webhook.Mapping, error) {
 
 // reading gathers what the events of a request become.
 type reading struct {
-	source     *sourcecache.Source
-	mapping    *webhook.Mapping
-	batch      bool
-	items      []inlet.Item
-	rejections []inlet.Rejection
-	skipped    int
+	source   *sourcecache.Source
+	mapping  *webhook.Mapping
+	batch    bool
+	captures []*ingestv1.CaptureLeadRequest
+	from     []int // the event of each capture
+	vain     *inlet.Rejections
+	skipped  int
+}
+
+// about adds to a rejection which event it is of.
+func (r *reading) about(i int, e *Event, rejection *inlet.Rejection) {
+	if r.batch {
+		rejection.Within("events[" + strconv.Itoa(i) + "]")
+	}
+	rejection.Payload = string(e.raw)
 }
 
 func (r *reading) event(i int, e *Event) {
-	at := ""
-	if r.batch {
-		at = "events[" + strconv.Itoa(i) + "]"
-	}
 	reject := func(reason, field, message string) {
-		if at != "" && field != "" {
-			field = "." + field
-		}
-		r.rejections = append(r.rejections, inlet.Rejection{EventID: e.Key, Reason: reason, Field: at + field, Message: message, Payload: e.raw})
+		rejection := inlet.Rejection{EventID: e.Key, Reason: reason, Field: field, Message: message}
+		r.about(i, e, &rejection)
+		r.vain.Add(rejection)
 	}
 	if e.Wrong != nil {
 		reject("INVALID_FIELD", e.Wrong.Field, "expected "+e.Wrong.Expected)
@@ -237,7 +234,7 @@ func (r *reading) event(i int, e *Event) {
 		case wrong != "":
 			reject("INVALID_FIELD", "type", wrong)
 		default:
-			r.items = append(r.items, inlet.Item{Capture: item.Capture, Field: at, Payload: func() []byte { return e.raw }})
+			r.captures, r.from = append(r.captures, item.Capture), append(r.from, i)
 		}
 	}
 }

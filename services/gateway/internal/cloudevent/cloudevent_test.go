@@ -41,7 +41,7 @@ func newFront(t *testing.T) *front {
 		Preset:  "cloudevents",
 		Mapping: &ingestv1.WebhookMapping{Email: "body.data.contact.mail", When: `body.type != "ping"`},
 	}})
-	f.door = cloudevent.New(cloudevent.Deps{Inlet: f.Inlet(), Sources: f, Refuse: refuse})
+	f.door = cloudevent.New(f.Inlet(refuse))
 	return f
 }
 

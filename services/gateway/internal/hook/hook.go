@@ -29,25 +29,15 @@ const (
 	doorName = "webhook"
 )
 
-// Deps are what the door needs. All are required.
-type Deps struct {
-	// Inlet brings captures to ingest.
-	Inlet *inlet.Inlet
-	// Sources finds the sources.
-	Sources inlet.Sources
-	// Refuse answers with an error.
-	Refuse func(w http.ResponseWriter, r *http.Request, err error)
-}
-
 // Door answers webhooks.
 type Door struct {
-	Deps
+	inlet    *inlet.Inlet
 	webhooks inlet.Cache[*webhook.Webhook]
 	seen     seen
 }
 
 // New makes the door.
-func New(d Deps) *Door { return &Door{Deps: d} }
+func New(in *inlet.Inlet) *Door { return &Door{inlet: in} }
 
 type secretKey struct{}
 
@@ -71,7 +61,7 @@ var idPattern = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer, err := d.receive(w, r)
 	if err != nil {
-		d.Refuse(w, r, err)
+		d.inlet.Refuse(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -94,11 +84,11 @@ func (d *Door) receive(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		w.Header().Set("Allow", http.MethodPost)
 		return nil, apierr.MethodNotAllowed(http.MethodPost)
 	}
-	from := d.Inlet.Address(r)
-	if err := d.Inlet.AdmitStranger(from); err != nil {
+	from := d.inlet.Address(r)
+	if err := d.inlet.AdmitStranger(from); err != nil {
 		return nil, err
 	}
-	source, err := d.Sources.ByID(ctx, id)
+	source, err := d.inlet.Sources.ByID(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -114,21 +104,21 @@ func (d *Door) receive(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	m := &webhook.Message{Header: r.Header, Body: body, Secret: secretOf(r)}
-	if err := reader.Verify(m, d.Inlet.Now()); err != nil {
-		d.Inlet.RecordForged(ctx, doorName, id, err.Error())
+	if err := reader.Verify(m, d.inlet.Now()); err != nil {
+		d.inlet.RecordForged(ctx, doorName, id, err.Error())
 		return nil, apierr.BadSignature()
 	}
 	document, err := webhook.Read(body)
 	if err != nil {
 		why := strings.TrimPrefix(err.Error(), condition.ErrDocument.Error()+": ")
-		_ = d.Inlet.Record(ctx, doorName, id, []inlet.Rejection{{Reason: "MALFORMED_BODY", Message: why, Payload: body}})
+		_ = d.inlet.Record(ctx, inlet.NewRejections(doorName, id, inlet.Rejection{Reason: "MALFORMED_BODY", Message: why, Payload: string(body)}))
 		return nil, apierr.MalformedBody(apierr.Violation{Expected: "JSON or the fields of a form: " + why})
 	}
 	if answer := reader.Challenge(document); answer != nil {
 		return answer, nil
 	}
 	result := reader.Map(document, id, r.Header.Get("webhook-id"))
-	if err := d.Sources.Take(source, from, max(1, len(result.Items))); err != nil {
+	if err := d.inlet.Sources.Take(source, from, max(1, len(result.Items))); err != nil {
 		return nil, err
 	}
 	key := keyOf(id, m)
@@ -158,26 +148,28 @@ func captured(result webhook.Result) (n int) {
 }
 
 func (d *Door) store(ctx context.Context, source *sourcecache.Source, result webhook.Result) (taken, error) {
-	var items []inlet.Item
-	var rejections []inlet.Rejection
+	var captures []*ingestv1.CaptureLeadRequest
+	var from []*webhook.Item
+	vain := inlet.NewRejections(doorName, source.ID)
 	answer := taken{Skipped: result.Skipped}
 	for i := range result.Items {
 		item := &result.Items[i]
-		at := ""
-		if len(result.Items)+result.Skipped > 1 {
-			at = "items[" + strconv.Itoa(item.Index) + "]"
-		}
 		for _, p := range item.Problems {
-			rejections = append(rejections, inlet.Rejection{Reason: p.Reason, Field: p.Field, Message: p.Message, Payload: item.JSON()})
+			vain.Add(inlet.Rejection{Reason: p.Reason, Field: p.Field, Message: p.Message, Payload: string(item.JSON())})
 		}
 		if item.Capture == nil {
 			answer.Rejected++
 			continue
 		}
-		items = append(items, inlet.Item{Capture: item.Capture, Field: at, Payload: item.JSON})
+		captures, from = append(captures, item.Capture), append(from, item)
 	}
-	refused, err := d.Inlet.Store(caller.With(ctx, source.Caller()), doorName, source.ID, items, rejections)
-	answer.Captured, answer.Rejected = len(items)-len(refused), answer.Rejected+len(refused)
+	refused, err := d.inlet.Store(caller.With(ctx, source.Caller()), captures, vain, func(n int, r *inlet.Rejection) {
+		if len(result.Items)+result.Skipped > 1 {
+			r.Within("items[" + strconv.Itoa(from[n].Index) + "]")
+		}
+		r.Payload = string(from[n].JSON())
+	})
+	answer.Captured, answer.Rejected = len(captures)-len(refused), answer.Rejected+len(refused)
 	return answer, err
 }
 

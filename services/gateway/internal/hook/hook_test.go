@@ -54,7 +54,7 @@ func newFront(t *testing.T) *front {
 	}})
 	f.Source("web", "", &ingestv1.Source{Kind: ingestv1.Source_KIND_BROWSER})
 	f.Source("broken", "", &ingestv1.Source{Kind: ingestv1.Source_KIND_WEBHOOK, Webhook: &ingestv1.WebhookConfig{}})
-	f.door = hook.New(hook.Deps{Inlet: f.Inlet(), Sources: f, Refuse: refuse})
+	f.door = hook.New(f.Inlet(refuse))
 	return f
 }
 

@@ -5,6 +5,6 @@
 //	items ─▶ captures ─▶ one commit ─▶ answer
 //	   └────────┴────────────┴───────▶ rejected events, with their reason
 //
-// An answer is given after the commit. When ingest is away nothing is recorded and nothing is
+// What many requests bring at once goes to ingest together, see [Sender]. An answer is given after the commit. When ingest is away nothing is recorded and nothing is
 // answered for good: the sender comes again, and what was stored after all is known by its id.
 package inlet

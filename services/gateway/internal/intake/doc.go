@@ -10,6 +10,6 @@
 // again. Such messages are rejected alone, counted in the header X-Rejected and kept with
 // their reason by ingest. The answer is sent after the commit, never before.
 //
-// What many clients send at once goes to ingest together, see [Sender]: a call costs more
+// What many clients send at once goes to ingest together, see [inlet.Sender]: a call costs more
 // than the event in it.
 package intake

@@ -12,11 +12,11 @@ import (
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
+	"github.com/assay-hq/assay/services/gateway/internal/inlet"
 	"github.com/assay-hq/assay/services/gateway/internal/intake/rawjson"
 	"github.com/assay-hq/assay/services/gateway/internal/intake/segment"
 	"github.com/assay-hq/assay/services/gateway/internal/sourcecache"
@@ -24,47 +24,23 @@ import (
 	"github.com/assay-hq/assay/services/internal/caller"
 )
 
-// maxHeld is the most bytes of bodies that are held at a time.
-const maxHeld = 64 << 20
-
-// Deps are what the door needs. All are required, but for Now.
-type Deps struct {
-	// Ingest is the connection to ingest.
-	Ingest grpc.ClientConnInterface
-	// Sources knows the write keys, and how much may come with them.
-	Sources *sourcecache.Cache
-	// Address says from where a request comes.
-	Address func(r *http.Request) netip.Addr
-	// Refuse answers with an error.
-	Refuse func(w http.ResponseWriter, r *http.Request, err error)
-	// Now is the clock. Default: time.Now.
-	Now func() time.Time
-}
+const (
+	// maxHeld is the most bytes of bodies that are held at a time.
+	maxHeld = 64 << 20
+	// doorName is what rejected events say of how they came.
+	doorName = "segment"
+)
 
 // Door answers tracking clients.
 type Door struct {
-	sender   *Sender
+	inlet    *inlet.Inlet
 	accounts ingestv1.AccountServiceClient
-	rejected ingestv1.RejectedEventServiceClient
-	sources  *sourcecache.Cache
-	address  func(r *http.Request) netip.Addr
-	refuse   func(w http.ResponseWriter, r *http.Request, err error)
-	now      func() time.Time
 	budget   budget
 }
 
-// New makes the door.
-func New(d Deps) *Door {
-	if d.Now == nil {
-		d.Now = time.Now
-	}
-	return &Door{
-		sender:   NewSender(ingestv1.NewIngestServiceClient(d.Ingest)),
-		accounts: ingestv1.NewAccountServiceClient(d.Ingest),
-		rejected: ingestv1.NewRejectedEventServiceClient(d.Ingest),
-		sources:  d.Sources, address: d.Address, refuse: d.Refuse, now: d.Now,
-		budget: budget{most: maxHeld},
-	}
+// New makes the door. accounts keeps what messages say of accounts.
+func New(in *inlet.Inlet, accounts ingestv1.AccountServiceClient) *Door {
+	return &Door{inlet: in, accounts: accounts, budget: budget{most: maxHeld}}
 }
 
 // route is a path that messages are sent to.
@@ -115,7 +91,7 @@ func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", allowMethods)
-		d.refuse(w, r, apierr.MethodNotAllowed(http.MethodPost))
+		d.inlet.Refuse(w, r, apierr.MethodNotAllowed(http.MethodPost))
 		return
 	}
 	route := routes[r.URL.Path]
@@ -156,7 +132,7 @@ func (d *Door) fail(w http.ResponseWriter, r *http.Request, err error) {
 			w.Header().Set("X-Ratelimit-Reset", seconds)
 		}
 	}
-	d.refuse(w, r, err)
+	d.inlet.Refuse(w, r, err)
 }
 
 // sender is who sent a request.
@@ -187,7 +163,7 @@ func (d *Door) take(r *http.Request, route route) (int, error) {
 	defer d.budget.give(int64(most))
 	text, err := readBody(r, most)
 	defer giveBack(text)
-	received := d.now()
+	received := d.inlet.Now()
 	var body *segment.Body
 	if err == nil {
 		body, err = segment.Read(text.Bytes(), route.kind)
@@ -206,9 +182,8 @@ func (d *Door) take(r *http.Request, route route) (int, error) {
 			return 0, noKey()
 		}
 	}
-	in := &rejected{source: from.source.ID, received: received, batch: route.kind == ""}
 	if err != nil {
-		return 0, d.refuseBody(ctx, in, text, err)
+		return 0, d.refuseBody(ctx, from.source.ID, text, err)
 	}
 	c := &segment.Circumstances{
 		Received: received, Source: from.source.ID, Browser: from.source.Browser(), UserAgent: r.UserAgent(),
@@ -217,7 +192,7 @@ func (d *Door) take(r *http.Request, route route) (int, error) {
 	if from.address.IsValid() && !strings.EqualFold(r.Header.Get("X-Ip-Policy"), "remove") {
 		c.Address = from.address.String()
 	}
-	return d.store(ctx, from, body, c, in)
+	return d.store(ctx, from, body, c, route.kind == "")
 }
 
 func noKey() error {
@@ -232,7 +207,7 @@ func (d *Door) admit(r *http.Request, keys ...string) (*sender, error) {
 			continue
 		}
 		for _, spelling := range spellings(key) {
-			source, who, err := d.sources.ByKey(r.Context(), spelling)
+			source, who, err := d.inlet.Sources.ByKey(r.Context(), spelling)
 			switch {
 			case status.Code(err) == codes.Unauthenticated:
 				continue
@@ -241,8 +216,8 @@ func (d *Door) admit(r *http.Request, keys ...string) (*sender, error) {
 			case r.Header.Get("Origin") != "" && !source.AllowsOrigin(r.Header.Get("Origin")):
 				return nil, apierr.WrongOrigin()
 			}
-			from := &sender{source, who, d.address(r)}
-			return from, d.sources.Take(source, from.address, 1)
+			from := &sender{source, who, d.inlet.Address(r)}
+			return from, d.inlet.Sources.Take(source, from.address, 1)
 		}
 		return nil, noKey()
 	}
@@ -250,13 +225,13 @@ func (d *Door) admit(r *http.Request, keys ...string) (*sender, error) {
 }
 
 // refuseBody returns the error of a body that was refused as a whole, once it is recorded.
-func (d *Door) refuseBody(ctx context.Context, in *rejected, text *bytes.Buffer, err error) error {
+func (d *Door) refuseBody(ctx context.Context, source string, text *bytes.Buffer, err error) error {
 	switch {
 	case errors.Is(err, rawjson.ErrBroken), errors.Is(err, rawjson.ErrDeep), errors.Is(err, rawjson.ErrDuplicate), errors.Is(err, segment.ErrNoObject):
 		err = broken(err.Error())
 	}
-	in.body(text.Bytes(), apierr.Reason(err), status.Convert(err).Message())
-	_ = d.record(ctx, in) // the client hears of it anyway
+	why := inlet.Rejection{Reason: apierr.Reason(err), Message: status.Convert(err).Message(), Payload: text.String()}
+	_ = d.inlet.Record(ctx, inlet.NewRejections(doorName, source, why)) // the client hears of it anyway
 	return err
 }
 
@@ -267,7 +242,14 @@ type arrival struct {
 }
 
 // store brings messages to ingest and returns how many were rejected.
-func (d *Door) store(ctx context.Context, from *sender, body *segment.Body, c *segment.Circumstances, in *rejected) (int, error) {
+func (d *Door) store(ctx context.Context, from *sender, body *segment.Body, c *segment.Circumstances, batch bool) (int, error) {
+	vain := inlet.NewRejections(doorName, from.source.ID)
+	about := func(index int, m *segment.Message, r *inlet.Rejection) {
+		if batch && r.Field != "batch" {
+			r.Within("batch[" + strconv.Itoa(index) + "]")
+		}
+		r.EventID, r.Payload = m.ID, string(m.Text)
+	}
 	var arrivals []arrival
 	var captures []*ingestv1.CaptureLeadRequest
 	index := -1
@@ -277,7 +259,7 @@ func (d *Door) store(ctx context.Context, from *sender, body *segment.Body, c *s
 		case why != nil:
 		case index >= maxMessages:
 			why = &segment.Rejection{Reason: segment.ReasonTooMany, Expected: "at most 2,500 messages in a batch"}
-		case in.batch && len(message.Text) > maxMessage:
+		case batch && len(message.Text) > maxMessage:
 			why = &segment.Rejection{Reason: segment.ReasonTooLarge, Expected: "at most 32 KiB for one message"}
 		default:
 			var capture *segment.Capture
@@ -295,26 +277,21 @@ func (d *Door) store(ctx context.Context, from *sender, body *segment.Body, c *s
 			}
 		}
 		if why != nil {
-			in.add(index, &message, why)
+			rejection := inlet.Rejection{Reason: why.Reason, Field: why.Field, Message: "expected " + why.Expected}
+			about(index, &message, &rejection)
+			vain.Add(rejection)
 		}
 	}
 	if more := min(index, maxMessages); more > 0 { // one was counted before
-		if err := d.sources.Take(from.source, from.address, more); err != nil {
+		if err := d.inlet.Sources.Take(from.source, from.address, more); err != nil {
 			return 0, err
 		}
 	}
-	if len(captures) > 0 {
-		results, err := d.sender.Send(caller.With(ctx, from.caller), captures)
-		if err != nil {
-			return 0, err
-		}
-		for i, result := range results {
-			if why := refusal(result); why != nil {
-				in.add(arrivals[i].index, &arrivals[i].message, why)
-			}
-		}
-	}
-	return in.count, d.record(ctx, in)
+	_, err := d.inlet.Store(caller.With(ctx, from.caller), captures, vain, func(n int, r *inlet.Rejection) {
+		r.Field = strings.TrimPrefix(r.Field, "activities[0].")
+		about(arrivals[n].index, &arrivals[n].message, r)
+	})
+	return vain.Count(), err
 }
 
 // account brings what is known of an account to ingest, in the name of the gateway: no write
@@ -322,7 +299,7 @@ func (d *Door) store(ctx context.Context, from *sender, body *segment.Body, c *s
 func (d *Door) account(ctx context.Context, from *sender, capture *ingestv1.CaptureAccountRequest) (*segment.Rejection, error) {
 	who := caller.System("gateway")
 	who.Source, who.Browser = from.caller.Source, from.caller.Browser
-	ctx, cancel := context.WithTimeout(caller.With(ctx, who), callTimeout)
+	ctx, cancel := context.WithTimeout(caller.With(ctx, who), inlet.CallTimeout)
 	defer cancel()
 	_, err := d.accounts.CaptureAccount(ctx, capture)
 	if status.Code(err) != codes.InvalidArgument {
@@ -333,25 +310,4 @@ func (d *Door) account(ctx context.Context, from *sender, capture *ingestv1.Capt
 		why = segment.Invalid(violations[0].Field, violations[0].Expected)
 	}
 	return why, nil
-}
-
-// refusal returns why ingest refused a capture, nil if it took it. An id that is known with
-// another body is that of a message that was sent again: the first one stands.
-func refusal(result *ingestv1.BatchCaptureResult) *segment.Rejection {
-	reason, field, message := result.GetErrorReason(), result.GetErrorField(), result.GetErrorMessage()
-	if reason == "" {
-		for _, a := range result.GetResponse().GetActivityResults() {
-			if a.GetState() == ingestv1.ActivityResult_STATE_REJECTED {
-				reason, field, message = a.GetErrorReason(), a.GetErrorField(), a.GetErrorMessage()
-			}
-		}
-	}
-	if reason == "" {
-		return nil
-	}
-	if rest, ok := strings.CutPrefix(field, "requests["); ok {
-		_, field, _ = strings.Cut(rest, "]")
-		field = strings.TrimPrefix(field, ".")
-	}
-	return &segment.Rejection{Reason: reason, Field: strings.TrimPrefix(field, "activities[0]."), Expected: strings.TrimPrefix(message, "expected ")}
 }

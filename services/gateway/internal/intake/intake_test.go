@@ -17,6 +17,7 @@ import (
 
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
+	"github.com/assay-hq/assay/services/gateway/internal/inlet"
 	"github.com/assay-hq/assay/services/gateway/internal/intake"
 	"github.com/assay-hq/assay/services/gateway/internal/remote"
 	"github.com/assay-hq/assay/services/gateway/internal/sourcecache"
@@ -147,9 +148,10 @@ func newHouse(t testing.TB) *house {
 	})
 	h := &house{behind: b, t: t}
 	clock := func() time.Time { return now }
-	h.door = intake.New(intake.Deps{
-		Ingest: conn, Sources: sourcecache.New(conn, keys{"server-key": "shop", "browser-key": "web", "off-key": "off"}, clock), Now: clock,
-		Address: remote.Proxies{}.Address,
+	h.door = intake.New(&inlet.Inlet{
+		Sender: inlet.NewSender(ingestv1.NewIngestServiceClient(conn)), Rejected: ingestv1.NewRejectedEventServiceClient(conn),
+		Sources: sourcecache.New(conn, keys{"server-key": "shop", "browser-key": "web", "off-key": "off"}, clock),
+		Address: remote.Proxies{}.Address, Now: clock,
 		Refuse: func(w http.ResponseWriter, _ *http.Request, err error) {
 			w.Header().Set("Problem", apierr.Reason(err))
 			code := map[string]int{
@@ -161,7 +163,7 @@ func newHouse(t testing.TB) *house {
 			}
 			http.Error(w, status.Convert(err).Message(), code)
 		},
-	})
+	}, ingestv1.NewAccountServiceClient(conn))
 	return h
 }
 

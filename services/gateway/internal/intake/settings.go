@@ -27,7 +27,7 @@ func settingsPath(path string) string {
 func (d *Door) settings(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", "GET,OPTIONS")
-		d.refuse(w, r, apierr.MethodNotAllowed(http.MethodGet))
+		d.inlet.Refuse(w, r, apierr.MethodNotAllowed(http.MethodGet))
 		return
 	}
 	var answer any

@@ -4,6 +4,7 @@ package inlettest
 
 import (
 	"context"
+	"net/http"
 	"net/netip"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ import (
 
 // Ingest keeps what doors bring.
 type Ingest struct {
+	ingestv1.IngestServiceClient
 	ingestv1.RejectedEventServiceClient
 
 	// Now is the clock of the doors.
@@ -41,10 +43,14 @@ type Ingest struct {
 	callers  []caller.Caller
 }
 
-// Inlet returns an inlet to it, without limits but those of its sources.
-func (f *Ingest) Inlet() *inlet.Inlet {
+// Inlet returns an inlet to it, without limits but those of its sources. refuse answers with
+// errors.
+func (f *Ingest) Inlet(refuse func(http.ResponseWriter, *http.Request, error)) *inlet.Inlet {
 	now := func() time.Time { return f.Now }
-	return &inlet.Inlet{Sender: f, Rejected: f, Limiter: ratelimit.New(now), Address: remote.Proxies(nil).Address, Now: now}
+	return &inlet.Inlet{
+		Sender: inlet.NewSender(f), Rejected: f, Sources: f, Limiter: ratelimit.New(now),
+		Address: remote.Proxies(nil).Address, Refuse: refuse, Now: now,
+	}
 }
 
 // Source makes a source that there is.
@@ -96,8 +102,8 @@ func (f *Ingest) Rejected() []*ingestv1.RejectedEvent {
 // Callers returns who sent captures.
 func (f *Ingest) Callers() []caller.Caller { f.mu.Lock(); defer f.mu.Unlock(); return f.callers }
 
-// Send implements inlet.Sender.
-func (f *Ingest) Send(ctx context.Context, captures []*ingestv1.CaptureLeadRequest) ([]*ingestv1.BatchCaptureResult, error) {
+// BatchCaptureLeads implements the client of ingest.
+func (f *Ingest) BatchCaptureLeads(ctx context.Context, in *ingestv1.BatchCaptureLeadsRequest, _ ...grpc.CallOption) (*ingestv1.BatchCaptureLeadsResponse, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.down != nil {
@@ -105,19 +111,20 @@ func (f *Ingest) Send(ctx context.Context, captures []*ingestv1.CaptureLeadReque
 	}
 	who, _ := caller.From(ctx)
 	f.callers = append(f.callers, who)
-	results := make([]*ingestv1.BatchCaptureResult, len(captures))
-	for i, c := range captures {
-		results[i] = &ingestv1.BatchCaptureResult{Index: int32(i), Response: &ingestv1.CaptureLeadResponse{}}
+	response := &ingestv1.BatchCaptureLeadsResponse{}
+	for i, c := range in.GetRequests() {
+		result := &ingestv1.BatchCaptureResult{Index: int32(i), Response: &ingestv1.CaptureLeadResponse{}}
 		for _, identity := range c.GetLead().GetIdentities() {
 			if refusal := f.refuse[identity.GetValue()]; refusal != nil {
-				results[i] = refusal
+				result = refusal
 			}
 		}
-		if results[i].GetErrorReason() == "" {
+		if result.GetErrorReason() == "" {
 			f.captures = append(f.captures, proto.CloneOf(c))
 		}
+		response.Results = append(response.Results, result)
 	}
-	return results, nil
+	return response, nil
 }
 
 // RecordRejectedEvents implements the client of rejected events.

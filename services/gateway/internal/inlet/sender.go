@@ -1,4 +1,4 @@
-package intake
+package inlet
 
 import (
 	"context"
@@ -19,8 +19,8 @@ const (
 	// maxCalls is how many calls for one caller run at a time: ingest stores what one
 	// brought while the next is read.
 	maxCalls = 2
-	// callTimeout bounds a call.
-	callTimeout = 30 * time.Second
+	// CallTimeout bounds a call to ingest.
+	CallTimeout = 30 * time.Second
 )
 
 // Sender brings captures to ingest. What several requests bring for one caller at a time
@@ -129,7 +129,7 @@ func (s *Sender) take(who caller.Caller, l *lane) []*shipment {
 }
 
 func (s *Sender) call(who caller.Caller, batch []*shipment) {
-	ctx, cancel := context.WithTimeout(caller.With(context.Background(), who), callTimeout)
+	ctx, cancel := context.WithTimeout(caller.With(context.Background(), who), CallTimeout)
 	defer cancel()
 	captures := batch[0].captures
 	if len(batch) == 1 {
