@@ -15,6 +15,7 @@ import (
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/access"
 	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/page"
 )
 
 // accessServer answers the AccessService. The comments in its proto say what each
@@ -28,17 +29,17 @@ type accessServer struct {
 }
 
 func (s *accessServer) ListApiKeys(ctx context.Context, in *handoffv1.ListApiKeysRequest) (*handoffv1.ListApiKeysResponse, error) {
-	keys, next, err := list[access.Key]{
-		query: "apiKeys of " + in.GetSource(), numbers: 1, texts: 1,
-		read: func(after place, limit int) ([]access.Key, error) {
+	keys, next, err := page.List[access.Key]{
+		Query: "apiKeys of " + in.GetSource(), Numbers: 1, Texts: 1,
+		Read: func(after page.Place, limit int) ([]access.Key, error) {
 			var from access.Place
 			if after != nil {
-				from = access.Place{CreateTime: after.time(0), ID: after.text(1)}
+				from = access.Place{CreateTime: after.Time(0), ID: after.Text(1)}
 			}
 			return s.keys.List(ctx, sourceID(in.GetSource()), from, limit)
 		},
-		at: func(key access.Key) place { return created(key.CreateTime, key.ID) },
-	}.page(in)
+		At: func(key access.Key) page.Place { return page.Created(key.CreateTime, key.ID) },
+	}.Page(in)
 	if err != nil {
 		return nil, err
 	}

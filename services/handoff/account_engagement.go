@@ -9,6 +9,7 @@ import (
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
+	"github.com/assay-hq/assay/services/internal/page"
 )
 
 // maxAccountLeads is how many leads of an account are looked at.
@@ -42,7 +43,7 @@ func (s *handoffServer) GetAccountEngagement(ctx context.Context, in *handoffv1.
 	slices.SortStableFunc(leads, func(a, b *handoffv1.AccountLead) int {
 		return cmp.Or(cmp.Compare(order(b), order(a)), cmp.Compare(a.GetLead(), b.GetLead()))
 	})
-	out.Leads = leads[:min(len(leads), pageSize(in.GetPageSize()))]
+	out.Leads = leads[:min(len(leads), page.Size(in.GetPageSize()))]
 	return out, nil
 }
 

@@ -22,6 +22,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
+	"github.com/assay-hq/assay/services/internal/page"
 )
 
 // approvalServer answers the ApprovalService. The comments in its proto say what each
@@ -50,13 +51,15 @@ func (s *approvalServer) ListApprovals(ctx context.Context, in *handoffv1.ListAp
 	if err != nil {
 		return nil, err
 	}
-	approvals, next, err := list[*handoffv1.Approval]{
-		query: []string{"approvals", in.GetFilter()}, numbers: 1, texts: 1,
-		read: func(after place, limit int) ([]*handoffv1.Approval, error) {
+	approvals, next, err := page.List[*handoffv1.Approval]{
+		Query: []string{"approvals", in.GetFilter()}, Numbers: 1, Texts: 1,
+		Read: func(after page.Place, limit int) ([]*handoffv1.Approval, error) {
 			return s.store.Approvals(ctx, filter, after, limit)
 		},
-		at: func(a *handoffv1.Approval) place { return created(a.GetRequestTime().AsTime(), id(a.GetName())) },
-	}.page(in)
+		At: func(a *handoffv1.Approval) page.Place {
+			return page.Created(a.GetRequestTime().AsTime(), id(a.GetName()))
+		},
+	}.Page(in)
 	return &handoffv1.ListApprovalsResponse{Approvals: approvals, NextPageToken: next}, err
 }
 

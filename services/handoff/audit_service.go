@@ -9,6 +9,7 @@ import (
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	"github.com/assay-hq/assay/services/internal/audit"
+	"github.com/assay-hq/assay/services/internal/page"
 	"github.com/assay-hq/assay/services/internal/terms"
 )
 
@@ -28,13 +29,13 @@ func (s *auditServer) ListAuditEntries(ctx context.Context, in *handoffv1.ListAu
 	for _, t := range parsed {
 		*map[string]*string{"actor": &filter.Actor, "method": &filter.Method, "resource": &filter.Resource}[t.Field] = t.Text
 	}
-	entries, next, err := list[audit.Entry]{
-		query: []string{"auditEntries", in.GetFilter()}, numbers: 1,
-		read: func(after place, limit int) ([]audit.Entry, error) {
-			return s.log.List(ctx, filter, after.number(0), limit)
+	entries, next, err := page.List[audit.Entry]{
+		Query: []string{"auditEntries", in.GetFilter()}, Numbers: 1,
+		Read: func(after page.Place, limit int) ([]audit.Entry, error) {
+			return s.log.List(ctx, filter, after.Number(0), limit)
 		},
-		at: func(e audit.Entry) place { return place{e.Number} },
-	}.page(in)
+		At: func(e audit.Entry) page.Place { return page.Place{e.Number} },
+	}.Page(in)
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/mask"
+	"github.com/assay-hq/assay/services/internal/page"
 	"github.com/assay-hq/assay/services/internal/seal"
 )
 
@@ -43,13 +44,13 @@ func (s *destinationServer) GetDestination(ctx context.Context, in *handoffv1.Ge
 }
 
 func (s *destinationServer) ListDestinations(ctx context.Context, in *handoffv1.ListDestinationsRequest) (*handoffv1.ListDestinationsResponse, error) {
-	destinations, next, err := list[*store.Destination]{
-		query: []string{"destinations"}, texts: 1,
-		read: func(after place, limit int) ([]*store.Destination, error) {
-			return s.store.Destinations(ctx, after.text(0), limit)
+	destinations, next, err := page.List[*store.Destination]{
+		Query: []string{"destinations"}, Texts: 1,
+		Read: func(after page.Place, limit int) ([]*store.Destination, error) {
+			return s.store.Destinations(ctx, after.Text(0), limit)
 		},
-		at: func(d *store.Destination) place { return place{id(d.GetName())} },
-	}.page(in)
+		At: func(d *store.Destination) page.Place { return page.Place{id(d.GetName())} },
+	}.Page(in)
 	out := &handoffv1.ListDestinationsResponse{NextPageToken: next}
 	for _, d := range destinations {
 		out.Destinations = append(out.Destinations, d.Destination)
@@ -296,13 +297,13 @@ func (s *destinationServer) ListDeliveries(ctx context.Context, in *handoffv1.Li
 	if err != nil {
 		return nil, err
 	}
-	deliveries, next, err := list[*store.ListedDelivery]{
-		query: []string{"deliveries", in.GetFilter()}, numbers: 1, texts: 1,
-		read: func(after place, limit int) ([]*store.ListedDelivery, error) {
+	deliveries, next, err := page.List[*store.ListedDelivery]{
+		Query: []string{"deliveries", in.GetFilter()}, Numbers: 1, Texts: 1,
+		Read: func(after page.Place, limit int) ([]*store.ListedDelivery, error) {
 			return s.store.Deliveries(ctx, filter, after, limit)
 		},
-		at: func(d *store.ListedDelivery) place { return d.Place },
-	}.page(in)
+		At: func(d *store.ListedDelivery) page.Place { return d.Place },
+	}.Page(in)
 	out := &handoffv1.ListDeliveriesResponse{NextPageToken: next}
 	for _, d := range deliveries {
 		out.Deliveries = append(out.Deliveries, d.Delivery)

@@ -9,6 +9,7 @@ import (
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/page"
 )
 
 // dictionaryServer answers the DictionaryService. The comments in its proto say what
@@ -35,13 +36,13 @@ func (s *dictionaryServer) GetDictionaryVersion(ctx context.Context, in *handoff
 }
 
 func (s *dictionaryServer) ListDictionaryVersions(ctx context.Context, in *handoffv1.ListDictionaryVersionsRequest) (*handoffv1.ListDictionaryVersionsResponse, error) {
-	versions, next, err := list[standard.DictionaryVersion]{
-		query: "versions of " + in.GetParent(), numbers: 1, texts: 1,
-		read: func(after place, limit int) ([]standard.DictionaryVersion, error) {
+	versions, next, err := page.List[standard.DictionaryVersion]{
+		Query: "versions of " + in.GetParent(), Numbers: 1, Texts: 1,
+		Read: func(after page.Place, limit int) ([]standard.DictionaryVersion, error) {
 			return s.standards.ListDictionaryVersions(ctx, id(in.GetParent()), placeAmong(after), limit)
 		},
-		at: func(v standard.DictionaryVersion) place { return created(v.CreateTime, v.ID) },
-	}.page(in)
+		At: func(v standard.DictionaryVersion) page.Place { return page.Created(v.CreateTime, v.ID) },
+	}.Page(in)
 	if err != nil {
 		return nil, dictionaryError(in.GetParent(), err)
 	}
@@ -61,13 +62,13 @@ func (s *dictionaryServer) GetDictionary(ctx context.Context, in *handoffv1.GetD
 }
 
 func (s *dictionaryServer) ListDictionaries(ctx context.Context, in *handoffv1.ListDictionariesRequest) (*handoffv1.ListDictionariesResponse, error) {
-	rows, next, err := list[standard.DictionaryRow]{
-		query: "dictionaries", texts: 1,
-		read: func(after place, limit int) ([]standard.DictionaryRow, error) {
-			return s.standards.ListDictionaries(ctx, after.text(0), limit)
+	rows, next, err := page.List[standard.DictionaryRow]{
+		Query: "dictionaries", Texts: 1,
+		Read: func(after page.Place, limit int) ([]standard.DictionaryRow, error) {
+			return s.standards.ListDictionaries(ctx, after.Text(0), limit)
 		},
-		at: func(row standard.DictionaryRow) place { return place{row.ID} },
-	}.page(in)
+		At: func(row standard.DictionaryRow) page.Place { return page.Place{row.ID} },
+	}.Page(in)
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
+	"github.com/assay-hq/assay/services/internal/page"
 	"github.com/assay-hq/assay/services/internal/terms"
 )
 
@@ -76,13 +77,13 @@ func (s *handoffServer) ListQualifications(ctx context.Context, in *handoffv1.Li
 	default:
 		return nil, apierr.InvalidField("orderBy", "`decide_time desc` or `engagement_score desc`")
 	}
-	lines, next, err := list[store.Line]{
-		query: []string{"qualifications", in.GetFilter(), strconv.FormatBool(byEngagement)}, numbers: 1, texts: 2,
-		read: func(after place, limit int) ([]store.Line, error) {
+	lines, next, err := page.List[store.Line]{
+		Query: []string{"qualifications", in.GetFilter(), strconv.FormatBool(byEngagement)}, Numbers: 1, Texts: 2,
+		Read: func(after page.Place, limit int) ([]store.Line, error) {
 			return s.store.Qualifications(ctx, filter, byEngagement, after, limit)
 		},
-		at: func(line store.Line) place { return line.Place },
-	}.page(in)
+		At: func(line store.Line) page.Place { return line.Place },
+	}.Page(in)
 	if err != nil {
 		return nil, err
 	}
@@ -94,13 +95,13 @@ func (s *handoffServer) ListQualifications(ctx context.Context, in *handoffv1.Li
 }
 
 func (s *handoffServer) ListDecisions(ctx context.Context, in *handoffv1.ListDecisionsRequest) (*handoffv1.ListDecisionsResponse, error) {
-	records, next, err := list[store.Record]{
-		query: []string{"decisions", in.GetParent()}, numbers: 1, texts: 1,
-		read: func(after place, limit int) ([]store.Record, error) {
+	records, next, err := page.List[store.Record]{
+		Query: []string{"decisions", in.GetParent()}, Numbers: 1, Texts: 1,
+		Read: func(after page.Place, limit int) ([]store.Record, error) {
 			return s.store.Decisions(ctx, id(in.GetParent()), after, limit)
 		},
-		at: func(record store.Record) place { return record.Place },
-	}.page(in)
+		At: func(record store.Record) page.Place { return record.Place },
+	}.Page(in)
 	if err != nil {
 		return nil, err
 	}
@@ -117,13 +118,13 @@ func (s *handoffServer) ListDecisions(ctx context.Context, in *handoffv1.ListDec
 }
 
 func (s *handoffServer) ListStageMoves(ctx context.Context, in *handoffv1.ListStageMovesRequest) (*handoffv1.ListStageMovesResponse, error) {
-	moves, next, err := list[store.Move]{
-		query: []string{"stageMoves", in.GetParent()}, numbers: 1, texts: 1,
-		read: func(after place, limit int) ([]store.Move, error) {
+	moves, next, err := page.List[store.Move]{
+		Query: []string{"stageMoves", in.GetParent()}, Numbers: 1, Texts: 1,
+		Read: func(after page.Place, limit int) ([]store.Move, error) {
 			return s.store.Moves(ctx, id(in.GetParent()), after, limit)
 		},
-		at: func(move store.Move) place { return move.Place() },
-	}.page(in)
+		At: func(move store.Move) page.Place { return move.Place() },
+	}.Page(in)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +160,7 @@ func (s *handoffServer) ListHandoffs(ctx context.Context, in *handoffv1.ListHand
 	if err != nil {
 		return nil, err
 	}
-	read := func(after place, limit int) ([]store.RankedHandoff, error) {
+	read := func(after page.Place, limit int) ([]store.RankedHandoff, error) {
 		return s.store.Handoffs(ctx, filter, in.GetOrderBy() == "queue", after, limit)
 	}
 	numbers := 1
@@ -168,16 +169,16 @@ func (s *handoffServer) ListHandoffs(ctx context.Context, in *handoffv1.ListHand
 	case "queue":
 		numbers = 3
 	case "due_time":
-		read = func(after place, limit int) ([]store.RankedHandoff, error) {
+		read = func(after page.Place, limit int) ([]store.RankedHandoff, error) {
 			return s.store.HandoffsByDueTime(ctx, filter, after, limit)
 		}
 	default:
 		return nil, apierr.InvalidField("orderBy", "`create_time`, `queue` or `due_time`")
 	}
-	handoffs, next, err := list[store.RankedHandoff]{
-		query: []string{"handoffs", in.GetFilter(), in.GetOrderBy()}, numbers: numbers, texts: 1, read: read,
-		at: func(h store.RankedHandoff) place { return h.Place },
-	}.page(in)
+	handoffs, next, err := page.List[store.RankedHandoff]{
+		Query: []string{"handoffs", in.GetFilter(), in.GetOrderBy()}, Numbers: numbers, Texts: 1, Read: read,
+		At: func(h store.RankedHandoff) page.Place { return h.Place },
+	}.Page(in)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/page"
 )
 
 // heldLeadServer answers the HeldLeadService. The comments in its proto say what each
@@ -17,13 +18,13 @@ type heldLeadServer struct {
 }
 
 func (s *heldLeadServer) ListHeldLeads(ctx context.Context, in *handoffv1.ListHeldLeadsRequest) (*handoffv1.ListHeldLeadsResponse, error) {
-	leads, next, err := list[*handoffv1.HeldLead]{
-		query: []string{"heldLeads", in.GetTrack()}, numbers: 1, texts: 2,
-		read: func(after place, limit int) ([]*handoffv1.HeldLead, error) {
+	leads, next, err := page.List[*handoffv1.HeldLead]{
+		Query: []string{"heldLeads", in.GetTrack()}, Numbers: 1, Texts: 2,
+		Read: func(after page.Place, limit int) ([]*handoffv1.HeldLead, error) {
 			return s.store.HeldLeads(ctx, in.GetTrack(), after, limit)
 		},
-		at: func(h *handoffv1.HeldLead) place { return store.HeldPlace(h) },
-	}.page(in)
+		At: func(h *handoffv1.HeldLead) page.Place { return store.HeldPlace(h) },
+	}.Page(in)
 	return &handoffv1.ListHeldLeadsResponse{HeldLeads: leads, NextPageToken: next}, err
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/page"
 )
 
 // operationServer answers the OperationService. The comments in its proto say what
@@ -25,13 +26,13 @@ func (s *operationServer) GetOperation(ctx context.Context, in *handoffv1.GetOpe
 }
 
 func (s *operationServer) ListOperations(ctx context.Context, in *handoffv1.ListOperationsRequest) (*handoffv1.ListOperationsResponse, error) {
-	operations, next, err := list[*handoffv1.Operation]{
-		query: "operations", numbers: 1, texts: 1,
-		read: func(after place, limit int) ([]*handoffv1.Operation, error) {
+	operations, next, err := page.List[*handoffv1.Operation]{
+		Query: "operations", Numbers: 1, Texts: 1,
+		Read: func(after page.Place, limit int) ([]*handoffv1.Operation, error) {
 			return s.store.Operations(ctx, after, limit)
 		},
-		at: func(o *handoffv1.Operation) place { return store.OperationPlace(o) },
-	}.page(in)
+		At: func(o *handoffv1.Operation) page.Place { return store.OperationPlace(o) },
+	}.Page(in)
 	return &handoffv1.ListOperationsResponse{Operations: operations, NextPageToken: next}, err
 }
 

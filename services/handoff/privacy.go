@@ -18,6 +18,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/audit"
+	"github.com/assay-hq/assay/services/internal/page"
 )
 
 // privacyServer answers the PrivacyService. The comments in its proto say what each method
@@ -55,11 +56,13 @@ func (s *privacyServer) GetErasure(ctx context.Context, in *handoffv1.GetErasure
 }
 
 func (s *privacyServer) ListErasures(ctx context.Context, in *handoffv1.ListErasuresRequest) (*handoffv1.ListErasuresResponse, error) {
-	erasures, next, err := list[*handoffv1.Erasure]{
-		query: "erasures", numbers: 1, texts: 1,
-		read: func(after place, limit int) ([]*handoffv1.Erasure, error) { return s.store.Erasures(ctx, after, limit) },
-		at:   func(e *handoffv1.Erasure) place { return store.ErasurePlace(e) },
-	}.page(in)
+	erasures, next, err := page.List[*handoffv1.Erasure]{
+		Query: "erasures", Numbers: 1, Texts: 1,
+		Read: func(after page.Place, limit int) ([]*handoffv1.Erasure, error) {
+			return s.store.Erasures(ctx, after, limit)
+		},
+		At: func(e *handoffv1.Erasure) page.Place { return store.ErasurePlace(e) },
+	}.Page(in)
 	return &handoffv1.ListErasuresResponse{Erasures: erasures, NextPageToken: next}, err
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/store"
 	"github.com/assay-hq/assay/services/internal/audit"
 	"github.com/assay-hq/assay/services/internal/caller"
+	"github.com/assay-hq/assay/services/internal/page"
 )
 
 // exportPage is how much is asked for at a time; of an export nothing is left out.
@@ -227,7 +228,7 @@ func (e *export) approvals() error {
 	err := rows(func(after []any) ([]*handoffv1.Approval, error) {
 		return e.store.Approvals(e.ctx, e.mine(), after, exportPage)
 	},
-		func(a *handoffv1.Approval) []any { return created(a.GetRequestTime().AsTime(), id(a.GetName())) }, func(a *handoffv1.Approval) {
+		func(a *handoffv1.Approval) []any { return page.Created(a.GetRequestTime().AsTime(), id(a.GetName())) }, func(a *handoffv1.Approval) {
 			approvals = append(approvals, raw(a))
 			e.about = append(e.about, a.GetName())
 		})

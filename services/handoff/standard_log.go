@@ -8,6 +8,7 @@ import (
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
+	"github.com/assay-hq/assay/services/internal/page"
 )
 
 var logKinds = map[standard.Kind]handoffv1.StandardLogEntry_Kind{
@@ -20,13 +21,13 @@ var logKinds = map[standard.Kind]handoffv1.StandardLogEntry_Kind{
 
 func (s *standardServer) ListStandardLog(ctx context.Context, in *handoffv1.ListStandardLogRequest) (*handoffv1.ListStandardLogResponse, error) {
 	standardID := id(in.GetParent())
-	entries, next, err := list[standard.Entry]{
-		query: "log of " + in.GetParent(), numbers: 1,
-		read: func(after place, limit int) ([]standard.Entry, error) {
-			return s.standards.ListLog(ctx, standardID, after.number(0), limit)
+	entries, next, err := page.List[standard.Entry]{
+		Query: "log of " + in.GetParent(), Numbers: 1,
+		Read: func(after page.Place, limit int) ([]standard.Entry, error) {
+			return s.standards.ListLog(ctx, standardID, after.Number(0), limit)
 		},
-		at: func(e standard.Entry) place { return place{e.Sequence} },
-	}.page(in)
+		At: func(e standard.Entry) page.Place { return page.Place{e.Sequence} },
+	}.Page(in)
 	if err != nil {
 		return nil, standardError(in.GetParent(), err)
 	}
@@ -50,13 +51,13 @@ func (s *standardServer) CreateStandardFeedback(ctx context.Context, in *handoff
 
 func (s *standardServer) ListStandardFeedback(ctx context.Context, in *handoffv1.ListStandardFeedbackRequest) (*handoffv1.ListStandardFeedbackResponse, error) {
 	standardID := id(in.GetParent())
-	entries, next, err := list[standard.Entry]{
-		query: "feedback on " + in.GetParent(), numbers: 1,
-		read: func(before place, limit int) ([]standard.Entry, error) {
-			return s.standards.ListFeedback(ctx, standardID, before.number(0), limit)
+	entries, next, err := page.List[standard.Entry]{
+		Query: "feedback on " + in.GetParent(), Numbers: 1,
+		Read: func(before page.Place, limit int) ([]standard.Entry, error) {
+			return s.standards.ListFeedback(ctx, standardID, before.Number(0), limit)
 		},
-		at: func(e standard.Entry) place { return place{e.Sequence} },
-	}.page(in)
+		At: func(e standard.Entry) page.Place { return page.Place{e.Sequence} },
+	}.Page(in)
 	if err != nil {
 		return nil, standardError(in.GetParent(), err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/standard"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
+	"github.com/assay-hq/assay/services/internal/page"
 )
 
 // standardServer answers the StandardService. The comments in its proto say what
@@ -30,13 +31,13 @@ func (s *standardServer) GetStandard(ctx context.Context, in *handoffv1.GetStand
 }
 
 func (s *standardServer) ListStandards(ctx context.Context, in *handoffv1.ListStandardsRequest) (*handoffv1.ListStandardsResponse, error) {
-	rows, next, err := list[standard.Standard]{
-		query: "standards", texts: 1,
-		read: func(after place, limit int) ([]standard.Standard, error) {
-			return s.standards.List(ctx, after.text(0), limit)
+	rows, next, err := page.List[standard.Standard]{
+		Query: "standards", Texts: 1,
+		Read: func(after page.Place, limit int) ([]standard.Standard, error) {
+			return s.standards.List(ctx, after.Text(0), limit)
 		},
-		at: func(row standard.Standard) place { return place{row.ID} },
-	}.page(in)
+		At: func(row standard.Standard) page.Place { return page.Place{row.ID} },
+	}.Page(in)
 	if err != nil {
 		return nil, err
 	}
@@ -56,13 +57,13 @@ func (s *standardServer) GetStandardVersion(ctx context.Context, in *handoffv1.G
 }
 
 func (s *standardServer) ListStandardVersions(ctx context.Context, in *handoffv1.ListStandardVersionsRequest) (*handoffv1.ListStandardVersionsResponse, error) {
-	versions, next, err := list[standard.Version]{
-		query: "versions of " + in.GetParent(), numbers: 1, texts: 1,
-		read: func(after place, limit int) ([]standard.Version, error) {
+	versions, next, err := page.List[standard.Version]{
+		Query: "versions of " + in.GetParent(), Numbers: 1, Texts: 1,
+		Read: func(after page.Place, limit int) ([]standard.Version, error) {
 			return s.standards.ListVersions(ctx, id(in.GetParent()), placeAmong(after), limit)
 		},
-		at: func(v standard.Version) place { return created(v.CreateTime, v.ID) },
-	}.page(in)
+		At: func(v standard.Version) page.Place { return page.Created(v.CreateTime, v.ID) },
+	}.Page(in)
 	if err != nil {
 		return nil, standardError(in.GetParent(), err)
 	}
@@ -74,11 +75,11 @@ func (s *standardServer) ListStandardVersions(ctx context.Context, in *handoffv1
 }
 
 // placeAmong is a place in a list of versions.
-func placeAmong(p place) standard.Place {
+func placeAmong(p page.Place) standard.Place {
 	if p == nil {
 		return standard.Place{}
 	}
-	return standard.Place{CreateTime: p.time(0), ID: p.text(1)}
+	return standard.Place{CreateTime: p.Time(0), ID: p.Text(1)}
 }
 
 func (s *standardServer) CreateStandardVersion(ctx context.Context, in *handoffv1.CreateStandardVersionRequest) (*handoffv1.StandardVersion, error) {
@@ -210,5 +211,3 @@ func actor(ctx context.Context) string {
 	c, _ := caller.From(ctx)
 	return c.Actor
 }
-
-// pageSize is the size of a page: 50 unless given, at most 1000.

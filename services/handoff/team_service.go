@@ -10,6 +10,7 @@ import (
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/mask"
+	"github.com/assay-hq/assay/services/internal/page"
 )
 
 // teamServer answers the TeamService. The comments in its proto say what each method
@@ -44,13 +45,13 @@ func (s *teamServer) GetTeam(ctx context.Context, in *handoffv1.GetTeamRequest) 
 }
 
 func (s *teamServer) ListTeams(ctx context.Context, in *handoffv1.ListTeamsRequest) (*handoffv1.ListTeamsResponse, error) {
-	teams, next, err := list[*handoffv1.Team]{
-		query: "teams", texts: 1,
-		read: func(after place, limit int) ([]*handoffv1.Team, error) {
-			return s.people.Teams(ctx, after.text(0), limit)
+	teams, next, err := page.List[*handoffv1.Team]{
+		Query: "teams", Texts: 1,
+		Read: func(after page.Place, limit int) ([]*handoffv1.Team, error) {
+			return s.people.Teams(ctx, after.Text(0), limit)
 		},
-		at: func(t *handoffv1.Team) place { return place{people.TeamID(t.GetName())} },
-	}.page(in)
+		At: func(t *handoffv1.Team) page.Place { return page.Place{people.TeamID(t.GetName())} },
+	}.Page(in)
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/mask"
+	"github.com/assay-hq/assay/services/internal/page"
 	"github.com/assay-hq/assay/services/internal/terms"
 )
 
@@ -36,13 +37,13 @@ func (s *userServer) ListUsers(ctx context.Context, in *handoffv1.ListUsersReque
 	if err != nil {
 		return nil, err
 	}
-	users, next, err := list[*handoffv1.User]{
-		query: []string{"users", in.GetFilter()}, texts: 1,
-		read: func(after place, limit int) ([]*handoffv1.User, error) {
-			return s.people.Users(ctx, filter, after.text(0), limit)
+	users, next, err := page.List[*handoffv1.User]{
+		Query: []string{"users", in.GetFilter()}, Texts: 1,
+		Read: func(after page.Place, limit int) ([]*handoffv1.User, error) {
+			return s.people.Users(ctx, filter, after.Text(0), limit)
 		},
-		at: func(u *handoffv1.User) place { return place{people.UserID(u.GetName())} },
-	}.page(in)
+		At: func(u *handoffv1.User) page.Place { return page.Place{people.UserID(u.GetName())} },
+	}.Page(in)
 	if err != nil {
 		return nil, err
 	}

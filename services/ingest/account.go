@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/encoding/protojson"
@@ -19,8 +18,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/effective"
 	"github.com/assay-hq/assay/services/ingest/internal/store"
 	"github.com/assay-hq/assay/services/ingest/internal/violation"
-	"github.com/assay-hq/assay/services/internal/apierr"
-	"github.com/assay-hq/assay/services/internal/pagetoken"
+	"github.com/assay-hq/assay/services/internal/page"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -80,33 +78,15 @@ func (a *accountAPI) LookupAccount(ctx context.Context, req *ingestv1.LookupAcco
 
 // ListAccounts implements the method.
 func (a *accountAPI) ListAccounts(ctx context.Context, req *ingestv1.ListAccountsRequest) (*ingestv1.ListAccountsResponse, error) {
-	size, err := pageSize(req.GetPageSize())
+	list, next, err := page.List[store.Account]{
+		Query: "accounts", Numbers: 1, Texts: 1,
+		Read: func(after page.Place, limit int) ([]store.Account, error) { return a.store.Accounts(ctx, after, limit) },
+		At:   func(a store.Account) page.Place { return page.Created(a.CreatedAt, a.ID) },
+	}.Page(req)
 	if err != nil {
 		return nil, err
 	}
-	const query = "accounts"
-	key, err := pagetoken.DecodeN(req.GetPageToken(), query, 2)
-	if err != nil {
-		return nil, err
-	}
-	var after *store.AccountKey
-	if key != nil {
-		at, err := strconv.ParseInt(key[0], 10, 64)
-		if err != nil {
-			return nil, apierr.PageTokenMismatch()
-		}
-		after = &store.AccountKey{At: at, ID: key[1]}
-	}
-	list, err := a.store.Accounts(ctx, after, size+1)
-	if err != nil {
-		return nil, err
-	}
-	response := &ingestv1.ListAccountsResponse{}
-	if len(list) > size {
-		list = list[:size]
-		last := list[size-1]
-		response.NextPageToken = pagetoken.Encode(query, strconv.FormatInt(last.CreatedAt.UnixMicro(), 10), last.ID)
-	}
+	response := &ingestv1.ListAccountsResponse{NextPageToken: next}
 	for _, found := range list {
 		m, err := accountMessage(found)
 		if err != nil {
@@ -123,36 +103,18 @@ func (a *accountAPI) ListAccountLeads(ctx context.Context, req *ingestv1.ListAcc
 	if err != nil {
 		return nil, err
 	}
-	size, err := pageSize(req.GetPageSize())
-	if err != nil {
-		return nil, err
-	}
-	query := "leads of " + req.GetParent()
-	key, err := pagetoken.DecodeN(req.GetPageToken(), query, 1)
-	if err != nil {
-		return nil, err
-	}
-	after := ""
-	if key != nil {
-		after = key[0]
-	}
-	list, err := a.store.AccountLeads(ctx, id, after, size+1)
+	list, next, err := page.List[store.Lead]{
+		Query: "leads of " + req.GetParent(), Texts: 1,
+		Read: func(after page.Place, limit int) ([]store.Lead, error) {
+			return a.store.AccountLeads(ctx, id, after.Text(0), limit)
+		},
+		At: func(l store.Lead) page.Place { return page.Place{l.ID} },
+	}.Page(req)
 	if err != nil {
 		return nil, refused(err, req.GetParent(), "")
 	}
-	response := &ingestv1.ListAccountLeadsResponse{}
-	if len(list) > size {
-		list = list[:size]
-		response.NextPageToken = pagetoken.Encode(query, list[size-1].ID)
-	}
-	for _, l := range list {
-		m, err := leadMessage(l)
-		if err != nil {
-			return nil, err
-		}
-		response.Leads = append(response.Leads, m)
-	}
-	return response, nil
+	leads, err := leadMessages(list)
+	return &ingestv1.ListAccountLeadsResponse{Leads: leads, NextPageToken: next}, err
 }
 
 // CaptureAccount implements the method.

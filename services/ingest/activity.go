@@ -21,7 +21,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/store"
 	"github.com/assay-hq/assay/services/ingest/internal/violation"
 	"github.com/assay-hq/assay/services/internal/apierr"
-	"github.com/assay-hq/assay/services/internal/pagetoken"
+	"github.com/assay-hq/assay/services/internal/page"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 )
 
@@ -237,55 +237,27 @@ func (r activityResults) list() []*ingestv1.ActivityResult {
 	return list
 }
 
-// Page sizes.
-const (
-	defaultPage = 50
-	maxPage     = 1000
-)
-
-func pageSize(asked int32) (int, error) {
-	switch {
-	case asked < 0:
-		return 0, apierr.InvalidField("pageSize", "0 or more")
-	case asked == 0:
-		return defaultPage, nil
-	}
-	return min(int(asked), maxPage), nil
-}
-
 // ListActivities implements the method.
 func (a *ingestAPI) ListActivities(ctx context.Context, req *ingestv1.ListActivitiesRequest) (*ingestv1.ListActivitiesResponse, error) {
 	id, err := leadID("parent", req.GetParent())
 	if err != nil {
 		return nil, err
 	}
-	size, err := pageSize(req.GetPageSize())
-	if err != nil {
-		return nil, err
-	}
-	query := "activities of " + req.GetParent()
-	key, err := pagetoken.DecodeN(req.GetPageToken(), query, 3)
-	if err != nil {
-		return nil, err
-	}
-	var after *store.ActivityKey
-	if key != nil {
-		at, err := strconv.ParseInt(key[0], 10, 64)
-		if err != nil {
-			return nil, apierr.PageTokenMismatch()
-		}
-		after = &store.ActivityKey{At: at, Source: key[1], ID: key[2]}
-	}
-	list, err := a.store.Timeline(ctx, id, after, size+1)
+	list, next, err := page.List[store.StoredActivity]{
+		Query: "activities of " + req.GetParent(), Numbers: 1, Texts: 2,
+		Read: func(after page.Place, limit int) ([]store.StoredActivity, error) {
+			var from *store.ActivityKey
+			if after != nil {
+				from = &store.ActivityKey{At: after.Number(0), Source: after.Text(1), ID: after.Text(2)}
+			}
+			return a.store.Timeline(ctx, id, from, limit)
+		},
+		At: func(a store.StoredActivity) page.Place { return page.Place{a.At, a.Source, a.ID} },
+	}.Page(req)
 	if err != nil {
 		return nil, refused(err, req.GetParent(), "")
 	}
-	response := &ingestv1.ListActivitiesResponse{}
-	if len(list) > size {
-		list = list[:size]
-		last := list[size-1].ActivityKey
-		response.NextPageToken = pagetoken.Encode(query, strconv.FormatInt(last.At, 10), last.Source, last.ID)
-	}
+	response := &ingestv1.ListActivitiesResponse{NextPageToken: next}
 	for _, stored := range list {
 		act, err := activityMessage(stored)
 		if err != nil {

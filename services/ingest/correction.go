@@ -22,7 +22,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/violation"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
-	"github.com/assay-hq/assay/services/internal/pagetoken"
+	"github.com/assay-hq/assay/services/internal/page"
 )
 
 type correctionAPI struct {
@@ -55,25 +55,17 @@ func correctionID(name string) (string, error) {
 
 // ListCorrections implements the method.
 func (a *correctionAPI) ListCorrections(ctx context.Context, req *ingestv1.ListCorrectionsRequest) (*ingestv1.ListCorrectionsResponse, error) {
-	size, err := pageSize(req.GetPageSize())
+	list, next, err := page.List[store.Correction]{
+		Query: "corrections", Numbers: 1, Texts: 1,
+		Read: func(after page.Place, limit int) ([]store.Correction, error) {
+			return a.store.Corrections(ctx, after, limit)
+		},
+		At: func(c store.Correction) page.Place { return page.Created(c.CreatedAt, c.ID) },
+	}.Page(req)
 	if err != nil {
 		return nil, err
 	}
-	const query = "corrections"
-	after, err := timeKey(req.GetPageToken(), query)
-	if err != nil {
-		return nil, err
-	}
-	list, err := a.store.Corrections(ctx, after, size+1)
-	if err != nil {
-		return nil, err
-	}
-	response := &ingestv1.ListCorrectionsResponse{}
-	if len(list) > size {
-		list = list[:size]
-		last := list[size-1]
-		response.NextPageToken = pagetoken.Encode(query, strconv.FormatInt(last.CreatedAt.UnixMicro(), 10), last.ID)
-	}
+	response := &ingestv1.ListCorrectionsResponse{NextPageToken: next}
 	for _, c := range list {
 		m, err := correctionMessage(c)
 		if err != nil {

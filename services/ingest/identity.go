@@ -1,8 +1,10 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +18,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
-	"github.com/assay-hq/assay/services/internal/pagetoken"
+	"github.com/assay-hq/assay/services/internal/page"
 )
 
 type identityAPI struct {
@@ -184,34 +186,23 @@ func (a *identityAPI) ListIdentityLinks(ctx context.Context, req *ingestv1.ListI
 	if err != nil {
 		return nil, err
 	}
-	size, err := pageSize(req.GetPageSize())
-	if err != nil {
-		return nil, err
-	}
-	query := "links of " + req.GetParent()
-	key, err := pagetoken.DecodeN(req.GetPageToken(), query, 2)
-	if err != nil {
-		return nil, err
-	}
-	list, err := a.store.Links(ctx, id)
+	list, next, err := page.List[store.IdentityLink]{
+		Query: "links of " + req.GetParent(), Numbers: 1, Texts: 1,
+		Read: func(after page.Place, _ int) ([]store.IdentityLink, error) {
+			all, err := a.store.Links(ctx, id)
+			if err != nil || after == nil {
+				return all, err
+			}
+			return slices.DeleteFunc(all, func(l store.IdentityLink) bool { // a person has few
+				return cmp.Or(cmp.Compare(l.CreatedAt.UnixMicro(), after.Number(0)), cmp.Compare(l.ID, after.Text(1))) <= 0
+			}), nil
+		},
+		At: func(l store.IdentityLink) page.Place { return page.Created(l.CreatedAt, l.ID) },
+	}.Page(req)
 	if err != nil {
 		return nil, refused(err, req.GetParent(), "")
 	}
-	if key != nil {
-		at, err := strconv.ParseInt(key[0], 10, 64)
-		if err != nil {
-			return nil, apierr.PageTokenMismatch()
-		}
-		for len(list) > 0 && (list[0].CreatedAt.UnixMicro() < at || list[0].CreatedAt.UnixMicro() == at && list[0].ID <= key[1]) {
-			list = list[1:]
-		}
-	}
-	response := &ingestv1.ListIdentityLinksResponse{}
-	if len(list) > size {
-		list = list[:size]
-		last := list[size-1]
-		response.NextPageToken = pagetoken.Encode(query, strconv.FormatInt(last.CreatedAt.UnixMicro(), 10), last.ID)
-	}
+	response := &ingestv1.ListIdentityLinksResponse{NextPageToken: next}
 	for _, l := range list {
 		response.IdentityLinks = append(response.IdentityLinks, linkMessage(req.GetParent(), l))
 	}
@@ -266,37 +257,21 @@ func timeMessage(t time.Time) *timestamppb.Timestamp {
 
 // ListMergeProposals implements the method.
 func (a *identityAPI) ListMergeProposals(ctx context.Context, req *ingestv1.ListMergeProposalsRequest) (*ingestv1.ListMergeProposalsResponse, error) {
-	size, err := pageSize(req.GetPageSize())
-	if err != nil {
-		return nil, err
-	}
 	state := store.ProposalState(req.GetState())
 	if state == 0 {
 		state = store.ProposalOpen
 	}
-	query := []any{"proposals", int64(state)}
-	key, err := pagetoken.DecodeN(req.GetPageToken(), query, 2)
+	list, next, err := page.List[store.Proposal]{
+		Query: []any{"proposals", int64(state)}, Numbers: 1, Texts: 1,
+		Read: func(after page.Place, limit int) ([]store.Proposal, error) {
+			return a.store.Proposals(ctx, state, after, limit)
+		},
+		At: func(p store.Proposal) page.Place { return page.Created(p.CreatedAt, p.ID) },
+	}.Page(req)
 	if err != nil {
 		return nil, err
 	}
-	var after *store.LeadKey
-	if key != nil {
-		at, err := strconv.ParseInt(key[0], 10, 64)
-		if err != nil {
-			return nil, apierr.PageTokenMismatch()
-		}
-		after = &store.LeadKey{At: at, ID: key[1]}
-	}
-	list, err := a.store.Proposals(ctx, state, after, size+1)
-	if err != nil {
-		return nil, err
-	}
-	response := &ingestv1.ListMergeProposalsResponse{}
-	if len(list) > size {
-		list = list[:size]
-		last := list[size-1]
-		response.NextPageToken = pagetoken.Encode(query, strconv.FormatInt(last.CreatedAt.UnixMicro(), 10), last.ID)
-	}
+	response := &ingestv1.ListMergeProposalsResponse{NextPageToken: next}
 	for _, p := range list {
 		response.MergeProposals = append(response.MergeProposals, proposalMessage(p))
 	}

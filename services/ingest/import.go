@@ -21,7 +21,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
-	"github.com/assay-hq/assay/services/internal/pagetoken"
+	"github.com/assay-hq/assay/services/internal/page"
 	"github.com/assay-hq/assay/services/internal/rpc"
 	"github.com/assay-hq/assay/services/internal/tabular"
 )
@@ -235,33 +235,15 @@ func (a *importAPI) GetImport(ctx context.Context, req *ingestv1.GetImportReques
 
 // ListImports implements the method.
 func (a *importAPI) ListImports(ctx context.Context, req *ingestv1.ListImportsRequest) (*ingestv1.ListImportsResponse, error) {
-	size, err := pageSize(req.GetPageSize())
+	list, next, err := page.List[*store.Import]{
+		Query: "imports", Numbers: 1, Texts: 1,
+		Read: func(after page.Place, limit int) ([]*store.Import, error) { return a.store.Imports(ctx, after, limit) },
+		At:   func(i *store.Import) page.Place { return page.Created(i.CreatedAt, i.ID) },
+	}.Page(req)
 	if err != nil {
 		return nil, err
 	}
-	const query = "imports"
-	key, err := pagetoken.DecodeN(req.GetPageToken(), query, 2)
-	if err != nil {
-		return nil, err
-	}
-	var at int64
-	var id string
-	if key != nil {
-		if at, err = strconv.ParseInt(key[0], 10, 64); err != nil {
-			return nil, apierr.PageTokenMismatch()
-		}
-		id = key[1]
-	}
-	list, err := a.store.Imports(ctx, at, id, size+1)
-	if err != nil {
-		return nil, err
-	}
-	response := &ingestv1.ListImportsResponse{}
-	if len(list) > size {
-		list = list[:size]
-		last := list[size-1]
-		response.NextPageToken = pagetoken.Encode(query, strconv.FormatInt(last.CreatedAt.UnixMicro(), 10), last.ID)
-	}
+	response := &ingestv1.ListImportsResponse{NextPageToken: next}
 	for _, i := range list {
 		m, err := importMessage(i)
 		if err != nil {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,7 +20,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/store"
 	"github.com/assay-hq/assay/services/ingest/internal/violation"
 	"github.com/assay-hq/assay/services/internal/apierr"
-	"github.com/assay-hq/assay/services/internal/pagetoken"
+	"github.com/assay-hq/assay/services/internal/page"
 	"github.com/assay-hq/assay/services/internal/telemetry"
 	"github.com/assay-hq/assay/services/internal/terms"
 )
@@ -62,11 +61,8 @@ var leadTerms = map[string]terms.Kind{"create_time": terms.Time, "update_time": 
 
 // ListLeads implements the method.
 func (a *ingestAPI) ListLeads(ctx context.Context, req *ingestv1.ListLeadsRequest) (*ingestv1.ListLeadsResponse, error) {
-	size, err := pageSize(req.GetPageSize())
-	if err != nil {
-		return nil, err
-	}
-	q := store.LeadQuery{Limit: size + 1}
+	var q store.LeadQuery
+	var err error
 	if q.Terms, err = terms.Parse(req.GetFilter(), leadTerms); err != nil {
 		return nil, err
 	}
@@ -79,36 +75,32 @@ func (a *ingestAPI) ListLeads(ctx context.Context, req *ingestv1.ListLeadsReques
 		return nil, apierr.InvalidField("orderBy", "create_time or update_time, and maybe desc after it")
 	}
 	q.ByUpdate, q.Descending = field == "update_time", direction == "desc"
-	query := []any{"leads", req.GetFilter(), q.ByUpdate, q.Descending}
-	key, err := pagetoken.DecodeN(req.GetPageToken(), query, 2)
+	list, next, err := page.List[store.Lead]{
+		Query: []any{"leads", req.GetFilter(), q.ByUpdate, q.Descending}, Numbers: 1, Texts: 1,
+		Read: func(after page.Place, limit int) ([]store.Lead, error) { return a.store.Leads(ctx, q, after, limit) },
+		At: func(l store.Lead) page.Place {
+			if q.ByUpdate {
+				return page.Created(l.UpdatedAt, l.ID)
+			}
+			return page.Created(l.CreatedAt, l.ID)
+		},
+	}.Page(req)
 	if err != nil {
 		return nil, err
 	}
-	if key != nil {
-		at, err := strconv.ParseInt(key[0], 10, 64)
-		if err != nil {
-			return nil, apierr.PageTokenMismatch()
-		}
-		q.After = &store.LeadKey{At: at, ID: key[1]}
-	}
-	list, err := a.store.Leads(ctx, q)
-	if err != nil {
-		return nil, err
-	}
-	response := &ingestv1.ListLeadsResponse{}
-	if len(list) > size {
-		list = list[:size]
-		last := q.Key(list[size-1])
-		response.NextPageToken = pagetoken.Encode(query, strconv.FormatInt(last.At, 10), last.ID)
-	}
-	for _, l := range list {
-		m, err := leadMessage(l)
-		if err != nil {
+	leads, err := leadMessages(list)
+	return &ingestv1.ListLeadsResponse{Leads: leads, NextPageToken: next}, err
+}
+
+func leadMessages(leads []store.Lead) ([]*ingestv1.Lead, error) {
+	list := make([]*ingestv1.Lead, len(leads))
+	for i, l := range leads {
+		var err error
+		if list[i], err = leadMessage(l); err != nil {
 			return nil, err
 		}
-		response.Leads = append(response.Leads, m)
 	}
-	return response, nil
+	return list, nil
 }
 
 // UpdateLead implements the method.

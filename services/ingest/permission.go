@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/netip"
-	"strconv"
 	"strings"
 	"time"
 
@@ -23,7 +22,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/violation"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
-	"github.com/assay-hq/assay/services/internal/pagetoken"
+	"github.com/assay-hq/assay/services/internal/page"
 )
 
 type permissionAPI struct {
@@ -84,25 +83,17 @@ func (a *permissionAPI) ListPermissionRecords(ctx context.Context, req *ingestv1
 	if err != nil {
 		return nil, err
 	}
-	size, err := pageSize(req.GetPageSize())
-	if err != nil {
-		return nil, err
-	}
-	query := "permissions of " + req.GetParent()
-	after, err := timeKey(req.GetPageToken(), query)
-	if err != nil {
-		return nil, err
-	}
-	list, err := a.store.PermissionPage(ctx, id, after, size+1)
+	list, next, err := page.List[store.Permission]{
+		Query: "permissions of " + req.GetParent(), Numbers: 1, Texts: 1,
+		Read: func(after page.Place, limit int) ([]store.Permission, error) {
+			return a.store.PermissionPage(ctx, id, after, limit)
+		},
+		At: func(p store.Permission) page.Place { return page.Created(p.Received, p.ID) },
+	}.Page(req)
 	if err != nil {
 		return nil, refused(err, req.GetParent(), "")
 	}
-	response := &ingestv1.ListPermissionRecordsResponse{}
-	if len(list) > size {
-		list = list[:size]
-		last := list[size-1]
-		response.NextPageToken = pagetoken.Encode(query, strconv.FormatInt(last.Received.UnixMicro(), 10), last.ID)
-	}
+	response := &ingestv1.ListPermissionRecordsResponse{NextPageToken: next}
 	for _, p := range list {
 		response.PermissionRecords = append(response.PermissionRecords, permissionMessage(p))
 	}

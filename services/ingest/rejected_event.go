@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -12,8 +11,7 @@ import (
 
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	"github.com/assay-hq/assay/services/ingest/internal/store"
-	"github.com/assay-hq/assay/services/internal/apierr"
-	"github.com/assay-hq/assay/services/internal/pagetoken"
+	"github.com/assay-hq/assay/services/internal/page"
 	"github.com/assay-hq/assay/services/internal/terms"
 )
 
@@ -93,37 +91,21 @@ var rejectedTerms = map[string]terms.Kind{
 
 // ListRejectedEvents implements the method.
 func (a *rejectedEventAPI) ListRejectedEvents(ctx context.Context, req *ingestv1.ListRejectedEventsRequest) (*ingestv1.ListRejectedEventsResponse, error) {
-	size, err := pageSize(req.GetPageSize())
-	if err != nil {
-		return nil, err
-	}
 	asked, err := terms.Parse(req.GetFilter(), rejectedTerms)
 	if err != nil {
 		return nil, err
 	}
-	query := []any{"rejectedEvents", req.GetFilter()}
-	key, err := pagetoken.DecodeN(req.GetPageToken(), query, 2)
+	list, next, err := page.List[store.RejectedEvent]{
+		Query: []any{"rejectedEvents", req.GetFilter()}, Numbers: 1, Texts: 1,
+		Read: func(after page.Place, limit int) ([]store.RejectedEvent, error) {
+			return a.store.ListRejected(ctx, asked, after, limit)
+		},
+		At: func(e store.RejectedEvent) page.Place { return page.Created(e.Received, e.ID) },
+	}.Page(req)
 	if err != nil {
 		return nil, err
 	}
-	var after *store.RejectedKey
-	if key != nil {
-		at, err := strconv.ParseInt(key[0], 10, 64)
-		if err != nil {
-			return nil, apierr.PageTokenMismatch()
-		}
-		after = &store.RejectedKey{At: at, ID: key[1]}
-	}
-	list, err := a.store.ListRejected(ctx, asked, after, size+1)
-	if err != nil {
-		return nil, err
-	}
-	response := &ingestv1.ListRejectedEventsResponse{}
-	if len(list) > size {
-		list = list[:size]
-		last := list[size-1]
-		response.NextPageToken = pagetoken.Encode(query, strconv.FormatInt(last.Received.UnixMicro(), 10), last.ID)
-	}
+	response := &ingestv1.ListRejectedEventsResponse{NextPageToken: next}
 	for _, e := range list {
 		response.RejectedEvents = append(response.RejectedEvents, rejectedMessage(e))
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/store"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/mask"
-	"github.com/assay-hq/assay/services/internal/pagetoken"
+	"github.com/assay-hq/assay/services/internal/page"
 )
 
 // sourceAPI answers the SourceService. The comments in its proto say what each method
@@ -37,28 +37,17 @@ func (a *sourceAPI) GetSource(ctx context.Context, req *ingestv1.GetSourceReques
 
 // ListSources implements the method.
 func (a *sourceAPI) ListSources(ctx context.Context, req *ingestv1.ListSourcesRequest) (*ingestv1.ListSourcesResponse, error) {
-	size, err := pageSize(req.GetPageSize())
+	list, next, err := page.List[store.Source]{
+		Query: "sources", Texts: 1,
+		Read: func(after page.Place, limit int) ([]store.Source, error) {
+			return a.store.Sources(ctx, after.Text(0), limit)
+		},
+		At: func(s store.Source) page.Place { return page.Place{s.ID} },
+	}.Page(req)
 	if err != nil {
 		return nil, err
 	}
-	const query = "sources"
-	key, err := pagetoken.DecodeN(req.GetPageToken(), query, 1)
-	if err != nil {
-		return nil, err
-	}
-	after := ""
-	if key != nil {
-		after = key[0]
-	}
-	list, err := a.store.Sources(ctx, after, size+1)
-	if err != nil {
-		return nil, err
-	}
-	response := &ingestv1.ListSourcesResponse{}
-	if len(list) > size {
-		list = list[:size]
-		response.NextPageToken = pagetoken.Encode(query, list[size-1].ID)
-	}
+	response := &ingestv1.ListSourcesResponse{NextPageToken: next}
 	for _, one := range list {
 		response.Sources = append(response.Sources, sourceMessage(one))
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,7 +16,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/violation"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
-	"github.com/assay-hq/assay/services/internal/pagetoken"
+	"github.com/assay-hq/assay/services/internal/page"
 )
 
 type suppressionAPI struct {
@@ -27,42 +26,21 @@ type suppressionAPI struct {
 
 // ListSuppressions implements the method.
 func (a *suppressionAPI) ListSuppressions(ctx context.Context, req *ingestv1.ListSuppressionsRequest) (*ingestv1.ListSuppressionsResponse, error) {
-	size, err := pageSize(req.GetPageSize())
+	list, next, err := page.List[suppression.Entry]{
+		Query: "suppressions", Numbers: 1, Texts: 1,
+		Read: func(after page.Place, limit int) ([]suppression.Entry, error) {
+			return a.store.Suppressions(ctx, after, limit)
+		},
+		At: func(e suppression.Entry) page.Place { return page.Place{e.CreatedAt, e.ID} },
+	}.Page(req)
 	if err != nil {
 		return nil, err
 	}
-	const query = "suppressions"
-	after, err := timeKey(req.GetPageToken(), query)
-	if err != nil {
-		return nil, err
-	}
-	list, err := a.store.Suppressions(ctx, after, size+1)
-	if err != nil {
-		return nil, err
-	}
-	response := &ingestv1.ListSuppressionsResponse{}
-	if len(list) > size {
-		list = list[:size]
-		last := list[size-1]
-		response.NextPageToken = pagetoken.Encode(query, strconv.FormatInt(last.CreatedAt, 10), last.ID)
-	}
+	response := &ingestv1.ListSuppressionsResponse{NextPageToken: next}
 	for _, e := range list {
 		response.Suppressions = append(response.Suppressions, suppressionMessage(e))
 	}
 	return response, nil
-}
-
-// timeKey reads the page token of a list that is ordered by time and id.
-func timeKey(token, query string) (*store.LeadKey, error) {
-	key, err := pagetoken.DecodeN(token, query, 2)
-	if err != nil || key == nil {
-		return nil, err
-	}
-	at, err := strconv.ParseInt(key[0], 10, 64)
-	if err != nil {
-		return nil, apierr.PageTokenMismatch()
-	}
-	return &store.LeadKey{At: at, ID: key[1]}, nil
 }
 
 // BatchCreateSuppressions implements the method.

@@ -45,18 +45,12 @@ func (s *Store) Account(ctx context.Context, id string) (Account, error) {
 	return list[0], err
 }
 
-// AccountKey is where an account stands in the list.
-type AccountKey struct {
-	At int64 // microseconds since 1970
-	ID string
-}
-
-// Accounts returns a page of accounts, newest first: those beyond a key, or the first
-// for nil.
-func (s *Store) Accounts(ctx context.Context, after *AccountKey, limit int) ([]Account, error) {
+// Accounts returns a page of accounts, newest first: those beyond a place, a time
+// in microseconds and an id, or the first for nil.
+func (s *Store) Accounts(ctx context.Context, after []any, limit int) ([]Account, error) {
 	where, args := "", []any{limit}
 	if after != nil {
-		where, args = ` WHERE (a.created_at, a.id) < ($2, $3)`, append(args, after.At, after.ID)
+		where, args = ` WHERE (a.created_at, a.id) < ($2, $3)`, append(args, after...)
 	}
 	result, err := s.db.Read().QueryContext(ctx, `SELECT `+accountColumns+` FROM accounts a`+where+ //nolint:sqlclosecheck // each closes it
 		` ORDER BY a.created_at DESC, a.id DESC LIMIT $1`, args...)

@@ -81,12 +81,12 @@ func (s *Store) Correction(ctx context.Context, id string) (Correction, error) {
 	return scanCorrection(s.db.Read().QueryRowContext(ctx, `SELECT `+correctionColumns+` FROM corrections c WHERE c.id = $1`, id).Scan)
 }
 
-// Corrections returns a page of corrections, latest first: those beyond a key, or the
-// first for nil.
-func (s *Store) Corrections(ctx context.Context, after *LeadKey, limit int) ([]Correction, error) {
+// Corrections returns a page of corrections, latest first: those beyond a place, a time
+// and an id, or the first for nil.
+func (s *Store) Corrections(ctx context.Context, after []any, limit int) ([]Correction, error) {
 	where, args := "", []any{limit}
 	if after != nil {
-		where, args = ` WHERE (c.created_at, c.id) < ($2, $3)`, append(args, after.At, after.ID)
+		where, args = ` WHERE (c.created_at, c.id) < ($2, $3)`, append(args, after...)
 	}
 	return s.corrections(ctx, where+` ORDER BY c.created_at DESC, c.id DESC LIMIT $1`, args...)
 }

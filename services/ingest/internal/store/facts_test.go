@@ -119,7 +119,7 @@ func TestMembersOfAPerson(t *testing.T) {
 				t.Errorf("history: %q", h)
 			}
 		}
-		if list, err := f.Leads(t.Context(), store.LeadQuery{Limit: 10}); err != nil || len(list) != 1 {
+		if list, err := f.Leads(t.Context(), store.LeadQuery{}, nil, 10); err != nil || len(list) != 1 {
 			t.Errorf("%+v, %v", list, err)
 		}
 		if byName, err := f.ClaimLead(t.Context(), member, time.Minute); err != nil || len(byName) != 0 {

@@ -161,12 +161,13 @@ func (s *Store) Import(ctx context.Context, id string) (*Import, error) {
 	return scanImport(s.db.Read().QueryRowContext(ctx, selectImport+` WHERE id = $1 AND state <> 0`, id).Scan)
 }
 
-// Imports returns imports, latest first: those made before one, zero for the first.
-func (s *Store) Imports(ctx context.Context, at int64, id string, limit int) (list []*Import, err error) {
+// Imports returns imports, latest first: those beyond a place, a time and an id,
+// or the first for nil.
+func (s *Store) Imports(ctx context.Context, after []any, limit int) (list []*Import, err error) {
 	query, args := selectImport+` WHERE state <> 0 ORDER BY created_at DESC, id DESC LIMIT $1`, []any{limit}
-	if id != "" {
+	if after != nil {
 		query = selectImport + ` WHERE state <> 0 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $1`
-		args = append(args, at, id)
+		args = append(args, after...)
 	}
 	rows, err := s.db.Read().QueryContext(ctx, query, args...) //nolint:sqlclosecheck // each closes them
 	if err != nil {

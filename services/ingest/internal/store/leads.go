@@ -70,7 +70,7 @@ func (s *Store) Lead(ctx context.Context, id string) (Lead, error) {
 	return list[0], err
 }
 
-// LeadQuery asks for a page of leads.
+// LeadQuery says which leads are listed, and in which order.
 type LeadQuery struct {
 	// ByUpdate orders by the time of the last change, else by that of creation.
 	ByUpdate bool
@@ -78,28 +78,11 @@ type LeadQuery struct {
 	Descending bool
 	// Terms of create_time and update_time must all hold.
 	Terms []terms.Term
-	// After is the key of the last lead of the page before; nil: the first page.
-	After *LeadKey
-	// Limit is how many to return at most.
-	Limit int
 }
 
-// LeadKey is where a lead stands in a list.
-type LeadKey struct {
-	At int64 // microseconds since 1970
-	ID string
-}
-
-// Key returns where a lead stands in the lists of a query.
-func (q LeadQuery) Key(l Lead) LeadKey {
-	if q.ByUpdate {
-		return LeadKey{l.UpdatedAt.UnixMicro(), l.ID}
-	}
-	return LeadKey{l.CreatedAt.UnixMicro(), l.ID}
-}
-
-// Leads returns a page of persons' leads.
-func (s *Store) Leads(ctx context.Context, q LeadQuery) ([]Lead, error) {
+// Leads returns a page of persons' leads: those beyond a place, the time that they are ordered
+// by and an id, or the first for nil.
+func (s *Store) Leads(ctx context.Context, q LeadQuery, after []any, limit int) ([]Lead, error) {
 	columns := map[string]string{"create_time": "l.created_at", "update_time": "p.updated_at"}
 	order, direction, beyond := columns["create_time"], "", ">"
 	if q.ByUpdate {
@@ -116,11 +99,11 @@ func (s *Store) Leads(ctx context.Context, q LeadQuery) ([]Lead, error) {
 	for _, t := range q.Terms {
 		where = append(where, columns[t.Field]+" "+string(t.Op)+" "+arg(micros(t.Time, t.Op)))
 	}
-	if q.After != nil {
-		where = append(where, "("+order+", l.id) "+beyond+" ("+arg(q.After.At)+", "+arg(q.After.ID)+")")
+	if after != nil {
+		where = append(where, "("+order+", l.id) "+beyond+" ("+arg(after[0])+", "+arg(after[1])+")")
 	}
 	result, err := s.db.Read().QueryContext(ctx, `SELECT `+leadColumns+` FROM leads l JOIN pending p ON p.lead_id = l.id WHERE `+strings.Join(where, " AND ")+ //nolint:sqlclosecheck // each closes it
-		` ORDER BY `+order+direction+`, l.id`+direction+` LIMIT `+arg(q.Limit), args...)
+		` ORDER BY `+order+direction+`, l.id`+direction+` LIMIT `+arg(limit), args...)
 	if err != nil {
 		return nil, err
 	}

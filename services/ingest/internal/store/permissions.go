@@ -98,15 +98,15 @@ func (s *Store) Permissions(ctx context.Context, id string) ([]Permission, error
 }
 
 // PermissionPage returns records of a lead's person, the latest recorded first: those
-// beyond one, or the first for nil. Errors: [ErrNotFound].
-func (s *Store) PermissionPage(ctx context.Context, id string, after *LeadKey, limit int) ([]Permission, error) {
+// beyond a place, a time and an id, or the first for nil. Errors: [ErrNotFound].
+func (s *Store) PermissionPage(ctx context.Context, id string, after []any, limit int) ([]Permission, error) {
 	person, err := s.Person(ctx, id)
 	if err != nil {
 		return nil, err
 	}
 	where, args := "", []any{person, limit}
 	if after != nil {
-		where, args = ` AND (r.received_at, r.id) < ($3, $4)`, append(args, after.At, after.ID)
+		where, args = ` AND (r.received_at, r.id) < ($3, $4)`, append(args, after...)
 	}
 	result, err := s.db.Read().QueryContext(ctx, `SELECT `+permissionColumns+` FROM leads m CROSS JOIN permissions r
 		WHERE m.canonical_id = $1 AND r.lead_id = m.id`+where+` ORDER BY r.received_at DESC, r.id DESC LIMIT $2`, args...)

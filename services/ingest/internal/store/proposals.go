@@ -90,12 +90,12 @@ func scanProposal(scan func(...any) error) (p Proposal, err error) {
 	return p, err
 }
 
-// Proposals returns a page of the proposals in a state, latest first: those beyond one, or
-// the first for nil. Open ones whose leads became one person otherwise are passed over.
-func (s *Store) Proposals(ctx context.Context, state ProposalState, after *LeadKey, limit int) (list []Proposal, err error) {
+// Proposals returns a page of the proposals in a state, latest first: those beyond a
+// place, a time and an id, or the first for nil. Open ones whose leads became one person otherwise are passed over.
+func (s *Store) Proposals(ctx context.Context, state ProposalState, after []any, limit int) (list []Proposal, err error) {
 	where, args := "", []any{int64(state), limit, int64(ProposalOpen)}
 	if after != nil {
-		where, args = ` AND (p.created_at, p.id) < ($4, $5)`, append(args, after.At, after.ID)
+		where, args = ` AND (p.created_at, p.id) < ($4, $5)`, append(args, after...)
 	}
 	result, err := s.db.Read().QueryContext(ctx, //nolint:sqlclosecheck // each closes it
 		`SELECT `+proposalColumns+` FROM merge_proposals p

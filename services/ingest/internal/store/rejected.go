@@ -66,15 +66,10 @@ func (s *Store) Rejected(ctx context.Context, id string) (RejectedEvent, error) 
 	return e, err
 }
 
-// RejectedKey is where a rejected event stands in a list.
-type RejectedKey struct {
-	At int64 // microseconds since 1970
-	ID string
-}
-
 // ListRejected returns at most limit rejected events for which all terms hold, of source,
-// door, reason and received_time, the latest first and after a key; nil: from the latest on.
-func (s *Store) ListRejected(ctx context.Context, asked []terms.Term, after *RejectedKey, limit int) ([]RejectedEvent, error) {
+// door, reason and received_time, the latest first: those beyond a
+// place, a time and an id, or the first for nil.
+func (s *Store) ListRejected(ctx context.Context, asked []terms.Term, after []any, limit int) ([]RejectedEvent, error) {
 	where, args := []string{"1 = 1"}, []any{}
 	arg := func(v any) string {
 		args = append(args, v)
@@ -88,7 +83,7 @@ func (s *Store) ListRejected(ctx context.Context, asked []terms.Term, after *Rej
 		}
 	}
 	if after != nil {
-		where = append(where, "(received_at, id) < ("+arg(after.At)+", "+arg(after.ID)+")")
+		where = append(where, "(received_at, id) < ("+arg(after[0])+", "+arg(after[1])+")")
 	}
 	result, err := s.db.Read().QueryContext(ctx, `SELECT `+rejectedColumns+` FROM rejected_events WHERE `+strings.Join(where, " AND ")+ //nolint:sqlclosecheck // each closes it
 		` ORDER BY received_at DESC, id DESC LIMIT `+arg(limit), args...)

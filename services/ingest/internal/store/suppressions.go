@@ -214,12 +214,12 @@ func (s *Store) RemoveSuppression(ctx context.Context, id string) (e suppression
 	return e, err
 }
 
-// Suppressions returns a page of the list, latest first: those beyond an entry, or the
-// first for nil.
-func (s *Store) Suppressions(ctx context.Context, after *LeadKey, limit int) (list []suppression.Entry, err error) {
+// Suppressions returns a page of the list, latest first: those beyond a place, a
+// time and an id, or the first for nil.
+func (s *Store) Suppressions(ctx context.Context, after []any, limit int) (list []suppression.Entry, err error) {
 	where, args := "", []any{toRemove, limit}
 	if after != nil {
-		where, args = ` AND (created_at, id) < ($3, $4)`, append(args, after.At, after.ID)
+		where, args = ` AND (created_at, id) < ($3, $4)`, append(args, after...)
 	}
 	result, err := s.db.Read().QueryContext(ctx, `SELECT `+suppressionColumns+` FROM suppressions WHERE state <> $1`+where+ //nolint:sqlclosecheck // each closes it
 		` ORDER BY created_at DESC, id DESC LIMIT $2`, args...)

@@ -1,10 +1,4 @@
-// Package pagetoken makes the opaque tokens of lists: the key of the last row of a
-// page, bound to the query it came from.
-//
-// Lists are keyset-paged: the next page begins after a key, so that rows that come
-// and go between pages shift nothing. A token hides nothing and is not signed: put
-// only into the key what the caller may see and may set, and never personal data.
-package pagetoken
+package page
 
 import (
 	"bytes"
@@ -25,10 +19,10 @@ const sumSize = 6
 // maxValues bounds what a forged token can ask for.
 const maxValues = 16
 
-// Encode returns the token of the page after the row with the given key values.
+// encode returns the token of the page after the row with the given key values.
 // query is what the pages have in common, as a plain struct or string: filter and
 // order, not the page size.
-func Encode(query any, key ...string) string {
+func encode(query any, key ...string) string {
 	var values []byte
 	for _, v := range key {
 		values = binary.AppendUvarint(values, uint64(len(v)))
@@ -37,10 +31,10 @@ func Encode(query any, key ...string) string {
 	return base64.RawURLEncoding.EncodeToString(append(sum(query, values), values...))
 }
 
-// Decode returns the key values of a token, nil for the empty token of the first
+// decode returns the key values of a token, nil for the empty token of the first
 // page, or apierr.PageTokenMismatch if it is not a token of this query. The number
-// and form of the values are for the caller to check, see [DecodeN].
-func Decode(token string, query any) ([]string, error) {
+// and form of the values are for the caller to check, see [decodeN].
+func decode(token string, query any) ([]string, error) {
 	if token == "" {
 		return nil, nil
 	}
@@ -64,9 +58,9 @@ func Decode(token string, query any) ([]string, error) {
 	return key, nil
 }
 
-// DecodeN is [Decode] for a key of n values: any other number is a mismatch.
-func DecodeN(token string, query any, n int) ([]string, error) {
-	key, err := Decode(token, query)
+// decodeN is [decode] for a key of n values: any other number is a mismatch.
+func decodeN(token string, query any, n int) ([]string, error) {
+	key, err := decode(token, query)
 	if err == nil && key != nil && len(key) != n {
 		return nil, apierr.PageTokenMismatch()
 	}
@@ -77,7 +71,7 @@ func DecodeN(token string, query any, n int) ([]string, error) {
 func sum(query any, values []byte) []byte {
 	text, err := json.Marshal(query)
 	if err != nil { // a query of channels or functions
-		panic(fmt.Sprintf("pagetoken: %v", err))
+		panic(fmt.Sprintf("page: %v", err))
 	}
 	h := sha256.Sum256(append(binary.AppendUvarint(nil, uint64(len(text))), append(text, values...)...))
 	return append([]byte(nil), h[:sumSize]...)
