@@ -255,16 +255,15 @@ func (s *Service) correct(ctx context.Context) {
 // correctAll takes all steps there are to take. What is wrong with one correction does
 // not stop the others.
 func (s *Service) correctAll(ctx context.Context, late store.ActivityKey) (next store.ActivityKey, failed error) {
-	failed = s.store.LoadTrafficRules(ctx)
-	list, err := s.store.CorrectionsAtWork(ctx)
-	failed = errors.Join(failed, err)
+	list, failed := s.store.CorrectionsAtWork(ctx)
 	for _, c := range list {
-		for err = nil; atWork(c) && err == nil && ctx.Err() == nil; {
+		var err error
+		for atWork(c) && err == nil && ctx.Err() == nil {
 			c, err = s.step(ctx, c, 1)
 		}
 		failed = errors.Join(failed, err)
 	}
-	next, err = s.store.CorrectLate(ctx, late)
+	next, err := s.store.CorrectLate(ctx, late)
 	return next, errors.Join(failed, err)
 }
 

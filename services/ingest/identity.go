@@ -322,15 +322,16 @@ func (a *identityAPI) decide(ctx context.Context, name string, state store.Propo
 	return proposalMessage(p), nil
 }
 
-// settingsEvery is how often the settings are read that another process may have changed.
+// settingsEvery is how often it is looked for settings that another process changed and did
+// not live to resolve by.
 const settingsEvery = 5 * time.Second
 
-// rethinkAll keeps the settings in memory, and resolves what is known by new ones.
+// rethinkAll resolves what is known by new settings.
 func (s *Service) rethinkAll(ctx context.Context) {
 	ticker := time.NewTicker(settingsEvery)
 	defer ticker.Stop()
 	for {
-		err := s.store.LoadIdentitySettings(ctx)
+		var err error
 		for more := true; more && err == nil; {
 			more, err = s.store.Reresolve(ctx)
 		}

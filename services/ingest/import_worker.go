@@ -21,7 +21,7 @@ import (
 
 const (
 	// importLease is how long a worker may be silent before another takes over.
-	importLease = 30 * time.Second
+	importLease = 10 * time.Second
 	// How much one transaction of an import takes in. Captures of others wait for it.
 	stepRows       = 200
 	stepActivities = 1000

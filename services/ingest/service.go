@@ -119,7 +119,7 @@ func (s *Service) Start(ctx context.Context) error {
 	if err := s.store.VoidLeases(ctx); err != nil {
 		return err
 	}
-	if err := s.loadSuppressions(ctx); err != nil {
+	if err := s.look(ctx); err != nil {
 		return err
 	}
 	if err := s.store.VoidImportLeases(ctx); err != nil {
@@ -151,6 +151,7 @@ func (s *Service) Start(ctx context.Context) error {
 			}
 		}
 	})
+	s.chores.Go(func() { s.lookAgain(ctx) })
 	s.chores.Go(func() { s.tellLeads(ctx) })
 	s.chores.Go(func() { s.rethinkAll(ctx) })
 	s.chores.Go(func() { s.keepSuppressions(ctx) })

@@ -3,7 +3,6 @@ package ingest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -133,41 +132,23 @@ func suppressionMessage(e suppression.Entry) *ingestv1.Suppression {
 	}
 }
 
-const (
-	// lookEvery is how often the list is looked at for what other processes did.
-	lookEvery = 2 * time.Second
-	// tellSuppressedEvery is how often leads are told of entries that came or went that
-	// nobody told them of.
-	tellSuppressedEvery = 5 * time.Second
-)
+// tellSuppressedEvery is how often leads are told of entries that came or went that nobody
+// told them of.
+const tellSuppressedEvery = 5 * time.Second
 
-// loadSuppressions gets the list into memory, or says why nobody on it would be found.
-func (s *Service) loadSuppressions(ctx context.Context) error {
-	if err := s.store.LoadSuppressions(ctx); err != nil {
-		return fmt.Errorf("ingest: %w", err)
-	}
-	return nil
-}
-
-// keepSuppressions keeps the list in memory as it is in the table, and tells the leads.
+// keepSuppressions tells the leads what the list says of them.
 func (s *Service) keepSuppressions(ctx context.Context) {
-	look, tell := time.NewTicker(lookEvery), time.NewTicker(tellSuppressedEvery)
-	defer look.Stop()
-	defer tell.Stop()
+	ticker := time.NewTicker(tellSuppressedEvery)
+	defer ticker.Stop()
 	for {
-		var err error
 		select {
-		case <-look.C:
-			err = s.store.LoadSuppressions(ctx)
 		case <-s.store.ToTellSuppressed():
-			err = s.store.TellSuppressed(ctx)
-		case <-tell.C:
-			err = s.store.TellSuppressed(ctx)
+		case <-ticker.C:
 		case <-ctx.Done():
 			return
 		}
-		if err != nil && ctx.Err() == nil {
-			s.log.Log.WarnContext(ctx, "the suppression list could not be kept", "error", err)
+		if err := s.store.TellSuppressed(ctx); err != nil && ctx.Err() == nil {
+			s.log.Log.WarnContext(ctx, "leads could not be told what the suppression list says of them", "error", err)
 		}
 	}
 }

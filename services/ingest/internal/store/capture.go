@@ -11,6 +11,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/identity"
 	"github.com/assay-hq/assay/services/ingest/internal/lead"
 	"github.com/assay-hq/assay/services/ingest/internal/pending"
+	"github.com/assay-hq/assay/services/ingest/internal/suppression"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -34,6 +35,8 @@ type Capture struct {
 	// Also is what else is written in the transaction, once every subject has its result;
 	// nil: nothing. It may be called more than once.
 	Also func(tx *sqldb.Tx) error
+
+	judged *suppression.List // by which list it is known who is suppressed
 
 	// Replayed is the reply of the first call with the same RequestID; the subjects
 	// then have no results.
@@ -84,6 +87,10 @@ type Subject struct {
 	// Result is what became of it.
 	Result Result
 
+	// told are the identities of a lead that is to hear what the suppression list says of
+	// it; listed is what it says.
+	told   []identity.Identity
+	listed *Standing
 	// linked are the claims that follow from the identities.
 	linked []link
 	// madeAccount is the id of the account that is to be made with it.
@@ -168,6 +175,9 @@ func (s *Store) Capture(ctx context.Context, c *Capture) error {
 // apply stores captures in one transaction.
 func (s *Store) apply(tx *sqldb.Tx, items []*Capture) []error {
 	errs := make([]error, len(items))
+	for _, item := range items {
+		s.suppress(item) // again, if the list changed while it waited
+	}
 	c := newCommit(s, tx)
 	if err := c.read(items); err != nil {
 		return sqldb.All(len(items), err)

@@ -87,8 +87,6 @@ func held(n int64, err error) error {
 // then and what was rejected. count, called with the results there, says what became of
 // the rows. ErrNotOurs if the import was stopped: nothing is stored then.
 func (s *Store) StoreRows(ctx context.Context, w *ImportWork, capture *Capture, rows int, count func() (ImportCounts, []Rejected)) error {
-	s.suppress(capture)
-	s.block(capture)
 	err := s.storeRows(ctx, w, capture, rows, count)
 	if err == nil {
 		s.bell.Ring()
@@ -126,8 +124,6 @@ func (s *Store) storeRows(ctx context.Context, w *ImportWork, capture *Capture, 
 // TryRows says what storing some rows would do: it stores them and takes that back.
 // Then it stores how far the try is, and what would be rejected.
 func (s *Store) TryRows(ctx context.Context, w *ImportWork, capture *Capture, rows int, count func() (ImportCounts, []Rejected)) error {
-	s.suppress(capture)
-	s.block(capture)
 	err := s.again(ctx, func(tx *sqldb.Tx) error {
 		if err := s.captureRows(tx, capture, w.ID, importLeadTable.rows()); err != nil {
 			return err
@@ -179,9 +175,11 @@ func (s *Store) captureRows(tx *sqldb.Tx, capture *Capture, id string, did *rows
 	if len(capture.Subjects) == 0 {
 		return nil
 	}
+	s.suppress(capture)
 	s.block(capture)
 	items := []*Capture{capture}
 	c := newCommit(s, tx)
+	c.historical = capture.Historical
 	if err := c.read(items); err != nil {
 		return err
 	}

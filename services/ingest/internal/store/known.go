@@ -217,7 +217,7 @@ func (c *commit) readLeads(subjects []*Subject) error {
 }
 
 func (c *commit) needsLead(s *Subject) bool {
-	if s.Dated || len(s.Attributes) > 0 || s.LeadSource != nil || s.ETag != "" || s.Replace || s.saysAccount() || len(s.Standing) > 0 {
+	if s.Dated || len(s.Attributes) > 0 || s.LeadSource != nil || s.ETag != "" || s.Replace || s.saysAccount() || len(s.Standing) > 0 || s.listed != nil {
 		return true
 	}
 	return c.leadOf(s) == "" || slices.ContainsFunc(s.links(), func(l link) bool { return !c.knows(s, l) })

@@ -118,6 +118,10 @@ func (s *Store) Merge(ctx context.Context, a, b, actor, reason string) (id strin
 			id, a, b, actor, reason, c.now.UnixMicro())
 		return err
 	})
+	if err == nil && s.suppressed.Load().Len() > 0 {
+		// What the list said last was said of one of them.
+		err = s.tellSuppressed(ctx, []string{a})
+	}
 	return id, err
 }
 

@@ -74,11 +74,11 @@ func (c *commit) facts(item *Capture, s *Subject, id string, w *working) (facts 
 		}
 		facts = append(facts, attributeFact{lead: id, key: a.Key, value: a.Value, at: s.place(a)})
 	}
-	for _, st := range s.Standing {
+	for _, st := range s.says() {
 		if st.At.IsZero() && bytes.Equal(w.known.profile.Value(st.Key), st.Value) {
 			continue
 		}
-		facts = append(facts, attributeFact{lead: id, key: st.Key, value: st.Value, at: st.place(item.Received)})
+		facts = append(facts, attributeFact{lead: id, key: st.Key, value: st.Value, at: st.place(item.Received, w.known.profile.Place(st.Key))})
 	}
 	return facts
 }

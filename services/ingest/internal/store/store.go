@@ -95,14 +95,16 @@ type Store struct {
 	traffic    atomic.Pointer[compiledRules] // nil: the defaults
 	correcting chan struct{}
 
-	key         suppression.Key
-	suppressed  atomic.Pointer[suppression.List]
-	telling     chan struct{}
-	loading     sync.Mutex // guards what follows
-	listVersion int64      // of the suppression list in memory
-	erasures    int64      // up to which the caches forgot persons
-	imports     *duework.Queue
-	importing   *duework.Waker
+	key          suppression.Key
+	suppressed   atomic.Pointer[suppression.List]
+	toTellListed chan struct{}
+	telling      sync.Mutex      // guards told
+	told         map[string]told // by entries of the suppression list that changed
+	loading      sync.Mutex      // guards what follows
+	listVersion  int64           // of the suppression list in memory
+	erasures     int64           // up to which the caches forgot persons
+	imports      *duework.Queue
+	importing    *duework.Waker
 }
 
 // Open returns the store of a database. Before anything is claimed, call
@@ -110,7 +112,7 @@ type Store struct {
 func Open(db *sqldb.DB, now func() time.Time) *Store {
 	s := &Store{
 		db: db, now: now, homes: newCache[identity.Identity, string](), claims: newCache[link, bool](),
-		toTell: make(chan struct{}, 1), telling: make(chan struct{}, 1), correcting: make(chan struct{}, 1),
+		toTell: make(chan struct{}, 1), toTellListed: make(chan struct{}, 1), told: map[string]told{}, correcting: make(chan struct{}, 1),
 	}
 	s.suppressed.Store(suppression.NewList(nil, nil))
 	s.imports, s.importing = duework.New(db.Dialect(), importWork), duework.NewWaker(50*time.Millisecond, 2*time.Second)

@@ -20,7 +20,10 @@ import (
 
 // Every process keeps the suppression list in memory, so that a capture asks no table, and
 // looks every few moments whether the list has changed. Leads that are there when an entry
-// comes or goes are told: of an identity at once, of a domain in the background.
+// comes or goes are told: of an identity that is added at once, otherwise soon after. A
+// process that has not looked yet goes by the list of before, also for what it captures just
+// now; so an entry stays marked as changed until all have looked, and its leads are told once
+// more then. Whoever is captured meanwhile hears of an entry that is gone with that capture.
 
 // What callers can do something about.
 var (
@@ -39,6 +42,16 @@ const (
 	toTell          // leads that are there are to be told
 	toRemove        // they are to be told that it is gone
 )
+
+// Looked is how long after a change every process has looked at the list, and what it
+// captured by the list of before is stored.
+const Looked = 10 * time.Second
+
+// told is when this process first told the leads of an entry, as it is since a revision.
+type told struct {
+	revision int64
+	at       time.Time
+}
 
 // UseKey gives the key of the suppression list; without it nobody can be put on it. To be
 // called before the store is used.
@@ -63,23 +76,25 @@ func (s *Store) LoadSuppressions(ctx context.Context) error {
 	if version == s.listVersion {
 		return nil
 	}
-	result, err := s.db.Read().QueryContext(ctx, `SELECT `+suppressionColumns+`, kind, hash FROM suppressions WHERE state <> $1`, toRemove) //nolint:sqlclosecheck // each closes it
+	result, err := s.db.Read().QueryContext(ctx, `SELECT `+suppressionColumns+`, state, hash FROM suppressions`) //nolint:sqlclosecheck // each closes it
 	if err != nil {
 		return err
 	}
-	entries := map[suppression.Hash]suppression.Entry{}
+	entries, standing := map[suppression.Hash]suppression.Entry{}, int64(0)
 	err = each(result, func() error {
 		var e suppression.Entry
-		var kind int64
+		var state int
 		var hash []byte
-		err := result.Scan(&e.ID, &e.Mode, &e.Reason, &e.CreatedAt, &e.Actor, &kind, &hash)
+		err := result.Scan(&e.ID, &e.Mode, &e.Reason, &e.CreatedAt, &e.Actor, &state, &hash)
+		e.Removed = state == toRemove
+		standing += flag(!e.Removed)
 		entries[suppression.Hash(hash)] = e
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	if want := s.key.Check(); len(entries) > 0 && !bytes.Equal(check, want[:]) {
+	if want := s.key.Check(); standing > 0 && !bytes.Equal(check, want[:]) {
 		return ErrOtherKey
 	}
 	s.suppressed.Store(suppression.NewList(s.key, entries))
@@ -106,10 +121,11 @@ func (s *Store) AddSuppressions(ctx context.Context, list []NewSuppression) ([]s
 	}
 	added := make([]suppression.Entry, len(list))
 	var ids []identity.Identity
-	var told []string
+	revisions := map[string]int64{} // of those whose leads are told here
 	domains := false
 	err := s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		ids, told, domains = nil, nil, false
+		ids, domains = nil, false
+		clear(revisions)
 		if err := s.changeList(tx); err != nil {
 			return err
 		}
@@ -117,12 +133,12 @@ func (s *Store) AddSuppressions(ctx context.Context, list []NewSuppression) ([]s
 		for i, n := range list {
 			e := n.Entry
 			e.ID, e.CreatedAt = uuid.Must(uuid.NewV7()).String(), now
-			hash := s.key.Of(n.Of)
+			hash, revision := s.key.Of(n.Of), int64(0)
 			err := tx.QueryRow(`INSERT INTO suppressions (id, kind, hash, mode, reason, actor, created_at, state, revision)
 				VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 1)
 				ON CONFLICT (kind, hash) DO UPDATE SET mode = excluded.mode, reason = excluded.reason, actor = excluded.actor,
 					created_at = excluded.created_at, state = excluded.state, revision = suppressions.revision + 1
-				RETURNING id`, e.ID, int64(n.Of.Kind), hash[:], int64(e.Mode), e.Reason, e.Actor, now, toTell).Scan(&e.ID)
+				RETURNING id, revision`, e.ID, int64(n.Of.Kind), hash[:], int64(e.Mode), e.Reason, e.Actor, now, toTell).Scan(&e.ID, &revision)
 			if err != nil {
 				return err
 			}
@@ -130,7 +146,7 @@ func (s *Store) AddSuppressions(ctx context.Context, list []NewSuppression) ([]s
 			if n.Of.Kind == suppression.Domain {
 				domains = true
 			} else {
-				ids, told = append(ids, n.Of), append(told, e.ID)
+				ids, revisions[e.ID] = append(ids, n.Of), revision
 			}
 		}
 		return nil
@@ -144,6 +160,7 @@ func (s *Store) AddSuppressions(ctx context.Context, list []NewSuppression) ([]s
 	if domains {
 		s.wakeTelling()
 	}
+	began := s.now()
 	leads, err := s.leadsOf(ctx, ids)
 	if err != nil {
 		return nil, err
@@ -151,11 +168,12 @@ func (s *Store) AddSuppressions(ctx context.Context, list []NewSuppression) ([]s
 	if err := s.tellSuppressed(ctx, leads); err != nil {
 		return nil, err
 	}
-	return added, s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		from, args := keysOf(told).from(tx.Dialect())
-		_, err := tx.Exec(`UPDATE suppressions SET state = 0 WHERE state = 1 AND id IN (SELECT k.a FROM `+from+`)`, args...)
-		return err
-	})
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	for id, revision := range revisions {
+		s.told[id] = told{revision, began}
+	}
+	return added, nil
 }
 
 // changeList notes that the list changes, and with which key it is made.
@@ -241,34 +259,41 @@ func (s *Store) Suppressed(ids []identity.Identity) (suppression.Entry, bool) {
 }
 
 // suppress looks whom of a capture's subjects the list concerns: who is not captured is
-// refused, of the others it is said.
+// refused, of the others it is said. It may be repeated.
 func (s *Store) suppress(c *Capture) {
 	list := s.suppressed.Load()
-	if list.Len() == 0 {
+	if c.judged == list {
 		return
 	}
+	c.judged = list
 	for _, subject := range c.Subjects {
-		e, ok := list.Find(subject.Identities)
-		if len(subject.Previous) > 0 {
-			e, ok = list.Find(slices.Concat(subject.Identities, subject.Previous))
-		}
+		subject.suppressed, subject.listed = false, nil
+		ids := subject.Identities
 		switch {
-		case !ok:
-		case e.Mode == suppression.Capture:
+		case subject.told != nil:
+			ids = subject.told
+		case len(subject.Previous) > 0:
+			ids = slices.Concat(ids, subject.Previous)
+		}
+		e, ok, removed := list.Say(ids)
+		switch {
+		case subject.told != nil:
+			subject.listed = suppressedAs(e.Reason)
+		case ok && e.Mode == suppression.Capture:
 			subject.suppressed = true
-		default:
-			subject.Standing = append(subject.Standing[:len(subject.Standing):len(subject.Standing)], suppressedAs(e.Reason))
+		case ok, removed:
+			subject.listed = suppressedAs(e.Reason)
 		}
 	}
 }
 
 // suppressedAs says that a lead is suppressed, or not any more for no reason.
-func suppressedAs(reason string) Standing {
+func suppressedAs(reason string) *Standing {
 	value := []byte("null")
 	if reason != "" {
 		value = canonical.Text(reason)
 	}
-	return Standing{Attribute: lead.Attribute{Key: lead.Suppressed, Value: value}, Source: lead.FromSuppression}
+	return &Standing{Attribute: lead.Attribute{Key: lead.Suppressed, Value: value}, Source: lead.FromSuppression}
 }
 
 // tellSuppressed says of leads what the list says of them now.
@@ -283,9 +308,8 @@ func (s *Store) tellSuppressed(ctx context.Context, leads []string) error {
 			if err != nil {
 				return err
 			}
-			e, _ := s.Suppressed(l.Identities)
 			c.Subjects = append(c.Subjects, &Subject{
-				Lead: l.ID, Effective: c.Received, Source: lead.FromSuppression, Standing: []Standing{suppressedAs(e.Reason)},
+				Lead: l.ID, Effective: c.Received, Source: lead.FromSuppression, told: l.Identities,
 			})
 		}
 		if len(c.Subjects) == 0 {
@@ -299,11 +323,11 @@ func (s *Store) tellSuppressed(ctx context.Context, leads []string) error {
 }
 
 // ToTellSuppressed returns what says that entries came or went whose leads are to be told.
-func (s *Store) ToTellSuppressed() <-chan struct{} { return s.telling }
+func (s *Store) ToTellSuppressed() <-chan struct{} { return s.toTellListed }
 
 func (s *Store) wakeTelling() {
 	select {
-	case s.telling <- struct{}{}:
+	case s.toTellListed <- struct{}{}:
 	default:
 	}
 }
@@ -312,20 +336,28 @@ func (s *Store) wakeTelling() {
 type changedEntry struct {
 	id              string
 	state, revision int64
+	hash            suppression.Hash
+	last            bool // all processes have looked: this is the last time
 }
 
-// TellSuppressed tells the leads that are there of the entries that came or went. It looks
-// at every identity there is.
+// TellSuppressed tells the leads that are there of the entries that came or went: at once,
+// and when every process has looked. It looks at every identity there is.
 func (s *Store) TellSuppressed(ctx context.Context) error {
 	if s.key == nil {
 		return nil
 	}
-	changed, of, err := s.changedEntries(ctx)
-	if err != nil || len(changed) == 0 {
+	s.telling.Lock()
+	defer s.telling.Unlock()
+	due, began, err := s.entriesToTell(ctx)
+	if err != nil || len(due) == 0 {
 		return err
 	}
 	if err := s.LoadSuppressions(ctx); err != nil {
 		return err
+	}
+	of := make(map[suppression.Hash]bool, len(due))
+	for _, e := range due {
+		of[e.hash] = true
 	}
 	var leads []string
 	err = s.eachIdentity(ctx, func(id identity.Identity, l string) error {
@@ -346,34 +378,66 @@ func (s *Store) TellSuppressed(ctx context.Context) error {
 	if err := s.tellSuppressed(ctx, leads); err != nil {
 		return err
 	}
+	return s.endTelling(ctx, due, began)
+}
+
+// entriesToTell returns the entries that changed whose leads nobody told here, or all have
+// looked since. What this process knows of others is forgotten.
+func (s *Store) entriesToTell(ctx context.Context) (due []changedEntry, now time.Time, err error) {
+	now = s.now()
+	result, err := s.db.Read().QueryContext(ctx, `SELECT id, state, revision, hash FROM suppressions WHERE state <> 0`) //nolint:sqlclosecheck // each closes it
+	if err != nil {
+		return nil, now, err
+	}
+	known := s.told
+	s.told = map[string]told{}
+	err = each(result, func() error {
+		var e changedEntry
+		var hash []byte
+		if err := result.Scan(&e.id, &e.state, &e.revision, &hash); err != nil {
+			return err
+		}
+		e.hash = suppression.Hash(hash)
+		t, ok := known[e.id]
+		ok = ok && t.revision == e.revision
+		if ok {
+			s.told[e.id] = t
+		}
+		if e.last = ok && now.Sub(t.at) >= Looked; e.last || !ok {
+			due = append(due, e)
+		}
+		return nil
+	})
+	return due, now, err
+}
+
+// endTelling notes that leads were told. An entry that changed again meanwhile waits for the
+// next time.
+func (s *Store) endTelling(ctx context.Context, due []changedEntry, began time.Time) error {
 	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		for _, e := range changed { // those that changed again meanwhile wait for the next time
-			_, err := tx.Exec(`UPDATE suppressions SET state = 0 WHERE id = $1 AND state = 1 AND revision = $2`, e.id, e.revision)
+		gone := int64(0)
+		for _, e := range due {
+			if !e.last {
+				s.told[e.id] = told{e.revision, began}
+				continue
+			}
+			n, err := int64(0), error(nil)
 			if e.state == toRemove {
-				_, err = tx.Exec(`DELETE FROM suppressions WHERE id = $1 AND state = 2 AND revision = $2`, e.id, e.revision)
+				n, err = tx.Affected(`DELETE FROM suppressions WHERE id = $1 AND state = 2 AND revision = $2`, e.id, e.revision)
+			} else {
+				_, err = tx.Exec(`UPDATE suppressions SET state = 0 WHERE id = $1 AND state = 1 AND revision = $2`, e.id, e.revision)
 			}
 			if err != nil {
 				return fmt.Errorf("store: entry of the suppression list: %w", err)
 			}
+			gone += n
 		}
-		return nil
-	})
-}
-
-func (s *Store) changedEntries(ctx context.Context) (changed []changedEntry, of map[suppression.Hash]bool, err error) {
-	result, err := s.db.Read().QueryContext(ctx, `SELECT id, state, revision, hash FROM suppressions WHERE state <> 0 LIMIT 1000`) //nolint:sqlclosecheck // each closes it
-	if err != nil {
-		return nil, nil, err
-	}
-	of = map[suppression.Hash]bool{}
-	err = each(result, func() error {
-		var e changedEntry
-		var hash []byte
-		err := result.Scan(&e.id, &e.state, &e.revision, &hash)
-		changed, of[suppression.Hash(hash)] = append(changed, e), true
+		if gone == 0 {
+			return nil
+		}
+		_, err := tx.Exec(`UPDATE privacy_head SET suppressions = suppressions + 1`)
 		return err
 	})
-	return changed, of, err
 }
 
 // eachIdentity goes over all identities, in pages.
@@ -418,10 +482,19 @@ type Standing struct {
 	ID string
 }
 
-// place returns where it stands in time.
-func (st *Standing) place(received time.Time) lead.Place {
+// says adds what the list says of a subject to what else is said of it.
+func (s *Subject) says() []Standing {
+	if s.listed == nil {
+		return s.Standing
+	}
+	return append(s.Standing[:len(s.Standing):len(s.Standing)], *s.listed)
+}
+
+// place returns where it stands in time. What holds since now comes after what was said
+// before, also if that was said by a clock that is ahead of ours.
+func (st *Standing) place(received time.Time, before lead.Place) lead.Place {
 	if st.At.IsZero() {
-		return lead.Place{At: received.UnixMicro(), Source: st.Source, ID: uuid.Must(uuid.NewV7()).String()}
+		return lead.Place{At: max(received.UnixMicro(), before.At+1), Source: st.Source, ID: uuid.Must(uuid.NewV7()).String()}
 	}
 	return lead.Place{At: st.At.UnixMicro(), Source: st.Source, ID: st.ID}
 }

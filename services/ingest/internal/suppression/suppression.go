@@ -80,6 +80,9 @@ type Entry struct {
 	CreatedAt int64
 	// Actor who added it.
 	Actor string
+	// Removed says that it was taken from the list a moment ago: it concerns nobody, and
+	// whoever it concerned is to hear of that.
+	Removed bool
 }
 
 // before orders entries of one person: the strictest first, then the oldest.
@@ -96,21 +99,31 @@ type List struct {
 // NewList returns a list.
 func NewList(key Key, entries map[Hash]Entry) *List { return &List{key, entries} }
 
-// Len returns how many entries there are.
+// Len returns how many entries there are, those removed included.
 func (l *List) Len() int { return len(l.entries) }
 
 // Find returns the entry that concerns somebody with the identities: the strictest of
 // several, of equally strict ones the oldest.
 func (l *List) Find(ids []identity.Identity) (found Entry, ok bool) {
+	found, ok, _ = l.Say(ids)
+	return found, ok
+}
+
+// Say is Find, and says besides whether an entry that concerned them was removed.
+func (l *List) Say(ids []identity.Identity) (found Entry, ok, removed bool) {
 	if l.Len() == 0 {
-		return Entry{}, false
+		return Entry{}, false, false
 	}
 	for _, id := range ids {
 		for _, subject := range Subjects(id) {
-			if e, listed := l.entries[l.key.Of(subject)]; listed && (!ok || e.before(found)) {
+			switch e, listed := l.entries[l.key.Of(subject)]; {
+			case !listed:
+			case e.Removed:
+				removed = true
+			case !ok || e.before(found):
 				found, ok = e, true
 			}
 		}
 	}
-	return found, ok
+	return found, ok, removed
 }
