@@ -155,6 +155,13 @@ func machine(t *rapid.T, db *sqldb.DB, q *duework.Queue) {
 				delete(model, lead)
 			}
 		},
+		"keep": func(t *rapid.T) {
+			until := now.Add(lease)
+			r, _, _ := end(t, func(tx *sqldb.Tx, l duework.Lease) (bool, error) { return q.Keep(tx, l, until) })
+			if r != nil {
+				r.until = sqldb.Micros(until)
+			}
+		},
 		"release": func(t *rapid.T) {
 			if r, _, _ := end(t, q.Release); r != nil {
 				r.until, r.attempts = 0, r.attempts-1

@@ -29,9 +29,9 @@ type Table struct {
 // Queue claims and ends the work of one table. It holds no state but its statements;
 // it is safe for concurrent use and across processes.
 type Queue struct {
-	table                                                                 Table
-	claim, complete, release, fail, retry, schedule, postpone, quarantine string
-	next, void                                                            string
+	table                                                                       Table
+	claim, keep, complete, release, fail, retry, schedule, postpone, quarantine string
+	next, void                                                                  string
 }
 
 // Lease is an item in the hands of one worker.
@@ -68,6 +68,7 @@ func New(dialect sqldb.Dialect, t Table) *Queue {
 	if t.KeepDone {
 		q.complete = `UPDATE ` + t.Name + ` SET state = 2, lease_until = 0, last_error = '' WHERE ` + held
 	}
+	q.keep = `UPDATE ` + t.Name + ` SET lease_until = ` + arg(2) + ` WHERE ` + held
 	q.release = `UPDATE ` + t.Name + ` SET lease_until = 0, attempts = attempts - 1 WHERE ` + held
 	q.postpone = `UPDATE ` + t.Name + ` SET lease_until = 0, attempts = 0, last_error = '', due_time = ` + arg(2) + ` WHERE ` + held
 	q.fail = `UPDATE ` + t.Name + ` SET lease_until = 0, last_error = ` + arg(2) + `, due_time = ` + arg(3) + ` WHERE ` + held
@@ -138,6 +139,12 @@ func (q *Queue) pick(tx *sqldb.Tx, now time.Time, lease time.Duration, limit int
 		leases = append(leases, l)
 	}
 	return leases, rows.Err()
+}
+
+// Keep makes a lease longer: its worker is alive. Work that may take long has a short lease
+// that is kept, so that others need not wait long for a worker that was killed.
+func (q *Queue) Keep(tx *sqldb.Tx, l Lease, until time.Time) (held bool, err error) {
+	return q.end(tx, q.keep, l, sqldb.Micros(until))
 }
 
 // Complete ends the lease: the work is done. It reports whether the lease still held;

@@ -61,7 +61,8 @@ func campaign(t *testing.T, assay *process.Assay) {
 	assay.Start(t)
 	assay.Publish(t, "standard.yaml")
 	assay.Run(t, "standard", "retire", "default")
-	ledger := newLedger(random)
+	ledger, chores := newLedger(random), &chores{}
+	ledger.writeKey = newWriteKey(t, assay)
 
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
@@ -72,6 +73,7 @@ func campaign(t *testing.T, assay *process.Assay) {
 	var slowest time.Duration
 	for kill := range *kills {
 		time.Sleep(200*time.Millisecond + time.Duration(random.IntN(800))*time.Millisecond)
+		chores.begin(t, assay, kill, random)
 		assay.Kill()
 		slowest = max(slowest, assay.Start(t))
 		if kill%5 == 4 {
@@ -86,22 +88,26 @@ func campaign(t *testing.T, assay *process.Assay) {
 	t.Logf("back in service after at most %v", slowest)
 
 	ledger.check(t, assay)
+	chores.check(t, assay)
 }
 
 // ledger is what the load sent and what was acknowledged.
 type ledger struct {
 	acknowledged atomic.Int64
 	leads        []*entry
+	writeKey     string // of the tracking clients among the senders
 }
 
 type entry struct {
 	sync.Mutex
 	profile oracle.Lead
+	door    door
 	email   string
-	name    string                     // leads/…, once a capture was acknowledged
+	name    string                     // leads/…, once it was looked up
 	sent    map[string]oracle.Activity // every one that was ever sent
 	acked   map[string]bool
 	retry   []map[string]any // sent and neither acknowledged nor refused: sent again
+	unnamed bool             // that it is the one with the email was not acknowledged
 }
 
 func newLedger(random *rand.Rand) *ledger {
@@ -109,7 +115,7 @@ func newLedger(random *rand.Rand) *ledger {
 	for i := range leads {
 		profile := oracle.Lead{Employees: []int{0, 50, 200, 5000}[random.IntN(4)], Industry: []string{"", "Software", "Retail"}[random.IntN(3)]}
 		l.leads = append(l.leads, &entry{
-			profile: profile, email: fmt.Sprintf("lead-%d@crash.example", i),
+			profile: profile, email: fmt.Sprintf("lead-%d@crash.example", i), door: door(i) % doors,
 			sent: map[string]oracle.Activity{}, acked: map[string]bool{},
 		})
 	}
@@ -133,7 +139,7 @@ func (l *ledger) send(ctx context.Context, assay *process.Assay, random *rand.Ra
 	}
 }
 
-func (l *ledger) capture(ctx context.Context, assay *process.Assay, e *entry, activities []map[string]any) {
+func (e *entry) attributes() map[string]any {
 	attributes := map[string]any{}
 	if e.profile.Employees > 0 {
 		attributes["employees"] = e.profile.Employees
@@ -141,28 +147,45 @@ func (l *ledger) capture(ctx context.Context, assay *process.Assay, e *entry, ac
 	if e.profile.Industry != "" {
 		attributes["industry"] = e.profile.Industry
 	}
+	return attributes
+}
+
+func (l *ledger) capture(ctx context.Context, assay *process.Assay, e *entry, activities []map[string]any) {
+	if e.door != rest {
+		l.tell(ctx, assay, e, activities)
+		return
+	}
 	var answer struct {
-		Lead            string
 		ActivityResults []struct{ State, ID string }
 	}
 	err := assay.Call(ctx, http.MethodPost, "/v1/leads:capture", map[string]any{
-		"lead": map[string]any{
-			"identities": []any{map[string]any{"kind": "KIND_EMAIL", "value": e.email}},
-			"attributes": attributes,
-		},
+		"lead":       map[string]any{"identities": []any{e.identity()}, "attributes": e.attributes()},
 		"activities": activities,
 	}, &answer)
 	if err != nil {
 		e.retry = activities
 		return
 	}
-	e.name = answer.Lead
 	for _, result := range answer.ActivityResults {
 		if result.State == "STATE_STORED" || result.State == "STATE_DUPLICATE" {
 			e.acked[result.ID] = true
 			l.acknowledged.Add(1)
 		}
 	}
+}
+
+func (e *entry) identity() map[string]any {
+	return map[string]any{"kind": "KIND_EMAIL", "value": e.email}
+}
+
+// lookUp finds the lead by its address.
+func (e *entry) lookUp(t *testing.T, assay *process.Assay) {
+	t.Helper()
+	var found struct{ Lead struct{ Name string } }
+	if err := assay.Call(context.Background(), http.MethodPost, "/v1/leads:lookup", map[string]any{"identity": e.identity()}, &found); err != nil {
+		t.Fatalf("%s: %v", e.email, err)
+	}
+	e.name = found.Lead.Name
 }
 
 // draw makes up an activity of the last twelve days.
@@ -187,7 +210,7 @@ func (l *ledger) check(t *testing.T, assay *process.Assay) {
 	ctx := context.Background()
 	for _, e := range l.leads {
 		// What was in flight at the last kill is settled by sending it again.
-		if len(e.retry) > 0 {
+		if len(e.retry) > 0 || e.unnamed {
 			retry := e.retry
 			e.retry = nil
 			l.capture(ctx, assay, e, retry)
@@ -195,6 +218,7 @@ func (l *ledger) check(t *testing.T, assay *process.Assay) {
 		if len(e.acked) == 0 {
 			continue
 		}
+		e.lookUp(t, assay)
 		stored := l.timeline(t, assay, e)
 		for id := range e.acked {
 			if stored[id] != 1 {

@@ -175,15 +175,19 @@ var Client = &http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
 // Call makes one REST call and decodes its answer into out. An answer other than
 // 200 is an error with the body.
 func (a *Assay) Call(ctx context.Context, method, path string, in, out any) error {
-	var body io.Reader
-	if in != nil {
-		content, err := json.Marshal(in)
-		if err != nil {
-			return err
-		}
-		body = bytes.NewReader(content)
+	if in == nil {
+		return a.Send(ctx, method, path, nil, out)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, "http://"+a.HTTP+path, body)
+	content, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	return a.Send(ctx, method, path, content, out)
+}
+
+// Send is Call with a body as it is.
+func (a *Assay) Send(ctx context.Context, method, path string, body []byte, out any) error {
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+a.HTTP+path, bytes.NewReader(body))
 	if err != nil {
 		return err
 	}

@@ -21,6 +21,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc/status"
@@ -34,10 +35,9 @@ import (
 )
 
 const (
-	// lease is how long a step may take before another worker begins it anew: a large file
-	// takes its time to be written.
-	lease = 10 * time.Minute
-	// patience bounds a step: below the lease.
+	// lease is how long a worker may be silent before another begins its steps anew.
+	lease = 10 * time.Second
+	// patience bounds a step: a large file takes its time to be written.
 	patience = 9 * time.Minute
 	// together is how many erasures are worked on at a time.
 	together = 50
@@ -115,12 +115,38 @@ func (w *Worker) Pass(ctx context.Context) (found bool, err error) {
 	if err != nil || len(due) == 0 {
 		return false, err
 	}
+	defer w.keep(ctx, due)()
 	scrubbed := map[int]error{} // by the stage
 	for _, e := range due {
 		steps, failed := w.step(ctx, e, scrubbed)
 		err = errors.Join(err, w.end(ctx, e, steps, failed))
 	}
 	return true, err
+}
+
+// keep keeps erasures leased until what it returns is called. One that ended is not leased
+// any more, and stays as it is.
+func (w *Worker) keep(ctx context.Context, due []*store.Erasure) (end func()) {
+	ctx, stop := context.WithCancel(ctx)
+	var alive sync.WaitGroup
+	alive.Go(func() {
+		ticker := time.NewTicker(lease / 4)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+			case <-ctx.Done():
+				return
+			}
+			if err := w.Store.KeepErasures(ctx, due, lease); err != nil && ctx.Err() == nil {
+				w.Log.WarnContext(ctx, "the lease of erasures was not kept", "error", err)
+			}
+		}
+	})
+	return func() {
+		stop()
+		alive.Wait()
+	}
 }
 
 // step does the next step of an erasure. A scrub that was done in this pass is done for all

@@ -154,6 +154,28 @@ func (s *Store) ClaimErasures(ctx context.Context, lease time.Duration, limit in
 	return list, nil
 }
 
+// KeepErasures keeps those that are being worked on leased for as long again.
+func (s *Store) KeepErasures(ctx context.Context, list []*Erasure, lease time.Duration) error {
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		for _, e := range list {
+			if _, err := s.erasures.Keep(tx, e.lease, s.now().Add(lease)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// retryErasures begins those again that were given up, on SQLite when a process starts: kills
+// are not their fault, and whatever was is maybe mended.
+func retryErasures(tx *sqldb.Tx) error {
+	if tx.Dialect() != sqldb.SQLite {
+		return nil
+	}
+	_, err := tx.Exec(`UPDATE erasures SET attempts = 0, state = 0 WHERE end_time = 0`)
+	return err
+}
+
 // SaveErasure ends a step: what was done, how far it is, and when the next is due.
 func (s *Store) SaveErasure(ctx context.Context, e *Erasure, due time.Time) error {
 	steps, err := stepsColumn(e.GetSteps())

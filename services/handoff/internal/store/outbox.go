@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"github.com/assay-hq/assay/services/internal/duework"
@@ -122,7 +123,7 @@ func (s *Store) VoidLeases(ctx context.Context) error {
 		if err := voidRemoteLeases(tx); err != nil {
 			return err
 		}
-		return retryOperations(tx)
+		return errors.Join(retryOperations(tx), retryErasures(tx))
 	})
 }
 
