@@ -17,6 +17,7 @@ import (
 	"github.com/assay-hq/assay/services/handoff/internal/event"
 	"github.com/assay-hq/assay/services/handoff/internal/lifecycle"
 	"github.com/assay-hq/assay/services/internal/audit"
+	"github.com/assay-hq/assay/services/internal/redact"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -166,35 +167,19 @@ type blob struct {
 // records takes out of each message what is of a person.
 func (e *eraser) records(lead string) error {
 	for _, b := range []blob{
-		{"verdicts", "standard_id", "evidence", keeping(func(q *handoffv1.Qualification) { keepQualification(q) })},
-		{"decisions", "decision_id", "evidence", keeping(keepDecision)},
-		{"handoffs", "handoff_id", "reasons", keeping(func(d *typev1.DecisionDigest) { d.Reasons = codes(d.GetReasons()) })},
-		{"handoffs", "handoff_id", "outcome", keeping(func(o *handoffv1.Outcome) { o.Reason = "" })},
-		{"tracks", "track", "outcome", keeping(func(o *handoffv1.Outcome) { o.Reason = "" })},
-		{"leads", "lead_id", "outcome", keeping(func(o *handoffv1.Outcome) { o.Reason = "" })},
-		{"approvals", "approval_id", "content", keeping(e.keepApproval)},
+		{"verdicts", "standard_id", "evidence", redact.Message(func(q *handoffv1.Qualification) { keepQualification(q) })},
+		{"decisions", "decision_id", "evidence", redact.Message(keepDecision)},
+		{"handoffs", "handoff_id", "reasons", redact.Message(func(d *typev1.DecisionDigest) { d.Reasons = codes(d.GetReasons()) })},
+		{"handoffs", "handoff_id", "outcome", redact.Message(func(o *handoffv1.Outcome) { o.Reason = "" })},
+		{"tracks", "track", "outcome", redact.Message(func(o *handoffv1.Outcome) { o.Reason = "" })},
+		{"leads", "lead_id", "outcome", redact.Message(func(o *handoffv1.Outcome) { o.Reason = "" })},
+		{"approvals", "approval_id", "content", redact.Message(e.keepApproval)},
 	} {
 		if err := e.rewrite(lead, b); err != nil {
 			return fmt.Errorf("%s.%s: %w", b.table, b.column, err)
 		}
 	}
 	return nil
-}
-
-// keeping reads a message, takes out of it what does not stay, and writes it.
-func keeping[M any, P interface {
-	*M
-	proto.Message
-}](reduce func(P),
-) func([]byte) ([]byte, error) {
-	return func(in []byte) ([]byte, error) {
-		m := P(new(M))
-		if err := proto.Unmarshal(in, m); err != nil {
-			return nil, err
-		}
-		reduce(m)
-		return proto.MarshalOptions{Deterministic: true}.Marshal(m)
-	}
 }
 
 // rewrite writes anew the messages of a lead in a column. Tables and columns are ours.

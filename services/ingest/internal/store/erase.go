@@ -10,12 +10,11 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
-
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	"github.com/assay-hq/assay/services/ingest/internal/canonical"
 	"github.com/assay-hq/assay/services/ingest/internal/identity"
 	"github.com/assay-hq/assay/services/ingest/internal/lead"
+	"github.com/assay-hq/assay/services/internal/redact"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -213,32 +212,16 @@ var samples = []struct {
 	table, column string
 	reduce        func([]byte) ([]byte, error)
 }{
-	{"imports", "about", without(func(i *ingestv1.Import) {
+	{"imports", "about", redact.Message(func(i *ingestv1.Import) {
 		for _, c := range i.GetColumns() {
 			c.Samples = nil
 		}
 	})},
-	{"sources", "content", without(func(s *ingestv1.Source) {
+	{"sources", "content", redact.Message(func(s *ingestv1.Source) {
 		if s.GetWebhook() != nil {
 			s.Webhook.Sample = ""
 		}
 	})},
-}
-
-// without reads a message, takes out of it what does not stay, and writes it.
-func without[M any, P interface {
-	*M
-	proto.Message
-}](reduce func(P),
-) func([]byte) ([]byte, error) {
-	return func(in []byte) ([]byte, error) {
-		m := P(new(M))
-		if err := proto.Unmarshal(in, m); err != nil {
-			return nil, err
-		}
-		reduce(m)
-		return proto.Marshal(m)
-	}
 }
 
 // eraseSamples takes the samples out of what is known of files and webhooks, where they
