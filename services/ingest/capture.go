@@ -28,9 +28,6 @@ type ingestAPI struct {
 	*Service
 }
 
-// maxCaptures is how many captures one batch may bring.
-const maxCaptures = 1000
-
 // CaptureLead implements the method.
 func (a *ingestAPI) CaptureLead(ctx context.Context, req *ingestv1.CaptureLeadRequest) (*ingestv1.CaptureLeadResponse, error) {
 	received := a.now()
@@ -146,83 +143,6 @@ func (a *ingestAPI) await(ctx context.Context, response *ingestv1.CaptureLeadRes
 		return fmt.Errorf("ingest: stored decision: %w", err)
 	}
 	return nil
-}
-
-// BatchCaptureLeads implements the method.
-func (a *ingestAPI) BatchCaptureLeads(ctx context.Context, req *ingestv1.BatchCaptureLeadsRequest) (*ingestv1.BatchCaptureLeadsResponse, error) {
-	received := a.now()
-	switch n := len(req.GetRequests()); {
-	case n == 0:
-		return nil, apierr.InvalidField("requests", "at least one capture")
-	case n > maxCaptures:
-		return nil, apierr.TooLarge("requests", "1,000 captures")
-	}
-	from, err := a.sender(ctx)
-	if err != nil {
-		return nil, err
-	}
-	results := make([]*ingestv1.BatchCaptureResult, len(req.GetRequests()))
-	left := make([]*withheld, len(results))
-	said := make([]*saidOfLead, len(results))
-	// Captures that are historical and those that are not wait apart.
-	captures := map[bool]*store.Capture{}
-	for i, item := range req.GetRequests() {
-		results[i] = &ingestv1.BatchCaptureResult{Index: int32(i)}
-		var v *violation.Violation
-		if left[i], v = from.permit(item); v == nil {
-			said[i], v = a.readItem(item, received, trusted(ctx))
-		}
-		if v != nil {
-			setRefusal(results[i], refusalOf(v.At("requests", i)))
-			continue
-		}
-		said[i].subject.Untrusted = from.isBrowser()
-		c := captures[item.GetHistorical()]
-		if c == nil {
-			c = &store.Capture{Received: received, Historical: item.GetHistorical(), Trace: telemetry.Traceparent(ctx)}
-			captures[item.GetHistorical()] = c
-		}
-		c.Subjects = append(c.Subjects, said[i].subject)
-	}
-	for _, c := range captures {
-		// A single subject that is refused has its refusal also in its result.
-		if err := a.store.Capture(ctx, c); err != nil && !store.IsRefusal(err) {
-			return nil, refused(err, "the lead", "")
-		}
-	}
-	for i, s := range said {
-		switch {
-		case s == nil:
-		case s.subject.Result.Err != nil:
-			setRefusal(results[i], refusedItem(s.subject.Result.Err, fmt.Sprintf("requests[%d]", i)))
-			left[i] = nil // all of it was refused, and the sender is told
-		default:
-			response := s.response()
-			a.metrics.count(ctx, response.GetActivityResults())
-			results[i].Response = from.answer(response)
-		}
-	}
-	a.report(ctx, from, left)
-	return &ingestv1.BatchCaptureLeadsResponse{Results: results}, nil
-}
-
-func setRefusal(r *ingestv1.BatchCaptureResult, why refusal) {
-	r.ErrorReason, r.ErrorField, r.ErrorMessage = why.reason, why.field, why.message
-}
-
-// readItem reads a capture of a batch.
-func (a *ingestAPI) readItem(req *ingestv1.CaptureLeadRequest, received time.Time, trusted bool) (*saidOfLead, *violation.Violation) {
-	switch {
-	case req.GetRequestId() != "":
-		return nil, violation.New("requestId", "nothing in a batch")
-	case req.GetWaitForDecision():
-		return nil, violation.New("waitForDecision", "nothing in a batch")
-	case req.GetWaitTimeout() != nil:
-		return nil, violation.New("waitTimeout", "nothing in a batch")
-	case len(req.GetActivities()) > activity.MaxPerCall:
-		return nil, violation.New("activities", "at most 2,500 activities")
-	}
-	return a.read(req, "", received, trusted)
 }
 
 // saidOfLead is what a capture says of a lead: what to store, and what was refused.

@@ -49,6 +49,11 @@ func newMetrics(meter metric.Meter, s *store.Store, now func() time.Time) (*metr
 	if err != nil {
 		return nil, err
 	}
+	deferred, err := meter.Int64ObservableGauge("assay.journal.captures",
+		metric.WithDescription("Captures that are acknowledged and wait in the journal to be stored."), metric.WithUnit("{capture}"))
+	if err != nil {
+		return nil, err
+	}
 	m.queue, err = meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
 		q, err := s.Queue(ctx)
 		if err != nil {
@@ -57,13 +62,14 @@ func newMetrics(meter metric.Meter, s *store.Store, now func() time.Time) (*metr
 		o.ObserveInt64(depth, q.Waiting+q.Leased)
 		o.ObserveInt64(quarantined, q.Quarantined)
 		o.ObserveInt64(untold, q.Untold)
+		o.ObserveInt64(deferred, q.Deferred)
 		waited := 0.0
 		if !q.Oldest.IsZero() {
 			waited = max(0, now().Sub(q.Oldest).Seconds())
 		}
 		o.ObserveFloat64(age, waited)
 		return nil
-	}, depth, age, quarantined, untold)
+	}, depth, age, quarantined, untold, deferred)
 	return m, err
 }
 

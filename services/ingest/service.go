@@ -4,6 +4,7 @@
 // Where to look:
 //
 //	lead.go, capture.go, activity.go   IngestService, by resource
+//	batch.go, journal.go               many captures, and what waits while too many come
 //	identity.go                        IdentityService: merges, links, proposals, settings
 //	import.go, import_*.go             ImportService: files, and the worker that takes them in
 //	pending.go                         PendingService: the queue
@@ -68,6 +69,7 @@ type Service struct {
 	stop   context.CancelFunc
 	chores sync.WaitGroup
 	files  importWorker
+	later  journalWorker
 }
 
 // New returns the service. It touches the database only when started or called.
@@ -127,6 +129,8 @@ func (s *Service) Start(ctx context.Context) error {
 	}
 	s.files.ingestAPI = &ingestAPI{Service: s}
 	s.files.start(ctx)
+	s.later.ingestAPI = s.files.ingestAPI
+	s.later.start(ctx)
 	ctx, s.stop = context.WithCancel(ctx)
 	s.chores.Go(func() {
 		ticker := time.NewTicker(pruneEvery)
@@ -206,6 +210,7 @@ func (s *Service) tellAll(ctx context.Context) (failed error) {
 func (s *Service) Stop() {
 	s.stop()
 	s.files.Stop()
+	s.later.Stop()
 	s.chores.Wait()
 	s.metrics.close()
 	s.store.Close()

@@ -28,6 +28,7 @@ type house struct {
 	ingestv1.IngestServiceClient
 	pending  ingestv1.PendingServiceClient
 	accounts ingestv1.AccountServiceClient
+	crowd    func(n int) (leave func())
 	rejected ingestv1.RejectedEventServiceClient
 	imports  ingestv1.ImportServiceClient
 	stop     func() // before the end of the test
@@ -64,6 +65,7 @@ func newHouse(t testing.TB, db *sqldb.DB, report *telemetry.Telemetry) *house {
 	service, err := ingest.New(ingest.Deps{DB: db, Telemetry: report, Now: h.now, Sealer: sealer})
 	h.ok(err)
 	h.ok(service.Start(context.WithoutCancel(t.Context())))
+	h.crowd = service.Crowd
 	signer, err := caller.NewSigner([]byte("a secret of at least thirty-two bytes"))
 	h.ok(err)
 	network := rpc.NewMemory()

@@ -145,11 +145,15 @@ func (s *system) metric(ctx context.Context, name string) (float64, error) {
 	return sum, nil
 }
 
-// decided waits until no lead waits for a decision.
+// decided waits until what was acknowledged is stored and no lead waits for a decision.
 func (s *system) decided(ctx context.Context) error {
 	for {
-		depth, err := s.metric(ctx, "assay_queue_depth")
-		if err != nil || depth == 0 {
+		deferred, err := s.metric(ctx, "assay_journal_captures")
+		if err != nil {
+			return err
+		}
+		depth, err := s.metric(ctx, "assay_queue_depth") // after it: what is stored waits here
+		if err != nil || deferred == 0 && depth == 0 {
 			return err
 		}
 		select {

@@ -141,7 +141,7 @@ func (s *Sender) call(who caller.Caller, batch []*shipment) {
 			captures = append(captures, sh.captures...)
 		}
 	}
-	response, err := s.ingest.BatchCaptureLeads(ctx, &ingestv1.BatchCaptureLeadsRequest{Requests: captures})
+	response, err := s.ingest.BatchCaptureLeads(ctx, &ingestv1.BatchCaptureLeadsRequest{Requests: captures, Deferrable: true})
 	results := response.GetResults()
 	for _, sh := range batch {
 		if sh.err = err; err == nil {

@@ -157,6 +157,11 @@ func (c *Capture) size() int {
 // subject that is refused returns the refusal; of several each has its own. If ctx
 // ends first the capture may still be stored.
 func (s *Store) Capture(ctx context.Context, c *Capture) error {
+	defer s.crowd.Enter(len(c.Subjects), time.Now())()
+	return s.submit(ctx, c)
+}
+
+func (s *Store) submit(ctx context.Context, c *Capture) error {
 	s.suppress(c)
 	s.block(c)
 	err := ErrRaced

@@ -37,8 +37,11 @@ var personal = []struct{ table, lead string }{
 }
 
 // Erase deletes all that is kept of the persons that leads are, and returns how many rows
-// went from each table. Leads that are gone are passed over: it may be repeated.
+// went from each table, once what waits in the journal is stored. Leads that are gone are passed over: it may be repeated.
 func (s *Store) Erase(ctx context.Context, leads []string) (map[string]int64, error) {
+	if err := s.catchUp(ctx); err != nil {
+		return nil, err
+	}
 	gone := map[string]int64{}
 	said, err := s.identifiersOf(ctx, leads)
 	if err != nil {
@@ -411,7 +414,7 @@ func (e *eraser) delete(table, column string) error {
 
 // Scrub makes what was erased unreadable in the files of the database, see [sqldb.DB.Scrub].
 func (s *Store) Scrub(ctx context.Context) error {
-	tables := []string{"requests", "rejected_events", "identity_claims", "imports", "import_pieces", "import_rejects", "sources"}
+	tables := []string{"journal", "requests", "rejected_events", "identity_claims", "imports", "import_pieces", "import_rejects", "sources"}
 	for _, p := range personal {
 		tables = append(tables, p.table)
 	}

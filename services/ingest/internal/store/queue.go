@@ -39,9 +39,16 @@ type Claimed struct {
 	Members []string
 }
 
-// Claim leases up to n of the leads that wait longest. It waits for one up to wait.
+// claimEvery is how often leads are claimed while captures crowd.
+const claimEvery = 250 * time.Millisecond
+
+// Claim leases up to n of the leads that wait longest. It waits for one up to wait; while
+// captures crowd, it waits its turn.
 func (s *Store) Claim(ctx context.Context, n int, lease, wait time.Duration) (claimed []*Claimed, err error) {
 	err = s.bell.Poll(ctx, wait, func() (bool, error) {
+		if !s.claiming.Take(&s.crowd, time.Now(), claimEvery) {
+			return false, nil
+		}
 		ready, err := s.ready(ctx)
 		if err != nil || !ready {
 			return false, err
@@ -470,6 +477,8 @@ type Queue struct {
 	Waiting, Leased, Quarantined int64
 	// Untold accounts: some of their leads are still to be told what is new.
 	Untold int64
+	// Deferred captures: they are acknowledged, and wait in the journal.
+	Deferred int64
 	// Oldest is when the oldest waiting capture was accepted; zero if none waits.
 	Oldest time.Time
 }
@@ -480,8 +489,8 @@ func (s *Store) Queue(ctx context.Context) (q Queue, err error) {
 	err = s.db.Read().QueryRowContext(ctx, `SELECT
 		(SELECT count(*) FROM pending WHERE state = 1), (SELECT count(*) FROM pending WHERE state = 2),
 		(SELECT count(*) FROM pending WHERE state = 3), (SELECT COALESCE(min(queued_at), 0) FROM pending WHERE state = 1),
-		(SELECT count(*) FROM accounts WHERE told_version < facts_version)`).
-		Scan(&q.Waiting, &q.Leased, &q.Quarantined, &oldest, &q.Untold)
+		(SELECT count(*) FROM accounts WHERE told_version < facts_version), (SELECT COALESCE(sum(captures), 0) FROM journal)`).
+		Scan(&q.Waiting, &q.Leased, &q.Quarantined, &oldest, &q.Untold, &q.Deferred)
 	q.Oldest = sqldb.Time(oldest)
 	return q, err
 }

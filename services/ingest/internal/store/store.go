@@ -88,6 +88,9 @@ type Store struct {
 	homes     *cache[identity.Identity, string] // leads of their own
 	claims    *cache[link, bool]                // whether they are trusted
 	bell      pending.Bell
+	crowd     pending.Crowd
+	claiming  pending.Turns
+	journal   *journal
 	waiters   *pending.Waiters
 	toTell    chan struct{}
 	settings  atomic.Pointer[identity.Settings] // as read last
@@ -120,11 +123,16 @@ func Open(db *sqldb.DB, now func() time.Time) *Store {
 	s.waiters = pending.NewWaiters(s.decisions)
 	s.committer = sqldb.NewCommitter(db, "capture", s.apply,
 		sqldb.MaxBytes(4<<20, func(c *Capture) int { return c.size() }))
+	s.journal = newJournal(db)
 	return s
 }
 
+// Crowd is of the captures that are on their way.
+func (s *Store) Crowd() *pending.Crowd { return &s.crowd }
+
 // Close commits what was submitted, and ends all waiting. The database stays open.
 func (s *Store) Close() {
+	s.journal.committer.Close()
 	s.committer.Close()
 	s.waiters.Close()
 }

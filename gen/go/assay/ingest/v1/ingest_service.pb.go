@@ -559,7 +559,11 @@ type BatchCaptureLeadsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The captures: at least one, at most 1,000. Checked one by one. `request_id`,
 	// `wait_for_decision` and `wait_timeout` of an item are not allowed.
-	Requests      []*CaptureLeadRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
+	Requests []*CaptureLeadRequest `protobuf:"bytes,1,rep,name=requests,proto3" json:"requests,omitempty"`
+	// The sender does not ask what became of them. While captures crowd they are kept in a
+	// journal, as durably, and checked and stored within seconds: what is refused then is found
+	// among the rejected events. Default: false, each is stored before the answer.
+	Deferrable    bool `protobuf:"varint,2,opt,name=deferrable,proto3" json:"deferrable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -601,10 +605,17 @@ func (x *BatchCaptureLeadsRequest) GetRequests() []*CaptureLeadRequest {
 	return nil
 }
 
+func (x *BatchCaptureLeadsRequest) GetDeferrable() bool {
+	if x != nil {
+		return x.Deferrable
+	}
+	return false
+}
+
 // What became of the captures.
 type BatchCaptureLeadsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// One result for each capture, in order.
+	// One result for each capture, in order. Those of deferred captures are empty.
 	Results       []*BatchCaptureResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -1185,9 +1196,12 @@ const file_assay_ingest_v1_ingest_service_proto_rawDesc = "" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fOUTCOME_CREATED\x10\x01\x12\x13\n" +
 	"\x0fOUTCOME_UPDATED\x10\x02\x12\x15\n" +
-	"\x11OUTCOME_UNCHANGED\x10\x03\"c\n" +
+	"\x11OUTCOME_UNCHANGED\x10\x03\"\x83\x01\n" +
 	"\x18BatchCaptureLeadsRequest\x12G\n" +
-	"\brequests\x18\x01 \x03(\v2#.assay.ingest.v1.CaptureLeadRequestB\x06\xbaH\x03\xd8\x01\x03R\brequests\"Z\n" +
+	"\brequests\x18\x01 \x03(\v2#.assay.ingest.v1.CaptureLeadRequestB\x06\xbaH\x03\xd8\x01\x03R\brequests\x12\x1e\n" +
+	"\n" +
+	"deferrable\x18\x02 \x01(\bR\n" +
+	"deferrable\"Z\n" +
 	"\x19BatchCaptureLeadsResponse\x12=\n" +
 	"\aresults\x18\x01 \x03(\v2#.assay.ingest.v1.BatchCaptureResultR\aresults\"\xd5\x01\n" +
 	"\x12BatchCaptureResult\x12\x14\n" +
