@@ -3,10 +3,10 @@ package rpc
 import (
 	"context"
 	"crypto/sha256"
-	"sync"
 	"time"
 
 	"github.com/assay-hq/assay/services/internal/caller"
+	"github.com/assay-hq/assay/services/internal/recent"
 )
 
 // KeyCacheLife is how long an answer about a secret is kept: a key that is revoked
@@ -26,7 +26,7 @@ func CacheKeys(keys KeyVerifier, now func() time.Time) KeyVerifier {
 	if now == nil {
 		now = time.Now
 	}
-	return &keyCache{keys: keys, now: now, known: newGenerations(maxKnownKeys), unknown: newGenerations(maxUnknownKeys)}
+	return &keyCache{keys: keys, now: now, known: recent.New[keyHash, answer](maxKnownKeys), unknown: recent.New[keyHash, answer](maxUnknownKeys)}
 }
 
 // keyHash stands for the secret, which is not kept in memory.
@@ -42,71 +42,33 @@ type answer struct {
 type keyCache struct {
 	keys           KeyVerifier
 	now            func() time.Time
-	mu             sync.Mutex
-	known, unknown *generations
+	known, unknown *recent.Map[keyHash, answer]
 }
 
 func (c *keyCache) Verify(ctx context.Context, secret string) (caller.Caller, time.Time, error) {
 	hash := keyHash(sha256.Sum256([]byte(secret)))
 	now := c.now()
-	c.mu.Lock()
-	known, isKnown := c.known.get(hash, now)
-	unknown, isUnknown := c.unknown.get(hash, now)
-	c.mu.Unlock()
-	if isKnown {
-		return known.caller, known.ends, nil
+	if a, ok := c.known.Get(hash); ok && now.Before(a.until) {
+		return a.caller, a.ends, nil
 	}
-	if isUnknown {
-		return caller.Caller{}, time.Time{}, unknown.refusal
+	if a, ok := c.unknown.Get(hash); ok && now.Before(a.until) {
+		return caller.Caller{}, time.Time{}, a.refusal
 	}
 	// The life counts from before the question, so that it bounds a revocation.
 	who, ends, err := c.keys.Verify(ctx, secret)
 	if err != nil && !isRefusal(err) {
 		return caller.Caller{}, time.Time{}, err
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	until := now.Add(KeyCacheLife)
 	if err != nil {
-		c.known.remove(hash)
-		c.unknown.put(hash, answer{refusal: err, until: until})
+		c.known.Drop(hash)
+		c.unknown.Put(hash, answer{refusal: err, until: until})
 		return caller.Caller{}, time.Time{}, err
 	}
 	if !ends.IsZero() && ends.Before(until) {
 		until = ends
 	}
-	c.unknown.remove(hash)
-	c.known.put(hash, answer{caller: who, ends: ends, until: until})
+	c.unknown.Drop(hash)
+	c.known.Put(hash, answer{caller: who, ends: ends, until: until})
 	return who, ends, nil
-}
-
-// generations is a bounded map: when the young generation is full it becomes the old
-// one, and the old one is forgotten. Nothing is searched for what to forget.
-type generations struct {
-	most       int
-	young, old map[keyHash]answer
-}
-
-func newGenerations(most int) *generations {
-	return &generations{most: most / 2, young: map[keyHash]answer{}}
-}
-
-func (g *generations) get(h keyHash, now time.Time) (answer, bool) {
-	a, ok := g.young[h]
-	if !ok {
-		a, ok = g.old[h]
-	}
-	return a, ok && now.Before(a.until)
-}
-
-func (g *generations) put(h keyHash, a answer) {
-	if len(g.young) >= g.most {
-		g.old, g.young = g.young, map[keyHash]answer{}
-	}
-	g.young[h] = a
-}
-
-func (g *generations) remove(h keyHash) {
-	delete(g.young, h)
-	delete(g.old, h)
 }

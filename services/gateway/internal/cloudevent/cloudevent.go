@@ -22,6 +22,7 @@ import (
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/pattern"
+	"github.com/assay-hq/assay/services/internal/recent"
 	"github.com/assay-hq/assay/services/internal/webhook"
 )
 
@@ -39,11 +40,13 @@ const (
 // Door answers senders of CloudEvents.
 type Door struct {
 	inlet    *inlet.Inlet
-	mappings inlet.Cache[*webhook.Mapping]
+	mappings *recent.Map[string, *webhook.Mapping]
 }
 
 // New makes the door.
-func New(in *inlet.Inlet) *Door { return &Door{inlet: in} }
+func New(in *inlet.Inlet) *Door {
+	return &Door{inlet: in, mappings: recent.New[string, *webhook.Mapping](inlet.MaxSources)}
+}
 
 // ServeHTTP answers for one request.
 func (d *Door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -174,7 +177,7 @@ var errNoKey = apierr.UnauthenticatedFor("expected a write key: `Authorization: 
 
 // mapping returns that of the source, or the preset's.
 func (d *Door) mapping(source *sourcecache.Source) (*webhook.Mapping, error) {
-	return d.mappings.Get(source.ID, source.Config.GetEtag(), func() (*webhook.Mapping, error) {
+	return d.mappings.GetOrMake(source.ID+"\x00"+source.Config.GetEtag(), func() (*webhook.Mapping, error) {
 		config := &ingestv1.WebhookConfig{Preset: "cloudevents"}
 		if own := source.Config.GetWebhook(); own != nil {
 			config = own

@@ -14,6 +14,7 @@ import (
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/condition"
+	"github.com/assay-hq/assay/services/internal/recent"
 	"github.com/assay-hq/assay/services/internal/webhook"
 )
 
@@ -32,12 +33,14 @@ const (
 // Door answers webhooks.
 type Door struct {
 	inlet    *inlet.Inlet
-	webhooks inlet.Cache[*webhook.Webhook]
-	seen     seen
+	webhooks *recent.Map[string, *webhook.Webhook]
+	seen     *seen
 }
 
 // New makes the door.
-func New(in *inlet.Inlet) *Door { return &Door{inlet: in} }
+func New(in *inlet.Inlet) *Door {
+	return &Door{inlet: in, webhooks: recent.New[string, *webhook.Webhook](inlet.MaxSources), seen: recent.New[messageKey, struct{}](maxSeen)}
+}
 
 type secretKey struct{}
 
@@ -122,7 +125,7 @@ func (d *Door) receive(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	key := keyOf(id, m)
-	if undated(result) && d.seen.has(key) {
+	if _, again := d.seen.Get(key); again && undated(result) {
 		return json.Marshal(taken{Captured: captured(result), Skipped: result.Skipped})
 	}
 	answer, err := d.store(ctx, source, result)
@@ -130,7 +133,7 @@ func (d *Door) receive(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 		return nil, err
 	}
 	if undated(result) {
-		d.seen.add(key)
+		d.seen.Put(key, struct{}{})
 	}
 	if answer.Rejected > 0 {
 		w.Header().Set("X-Rejected", strconv.Itoa(answer.Rejected))
@@ -175,8 +178,7 @@ func (d *Door) store(ctx context.Context, source *sourcecache.Source, result web
 
 // webhook returns that of a source. One that was saved compiles.
 func (d *Door) webhook(source *sourcecache.Source) (*webhook.Webhook, error) {
-	version := source.Config.GetEtag() + "\x00" + source.Secret
-	return d.webhooks.Get(source.ID, version, func() (*webhook.Webhook, error) {
+	return d.webhooks.GetOrMake(source.ID+"\x00"+source.Config.GetEtag()+"\x00"+source.Secret, func() (*webhook.Webhook, error) {
 		made, wrong := webhook.New(source.Config.GetWebhook(), source.Secret)
 		if len(wrong) > 0 {
 			return nil, apierr.WrongState("sources/"+source.ID, "not ready: webhook."+wrong[0].Field+": expected "+wrong[0].Expected, "a webhook that is set up")

@@ -2,8 +2,8 @@ package hook
 
 import (
 	"crypto/sha256"
-	"sync"
 
+	"github.com/assay-hq/assay/services/internal/recent"
 	"github.com/assay-hq/assay/services/internal/webhook"
 )
 
@@ -12,12 +12,8 @@ const maxSeen = 1 << 16
 
 // seen remembers messages. What a message says did happen has ids of its own and is stored
 // once, however often it comes; but what it says of a person, if not even since when, would
-// become true anew. So a recording of such a one, sent again, does nothing. The zero value is
-// ready.
-type seen struct {
-	mu         sync.Mutex
-	young, old map[messageKey]struct{}
-}
+// become true anew. So a recording of such a one, sent again, does nothing.
+type seen = recent.Map[messageKey, struct{}]
 
 type messageKey [sha256.Size]byte
 
@@ -37,21 +33,4 @@ func undated(result webhook.Result) bool {
 		}
 	}
 	return false
-}
-
-func (s *seen) has(key messageKey) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	_, young := s.young[key]
-	_, old := s.old[key]
-	return young || old
-}
-
-func (s *seen) add(key messageKey) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.young == nil || len(s.young) >= maxSeen/2 {
-		s.old, s.young = s.young, map[messageKey]struct{}{}
-	}
-	s.young[key] = struct{}{}
 }

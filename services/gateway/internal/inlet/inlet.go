@@ -23,6 +23,10 @@ type Sources interface {
 	Take(s *sourcecache.Source, address netip.Addr, n int) error
 }
 
+// MaxSources is of how many sources a door remembers what it made of their configuration: more
+// than an installation has.
+const MaxSources = 1000
+
 // Inlet brings what doors receive to ingest. All of it is required.
 type Inlet struct {
 	// Sender stores captures.

@@ -109,13 +109,13 @@ func (c *commit) readWho(subjects []*Subject) error {
 			continue
 		}
 		by := s.strongest()
-		if home, ok := c.store.homes.get(by); ok {
+		if home, ok := c.store.homes.Get(by); ok {
 			c.homes[by], c.cached[by] = home, struct{}{}
 		} else {
 			want(by)
 		}
 		for _, l := range s.links() {
-			if trusted, ok := c.store.claims.get(l); ok {
+			if trusted, ok := c.store.claims.Get(l); ok {
 				c.claims[l] = claim{trusted: trusted}
 			}
 			if !c.knows(s, l) {
@@ -139,7 +139,7 @@ func (c *commit) readWho(subjects []*Subject) error {
 			delete(c.cached, id)
 		}
 	}
-	c.store.homes.add(homes) // nothing of this transaction is in it
+	c.store.homes.Add(homes) // nothing of this transaction is in it
 	return c.readOldClaims(subjects)
 }
 
@@ -168,7 +168,7 @@ func (c *commit) readOldClaims(subjects []*Subject) error {
 	for l, k := range known {
 		c.claims[l], trusted[l] = k, k.trusted
 	}
-	c.store.claims.add(trusted)
+	c.store.claims.Add(trusted)
 	return nil
 }
 

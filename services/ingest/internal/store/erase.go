@@ -64,8 +64,8 @@ func (s *Store) Erase(ctx context.Context, leads []string) (map[string]int64, er
 	if err != nil {
 		return nil, err
 	}
-	s.homes.clear()
-	s.claims.clear()
+	s.homes.Clear()
+	s.claims.Clear()
 	maps.Copy(gone, rows)
 	return gone, nil
 }

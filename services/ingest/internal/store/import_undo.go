@@ -253,7 +253,7 @@ func (s *Store) unlinkLeads(ctx context.Context, w *ImportWork, source string, l
 		return c.write()
 	})
 	for _, l := range links {
-		s.claims.drop(l)
+		s.claims.Drop(l)
 	}
 	return err
 }
@@ -312,7 +312,7 @@ func (c *commit) emptyLead(id, lead string) error {
 	err = each(rows, func() error {
 		var id identity.Identity
 		err := rows.Scan(&id.Kind, &id.Value)
-		c.store.homes.drop(id)
+		c.store.homes.Drop(id)
 		return err
 	})
 	if err != nil {

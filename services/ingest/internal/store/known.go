@@ -180,8 +180,8 @@ func (c *commit) missing(ids []string) error {
 	}
 	for id, home := range c.homes { // from the cache, or forgotten since it was read
 		if slices.Contains(ids, home) {
-			c.store.homes.drop(id)
-			c.store.claims.clear()
+			c.store.homes.Drop(id)
+			c.store.claims.Clear()
 			return ErrRaced
 		}
 	}

@@ -45,6 +45,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/pending"
 	"github.com/assay-hq/assay/services/ingest/internal/suppression"
 	"github.com/assay-hq/assay/services/internal/duework"
+	"github.com/assay-hq/assay/services/internal/recent"
 	"github.com/assay-hq/assay/services/internal/sqldb"
 )
 
@@ -80,20 +81,28 @@ var ErrRaced = errors.New("store: lost a race")
 // another process, so that somebody always gets on.
 const maxRaces = 10
 
+// maxRemembered bounds what is remembered of each kind to about 40 MB.
+const maxRemembered = 1 << 17
+
 // Store is safe for concurrent use.
 type Store struct {
 	db        *sqldb.DB
 	now       func() time.Time
 	committer *sqldb.Committer[*Capture]
-	homes     *cache[identity.Identity, string] // leads of their own
-	claims    *cache[link, bool]                // whether they are trusted
 	bell      pending.Bell
 	crowd     pending.Crowd
 	claiming  pending.Turns
 	journal   *journal
 	waiters   *pending.Waiters
 	toTell    chan struct{}
-	settings  atomic.Pointer[identity.Settings] // as read last
+
+	// What never changes once it is committed is remembered, so that an entry can be missing
+	// but not wrong. Should a lead be gone, the capture that finds out drops the entry and
+	// looks again.
+	homes  *recent.Map[identity.Identity, string] // leads of their own, by value
+	claims *recent.Map[link, bool]                // whether they are trusted
+
+	settings atomic.Pointer[identity.Settings] // as read last
 
 	traffic    atomic.Pointer[compiledRules] // nil: the defaults
 	correcting chan struct{}
@@ -114,7 +123,7 @@ type Store struct {
 // [Store.VoidLeases].
 func Open(db *sqldb.DB, now func() time.Time) *Store {
 	s := &Store{
-		db: db, now: now, homes: newCache[identity.Identity, string](), claims: newCache[link, bool](),
+		db: db, now: now, homes: recent.New[identity.Identity, string](maxRemembered), claims: recent.New[link, bool](maxRemembered),
 		toTell: make(chan struct{}, 1), toTellListed: make(chan struct{}, 1), told: map[string]told{}, correcting: make(chan struct{}, 1),
 	}
 	s.suppressed.Store(suppression.NewList(nil, nil))

@@ -69,8 +69,8 @@ func (s *Store) LoadSuppressions(ctx context.Context) error {
 		return err
 	}
 	if erasures != s.erasures {
-		s.homes.clear()
-		s.claims.clear()
+		s.homes.Clear()
+		s.claims.Clear()
 		s.erasures = erasures
 	}
 	if version == s.listVersion {
