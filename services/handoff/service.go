@@ -130,11 +130,13 @@ func New(d Deps) (*Service, error) {
 	s.standards.OnChange(s.beginRescore)
 	s.outbox = outbox.New(s.store, s.ingest, d.Telemetry.Log)
 	pending := ingestv1.NewPendingServiceClient(d.Ingest)
+	fits, engagements := profilefitv1.NewPrivacyServiceClient(d.ProfileFit), behaviorv1.NewPrivacyServiceClient(d.Behavior)
 	var err error
 	s.qualifier, err = qualifier.New(qualifier.Deps{
 		Pending:   pending,
 		Fit:       profilefitv1.NewProfileFitServiceClient(d.ProfileFit),
 		Behavior:  behaviorv1.NewBehaviorScoringServiceClient(d.Behavior),
+		Scored:    erasure.NewScorers(fits, engagements),
 		Standards: s.standards,
 		Store:     s.store,
 		Tracer:    d.Telemetry.Tracer,
@@ -148,8 +150,7 @@ func New(d Deps) (*Service, error) {
 	s.people.Changed = s.store.Available
 	s.erasure = erasure.New(erasure.Deps{
 		Store: s.store, Settle: d.Settle, Log: d.Telemetry.Log, Now: d.Now,
-		Keepers: erasure.Keepers(s.store, ingestv1.NewPrivacyServiceClient(d.Ingest),
-			profilefitv1.NewPrivacyServiceClient(d.ProfileFit), behaviorv1.NewPrivacyServiceClient(d.Behavior)),
+		Keepers: erasure.Keepers(s.store, ingestv1.NewPrivacyServiceClient(d.Ingest), fits, engagements),
 	})
 	s.dispatch = dispatch.New(s.store, d.Telemetry.Log)
 	if s.delivery, err = s.deliveries(d); err != nil {

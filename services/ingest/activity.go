@@ -272,7 +272,7 @@ func activityMessage(a store.StoredActivity) (*ingestv1.Activity, error) {
 	m := &ingestv1.Activity{
 		Id: a.ID, Type: a.Type, Source: a.Source, Campaign: a.Campaign, Lead: lead.Name(a.Lead), TimeClamped: a.Clamped,
 		OccurredTime: timestamppb.New(a.OccurredAt), ReceivedTime: timestamppb.New(a.Received),
-		Correction: typev1.ActivityFact_Correction(a.Mark.Kind()),
+		Correction: correctionKind(a.Mark.Kind()),
 	}
 	if a.Properties != nil {
 		m.Properties = &structpb.Struct{}

@@ -267,9 +267,18 @@ func (s *Service) correctAll(ctx context.Context, late store.ActivityKey) (next 
 	return next, errors.Join(failed, err)
 }
 
+// correctionKind is a kind as callers read it: who undoes an import takes back what its
+// source said.
+func correctionKind(k traffic.Kind) typev1.ActivityFact_Correction {
+	if k == traffic.Undone {
+		k = traffic.Withdrawn
+	}
+	return typev1.ActivityFact_Correction(k)
+}
+
 func correctionMessage(c store.Correction) (*ingestv1.Correction, error) {
 	m := &ingestv1.Correction{
-		Name: correctionPrefix + c.ID, Kind: typev1.ActivityFact_Correction(c.Kind), Reason: c.Reason, State: ingestv1.Correction_State(c.State),
+		Name: correctionPrefix + c.ID, Kind: correctionKind(c.Kind), Reason: c.Reason, State: ingestv1.Correction_State(c.State),
 		Corrected: int32(c.Corrected), Leads: int32(c.Leads), CreateTime: timestamppb.New(c.CreatedAt), Actor: c.Actor, RevokeActor: c.RevokeActor,
 	}
 	if c.Selection != nil {

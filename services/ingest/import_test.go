@@ -519,3 +519,62 @@ func TestAnImportIsUndone(t *testing.T) {
 		}
 	})
 }
+
+// Of a lead that only an undone import knew, nothing is listed from then on: whoever decides
+// is told that it is gone, and ends it. That a verdict had moved it comes too late to matter.
+func TestALeadOfAnUndoneImportIsGone(t *testing.T) {
+	dbtest.EachURL(t, func(t *testing.T, url string) {
+		db := migrated(t, url)
+		h := newHouse(t, db, nil)
+		i := h.run(h.uploaded(&ingestv1.Import{}, "email,title\nana@lovelace.example,CTO\n").GetName())
+		name := h.lead("ana@lovelace.example").GetName()
+		_, err := h.imports.UndoImport(h.marketing(), &ingestv1.UndoImportRequest{Name: i.GetName()})
+		h.ok(err)
+		h.settled(i.GetName())
+		h.capture(&ingestv1.CaptureLeadRequest{Lead: lead(``, email("bo@lovelace.example"))}) // tells her company
+		if list, err := h.ListLeads(h.marketing(), &ingestv1.ListLeadsRequest{}); err != nil || len(list.GetLeads()) != 1 {
+			t.Errorf("listed: %v %v", list, err)
+		}
+		if _, err := h.GetLead(h.marketing(), &ingestv1.GetLeadRequest{Name: name}); apierr.Reason(err) != "NOT_FOUND" {
+			t.Errorf("got: %v", err)
+		}
+		// What handoff decided before the undo is told after it.
+		_, err = h.BatchRecordActivities(h.service(), &ingestv1.BatchRecordActivitiesRequest{Activities: []*ingestv1.ActivityRecord{
+			{Lead: name, Activity: &ingestv1.Activity{Id: "m1", Type: "lifecycle.marketing_qualified", Source: "assay:handoff", Properties: object(`{"cause":"verdict"}`)}},
+		}})
+		h.ok(err)
+		for _, c := range h.claim(10) {
+			if c.GetGone() {
+				t.Errorf("%s is gone although something was said of it", c.GetLead())
+			}
+			h.decide(c, typev1.Verdict_VERDICT_NURTURE)
+		}
+		h.stop()
+		h = newHouse(t, db, nil) // which looks after what is left
+		var gone *ingestv1.ClaimedLead
+		h.eventually("it is told to be gone", func() bool {
+			for _, c := range h.claim(10) {
+				if c.GetGone() {
+					gone = c
+				}
+			}
+			return gone != nil
+		})
+		if gone.GetLead() != name || len(gone.GetFacts()) != 0 {
+			t.Errorf("gone: %v", gone)
+		}
+		r, err := h.pending.Complete(h.service(), &ingestv1.CompleteRequest{Completions: []*ingestv1.Completion{{
+			Lead: name, Fence: gone.GetFence(), Version: gone.GetToVersion(), Outcome: ingestv1.Completion_OUTCOME_FORGOTTEN,
+		}}})
+		if err != nil || r.GetStates()[0] != ingestv1.CompletionState_COMPLETION_STATE_DONE {
+			t.Errorf("completed: %v %v", r, err)
+		}
+		for _, table := range []string{"leads", "pending"} {
+			var n int
+			h.ok(db.Read().QueryRowContext(t.Context(), `SELECT count(*) FROM `+table).Scan(&n))
+			if n != 1 {
+				t.Errorf("%d rows of %s", n, table)
+			}
+		}
+	})
+}

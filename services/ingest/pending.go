@@ -102,7 +102,7 @@ func claimedMessages(list []*store.Claimed) []*ingestv1.ClaimedLead {
 			FromVersion: int32(c.From), ToVersion: int32(c.Claimed), AsOfTime: timestamppb.New(sqldb.Time(c.AsOf)),
 			Facts: c.Facts, FactsOmitted: c.Omitted, AttributesJson: c.Attributes, LeadSourceJson: c.LeadSource,
 			Traceparent: c.Serving.Trace, Links: c.Serving.Links, Historical: c.Serving.Historical,
-			IdentityVersion: int32(c.IdentityVersion),
+			IdentityVersion: int32(c.IdentityVersion), Gone: c.Gone,
 		}
 		for _, id := range c.Members {
 			m.Members = append(m.Members, lead.Name(id))
@@ -230,13 +230,15 @@ func readCompletion(c *ingestv1.Completion) (end store.Completion, v *violation.
 			return end, violation.New("decision", "a decision")
 		}
 		end.Outcome, end.Digest = store.Decided, digest
+	case ingestv1.Completion_OUTCOME_FORGOTTEN:
+		end.Outcome = store.Forgotten
 	case ingestv1.Completion_OUTCOME_RELEASED:
 		end.Outcome = store.Released
 	case ingestv1.Completion_OUTCOME_FAILED:
 		end.Outcome, end.Error = store.Failed, c.GetError()
 		return end, activity.CheckText("error", end.Error, 2000)
 	default:
-		return end, violation.New("outcome", "one of OUTCOME_DECIDED, OUTCOME_RELEASED, OUTCOME_FAILED")
+		return end, violation.New("outcome", "one of OUTCOME_DECIDED, OUTCOME_FORGOTTEN, OUTCOME_RELEASED, OUTCOME_FAILED")
 	}
 	return end, nil
 }

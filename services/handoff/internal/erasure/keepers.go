@@ -15,6 +15,24 @@ func Keepers(s *store.Store, i ingestv1.PrivacyServiceClient, p profilefitv1.Pri
 	return []Named{{"ingest", ingest{i}}, {"handoff", own{s}}, {"profilefit", profilefit{p}}, {"behavior", behavior{b}}}
 }
 
+// Scorers are the services that keep what follows from the facts of leads, and nothing else.
+type Scorers []Keeper
+
+// NewScorers returns them.
+func NewScorers(p profilefitv1.PrivacyServiceClient, b behaviorv1.PrivacyServiceClient) Scorers {
+	return Scorers{profilefit{p}, behavior{b}}
+}
+
+// Forget has them delete what they keep of leads, `leads/{lead}`.
+func (s Scorers) Forget(ctx context.Context, leads []string) error {
+	for _, scorer := range s {
+		if _, err := scorer.Erase(ctx, "", leads); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // deleted is the step of a service that says how many rows it deleted.
 func deleted(rows map[string]int32) []*handoffv1.ErasureStep {
 	return []*handoffv1.ErasureStep{{Rows: rows}}

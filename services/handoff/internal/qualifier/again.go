@@ -71,7 +71,7 @@ func (q *Qualifier) again(ctx context.Context, claimed []*ingestv1.ClaimedLead, 
 		cancel()
 		for _, j := range jobs {
 			outcomes = append(outcomes, Outcome{
-				Lead: j.GetLead(), Decided: j.end == decided, Error: j.error, Changes: j.changes, Mismatched: j.mismatched,
+				Lead: j.GetLead(), Decided: j.end == decided || j.end == forgotten, Error: j.error, Changes: j.changes, Mismatched: j.mismatched,
 			})
 		}
 		if err != nil {

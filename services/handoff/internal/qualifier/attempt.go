@@ -19,6 +19,9 @@ const rounds = 4
 // them; what is wrong with one is noted in its job.
 func (q *Qualifier) attempt(ctx context.Context, jobs []*job) (err error) {
 	defer recovered(&err)
+	if err := q.forget(ctx, opened(jobs)); err != nil {
+		return err
+	}
 	pause := 100 * time.Millisecond
 	for range rounds {
 		if err := q.score(ctx, opened(jobs)); err != nil {
@@ -173,6 +176,8 @@ func (q *Qualifier) complete(ctx context.Context, jobs []*job) error {
 		switch j.end {
 		case decided:
 			c.Outcome, c.Decision = ingestv1.Completion_OUTCOME_DECIDED, j.digest
+		case forgotten:
+			c.Outcome = ingestv1.Completion_OUTCOME_FORGOTTEN
 		case failed:
 			c.Outcome, c.Error = ingestv1.Completion_OUTCOME_FAILED, j.error
 			q.Log.WarnContext(ctx, "a lead failed", "lead", j.GetLead(), "attempt", j.GetAttempt(), "error", j.error)

@@ -11,6 +11,8 @@
 //
 // What can go wrong, and what is done about it:
 //
+//   - Nothing is known of a lead any more, as its import was undone: what was said of it is
+//     forgotten, in the scorers as well.
 //   - A service is away: the leases are given back, the worker pauses with backoff,
 //     and nothing counts against a lead.
 //   - A scorer does not know a model: it is registered, and asked again.

@@ -30,6 +30,8 @@ const (
 	decided
 	// failed: with an error that counts against the lead.
 	failed
+	// forgotten: nothing is known of the lead any more, and nothing is stored of it.
+	forgotten
 )
 
 // job is one claimed lead in a pass.

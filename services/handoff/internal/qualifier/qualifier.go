@@ -46,6 +46,10 @@ type Deps struct {
 	// Fit and Behavior score them.
 	Fit      profilefitv1.ProfileFitServiceClient
 	Behavior behaviorv1.BehaviorScoringServiceClient
+	// Scored forgets in both what was scored of leads, `leads/{lead}`.
+	Scored interface {
+		Forget(ctx context.Context, leads []string) error
+	}
 	// Standards are those that decide.
 	Standards interface {
 		Active(ctx context.Context) ([]*standard.Compiled, error)

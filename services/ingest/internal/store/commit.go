@@ -85,6 +85,7 @@ type working struct {
 	sourced bool // the lead source changed
 
 	rewritten bool // the history is another, see [commit.rewrite]
+	emptied   bool // nothing is known of it any more
 	several   bool // it gets a second lead
 	grown     bool // it has got one
 }

@@ -106,6 +106,9 @@ func (s *Store) readFacts(ctx context.Context, k keys, found func(person string,
 		if err != nil {
 			return err
 		}
+		if mark.Kind() == traffic.Undone { // as if it had never been said
+			return nil
+		}
 		activity.Type, activity.Campaign = same(kind), same(campaign)
 		activity.Correction = typev1.ActivityFact_Correction(mark.Kind())
 		fact.Activity, fact.Source, fact.Lead = activity, same(source), lead.Name(same(member))

@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"strconv"
@@ -80,7 +83,7 @@ func (s *Store) importedLeads(ctx context.Context, id string, n int) (leads []st
 func (c *commit) undoCorrection(id, actor string) (string, error) {
 	_, err := c.tx.Exec(`INSERT INTO corrections (id, created_at, actor, kind, reason, selection, state)
 		VALUES ($1, $2, $3, $4, $5, NULL, $6) ON CONFLICT (id) DO NOTHING`,
-		id, c.now.Truncate(time.Microsecond).UnixMicro(), actor, int64(traffic.Withdrawn), "undo of imports/"+id, int64(CorrectionDone))
+		id, c.now.Truncate(time.Microsecond).UnixMicro(), actor, int64(traffic.Undone), "undo of imports/"+id, int64(CorrectionDone))
 	return id, err
 }
 
@@ -113,10 +116,14 @@ func (c *commit) undoLead(i *Import, correction, id, source string) error {
 	i.Undone.Withdrawn += int64(len(found))
 	c.rewrite(person)
 	before, since, err := c.saidByOthers(said, args, steps[len(steps)-1].received)
+	if err != nil {
+		return err
+	}
+	alone, err := c.alone(id)
 	switch {
 	case err != nil:
 		return err
-	case created && !before && !since && person == id:
+	case created && !before && !since && alone:
 		i.Undone.Removed++
 		return c.emptyLead(i.ID, id)
 	case since:
@@ -132,6 +139,13 @@ func (c *commit) undoLead(i *Import, correction, id, source string) error {
 		return err
 	}
 	return c.mark(found)
+}
+
+// alone reports whether a lead is a person by itself.
+func (c *commit) alone(id string) (alone bool, err error) {
+	err = c.tx.QueryRow(`SELECT NOT EXISTS (SELECT 1 FROM leads l CROSS JOIN leads m
+		WHERE l.id = $1 AND m.canonical_id = l.canonical_id AND m.id <> l.id)`, id).Scan(&alone)
+	return alone, err
 }
 
 func (c *commit) importSteps(id, lead string) (steps []importStep, err error) {
@@ -197,21 +211,50 @@ func saidBy(id, source string, steps []importStep) (said string, args []any) {
 }
 
 // saidByOthers reports whether anybody else than who is said by arguments said anything of
-// a lead, before an instant or since; what follows from what was said aside.
+// a lead, before an instant or since; what follows from what was said aside, be it that a
+// verdict moved the lead.
 func (c *commit) saidByOthers(said string, args []any, first int64) (before, since bool, err error) {
 	at := `$` + strconv.Itoa(len(args)+1)
 	others := ` AND NOT (true` + said + `)`
 	anything := func(when string) string {
 		homes := `(SELECT h.kind, h.value FROM identities h WHERE h.lead_id = $1 AND h.home = 1)`
-		return `EXISTS (SELECT 1 FROM attributes WHERE lead_id = $1 AND source NOT IN ('` + lead.FromAccount + `', '` + lead.FromLead + `')` + others + when + `)
-			OR EXISTS (SELECT 1 FROM activities WHERE lead_id = $1` + others + when + `)
+		return `EXISTS (SELECT 1 FROM attributes WHERE lead_id = $1 AND source NOT IN ('` + lead.FromAccount + `', '` + lead.FromDomain + `', '` + lead.FromLead + `')` + others + when + `)
+			OR EXISTS (SELECT 1 FROM activities WHERE lead_id = $1 AND NOT (` + moves + `)` + others + when + `)
 			OR EXISTS (SELECT 1 FROM identities WHERE lead_id = $1 AND home = 1` + others + when + `)
 			OR EXISTS (SELECT 1 FROM identity_claims WHERE (by_kind, by_value) IN ` + homes + others + when + `)
 			OR EXISTS (SELECT 1 FROM identity_claims WHERE (kind, value) IN ` + homes + others + when + `)`
 	}
 	err = c.tx.QueryRow(`SELECT `+anything(` AND received_at < `+at)+`, `+anything(` AND received_at >= `+at),
 		append(slices.Clone(args), first)...).Scan(&before, &since)
+	if err != nil || since {
+		return before, since, err
+	}
+	// What handoff tells comes after what it decided.
+	since, err = c.movedByPerson(args[0].(string))
 	return before, since, err
+}
+
+// moves are the activities that tell how a lead moved in its lifecycle.
+const moves = `source = 'assay:handoff' AND type LIKE 'lifecycle.%'`
+
+// movedByPerson reports whether anything but a verdict ever moved a lead.
+func (c *commit) movedByPerson(id string) (moved bool, err error) {
+	rows, err := c.tx.Query(`SELECT properties FROM activities WHERE lead_id = $1 AND `+moves, id)
+	if err != nil {
+		return false, err
+	}
+	err = each(rows, func() error {
+		var properties []byte
+		if err := rows.Scan(&properties); err != nil {
+			return err
+		}
+		var move struct{ Cause string }
+		if json.Unmarshal(properties, &move) != nil || move.Cause != "verdict" {
+			moved = true
+		}
+		return nil
+	})
+	return moved, err
 }
 
 // unlinkLeads takes back what an import said of who is who, of leads of which nobody said
@@ -336,7 +379,10 @@ func (c *commit) emptyLead(id, lead string) error {
 		}
 	}
 	w.known.leadSource, w.known.sourceAt, w.known.sourceBy = nil, 0, ""
-	w.changed = true
+	w.changed, w.emptied = true, true
+	if id == "" { // it is known to be of an import
+		return nil
+	}
 	_, err = c.tx.Exec(`INSERT INTO import_leads (import_id, lead_id, received_at, created, sourced, lead_source, lead_source_at, lead_source_by)
 		VALUES ($1, $2, 0, 2, 0, NULL, 0, '')`, id, lead)
 	return err
@@ -393,38 +439,81 @@ func (c *commit) sayAgain(capture *Capture) error {
 	return c.mark(found)
 }
 
-// RemoveEmptied removes leads that an undone import left empty and that were decided for
-// the last time.
+// removeLeads removes leads that are empty, and of which nothing is said elsewhere.
+func removeLeads(tx *sqldb.Tx, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	from, args := keysOf(ids).from(tx.Dialect())
+	for _, of := range []string{"attributes WHERE lead_id", "pending WHERE lead_id", "import_leads WHERE created = 2 AND lead_id", "leads WHERE id"} {
+		if _, err := tx.Exec(`DELETE FROM `+of+` IN (SELECT k.a FROM `+from+`)`, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RemoveEmptied sees to leads that an undone import left empty and that are still there.
+// Of some, handoff has told since how they had moved: they are emptied again. Others were
+// decided and are somebody's history there: nothing is left to be seen of them here. Those
+// of which something was said since are left alone from now on.
 func (s *Store) RemoveEmptied(ctx context.Context) error {
-	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		rows, err := tx.Query( //nolint:sqlclosecheck // each closes them
-			`SELECT i.import_id, i.lead_id FROM import_leads i JOIN pending p ON p.lead_id = i.lead_id
-			WHERE i.created = 2 AND p.state = 0 AND p.decided_version >= p.facts_version
-			AND NOT EXISTS (SELECT 1 FROM identities n WHERE n.lead_id = i.lead_id)
-			AND NOT EXISTS (SELECT 1 FROM activities f WHERE f.lead_id = i.lead_id) LIMIT 1000`)
+	rows, err := s.db.Read().QueryContext(ctx, //nolint:sqlclosecheck // each closes them
+		`SELECT i.lead_id FROM import_leads i JOIN leads l ON l.id = i.lead_id JOIN pending p ON p.lead_id = i.lead_id
+		WHERE i.created = 2 AND p.state = 0 AND p.decided_version >= p.facts_version LIMIT 1000`)
+	if err != nil {
+		return err
+	}
+	var leads []string
+	err = each(rows, func() error {
+		var id string
+		err := rows.Scan(&id)
+		leads = append(leads, id)
+		return err
+	})
+	for chunk := range slices.Chunk(leads, 50) {
+		if err == nil {
+			err = s.changing(ctx, chunk, true, func(c *commit) error { return c.emptyAgain(chunk) })
+		}
+	}
+	return err
+}
+
+// emptyAgain removes the leads that are empty still, and empties those of which nothing
+// was said but how they had moved.
+func (c *commit) emptyAgain(leads []string) error {
+	var empty []string
+	for _, id := range leads {
+		var emptied bool
+		err := c.tx.QueryRow(`SELECT l.emptied_version = p.facts_version FROM leads l CROSS JOIN pending p WHERE l.id = $1 AND p.lead_id = l.id`, id).Scan(&emptied)
+		switch {
+		case errors.Is(err, sql.ErrNoRows):
+			continue
+		case err != nil:
+			return err
+		case emptied:
+			empty = append(empty, id)
+			continue
+		}
+		_, since, err := c.saidByOthers(` AND source = $2`, []any{id, ""}, 0)
 		if err != nil {
 			return err
 		}
-		var keys [][2]string
-		err = each(rows, func() error {
-			var k [2]string
-			err := rows.Scan(&k[0], &k[1])
-			keys = append(keys, k)
+		if alone, err := c.alone(id); err != nil {
 			return err
-		})
-		if err != nil {
-			return err
-		}
-		for _, k := range keys {
-			for _, statement := range []string{`DELETE FROM attributes WHERE lead_id = $1`, `DELETE FROM pending WHERE lead_id = $1`, `DELETE FROM leads WHERE id = $1`} {
-				if _, err := tx.Exec(statement, k[1]); err != nil {
-					return err
-				}
-			}
-			if _, err := tx.Exec(`DELETE FROM import_leads WHERE import_id = $1 AND lead_id = $2`, k[0], k[1]); err != nil {
+		} else if !since && alone {
+			c.rewrite(id)
+			if err := c.emptyLead("", id); err != nil {
 				return err
 			}
+			continue
 		}
-		return nil
-	})
+		if _, err := c.tx.Exec(`DELETE FROM import_leads WHERE created = 2 AND lead_id = $1`, id); err != nil {
+			return err
+		}
+	}
+	for _, id := range empty {
+		delete(c.leads, id)
+	}
+	return removeLeads(c.tx, empty)
 }

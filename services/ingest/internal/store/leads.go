@@ -57,7 +57,7 @@ func scanLead(scan func(...any) error) (Lead, error) {
 // Lead returns the person of a lead, or [ErrNotFound].
 func (s *Store) Lead(ctx context.Context, id string) (Lead, error) {
 	row := s.db.Read().QueryRowContext(ctx, `SELECT `+leadColumns+` FROM leads m CROSS JOIN leads l CROSS JOIN pending p
-		WHERE m.id = $1 AND l.id = m.canonical_id AND p.lead_id = l.id`, id)
+		WHERE m.id = $1 AND l.id = m.canonical_id AND p.lead_id = l.id AND l.emptied_version < p.facts_version`, id)
 	l, err := scanLead(row.Scan)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Lead{}, ErrNotFound
@@ -91,7 +91,7 @@ func (s *Store) Leads(ctx context.Context, q LeadQuery, after []any, limit int) 
 	if q.Descending {
 		direction, beyond = " DESC", "<"
 	}
-	where, args := []string{"l.id = l.canonical_id", "p.lead_id = l.id"}, []any{}
+	where, args := []string{"l.id = l.canonical_id", "p.lead_id = l.id", "l.emptied_version < p.facts_version"}, []any{}
 	arg := func(v any) string {
 		args = append(args, v)
 		return "$" + strconv.Itoa(len(args))

@@ -31,6 +31,8 @@ type Claimed struct {
 	Omitted bool
 	// rewritten says that the history is another since the last decision.
 	rewritten bool
+	// Gone says that nothing is known of the lead any more.
+	Gone bool
 	// Attributes are the current values, as a JSON object.
 	Attributes []byte
 	// LeadSource is JSON, or nil.
@@ -248,19 +250,20 @@ func (s *Store) readClaimedLeads(ctx context.Context, claimed []*Claimed) error 
 		byLead[c.Lead], ids[i] = c, c.Lead
 	}
 	from, args := keysOf(ids).from(s.db.Dialect())
-	result, err := s.db.Read().QueryContext(ctx, `SELECT l.id, l.rewritten_version, l.attributes, l.lead_source FROM `+from+`
+	result, err := s.db.Read().QueryContext(ctx, `SELECT l.id, l.rewritten_version, l.emptied_version, l.attributes, l.lead_source FROM `+from+`
 		CROSS JOIN leads l WHERE l.id = k.a`, args...)
 	if err != nil {
 		return err
 	}
 	err = each(result, func() error {
 		var id string
-		var rewritten int64
+		var rewritten, emptied int64
 		var attributes, leadSource []byte
-		if err := result.Scan(&id, &rewritten, &attributes, &leadSource); err != nil {
+		if err := result.Scan(&id, &rewritten, &emptied, &attributes, &leadSource); err != nil {
 			return err
 		}
 		c := byLead[id]
+		c.Gone = emptied != 0 && emptied == c.Claimed
 		c.Attributes, c.LeadSource = withCreateTime(attributes, c.Earliest), leadSource
 		if c.rewritten = c.Decided < rewritten; !c.rewritten {
 			c.From = c.Decided
@@ -328,6 +331,8 @@ const (
 	Released
 	// Failed: tried in vain.
 	Failed
+	// Forgotten: nothing was known of it any more, and nothing is of what was decided.
+	Forgotten
 )
 
 // Completion is the end of a lease.
@@ -405,6 +410,7 @@ func (s *Store) complete(tx *sqldb.Tx, ends []Completion) (states []Ended, again
 	now := s.now()
 	digests := map[string][]byte{}
 	changed := map[string]*pending.Row{}
+	var gone []string
 	states = make([]Ended, len(ends))
 	for i, e := range ends {
 		r := found[e.Lead]
@@ -417,6 +423,11 @@ func (s *Store) complete(tx *sqldb.Tx, ends []Completion) (states []Ended, again
 		case Decided:
 			r.Decide(now)
 			digests[e.Lead] = e.Digest
+		case Forgotten:
+			r.Decide(now)
+			if r.State == pending.Idle {
+				gone = append(gone, e.Lead)
+			}
 		case Released:
 			r.Release(now)
 		case Failed:
@@ -433,7 +444,9 @@ func (s *Store) complete(tx *sqldb.Tx, ends []Completion) (states []Ended, again
 	for _, id := range slices.Sorted(maps.Keys(changed)) {
 		addPending(to, changed[id], digests[id])
 	}
-	_, err = to.write(tx)
+	if _, err = to.write(tx); err == nil {
+		err = removeLeads(tx, gone)
+	}
 	return states, again, err
 }
 

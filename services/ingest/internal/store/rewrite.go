@@ -185,19 +185,20 @@ func (c *commit) foldActivities(persons []string) error {
 	})
 }
 
-// markRewritten notes since which version the histories are others.
+// markRewritten notes since which version the histories are others, and which are empty.
 func (c *commit) markRewritten() error {
 	var persons []string
-	var versions []int64
+	var versions, emptied []int64
 	for person, w := range c.leads {
 		if w.rewritten {
 			persons, versions = append(persons, person), append(versions, w.row.Version)
+			emptied = append(emptied, flag(w.emptied)*w.row.Version)
 		}
 	}
 	if persons == nil {
 		return nil
 	}
-	from, args := keysOf(persons, versions).from(c.tx.Dialect())
-	_, err := c.tx.Exec(`UPDATE leads SET rewritten_version = k.b FROM `+from+` WHERE leads.id = k.a`, args...)
+	from, args := keysOf(persons, versions, emptied).from(c.tx.Dialect())
+	_, err := c.tx.Exec(`UPDATE leads SET rewritten_version = k.b, emptied_version = k.c FROM `+from+` WHERE leads.id = k.a`, args...)
 	return err
 }

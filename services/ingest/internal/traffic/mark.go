@@ -11,8 +11,8 @@
 // here is pure.
 package traffic
 
-// Kind says why an activity does not count. The numbers are those of
-// ActivityFact.Correction, and are stored.
+// Kind says why an activity does not count. The numbers up to [Withdrawn] are those of
+// ActivityFact.Correction. They are stored.
 type Kind int64
 
 // The kinds.
@@ -27,6 +27,9 @@ const (
 	Scan
 	// Withdrawn by its source.
 	Withdrawn
+	// Undone: said by an import that was undone. It counts for nothing, and nobody is told
+	// that it does.
+	Undone
 )
 
 // Mark is all that speaks against an activity: what people said of it last, what the

@@ -159,6 +159,8 @@ const (
 	Completion_OUTCOME_RELEASED Completion_Outcome = 2
 	// Failed. After five claims the lead is quarantined with the error.
 	Completion_OUTCOME_FAILED Completion_Outcome = 3
+	// The lead is gone, and so is what was decided of it.
+	Completion_OUTCOME_FORGOTTEN Completion_Outcome = 4
 )
 
 // Enum value maps for Completion_Outcome.
@@ -168,12 +170,14 @@ var (
 		1: "OUTCOME_DECIDED",
 		2: "OUTCOME_RELEASED",
 		3: "OUTCOME_FAILED",
+		4: "OUTCOME_FORGOTTEN",
 	}
 	Completion_Outcome_value = map[string]int32{
 		"OUTCOME_UNSPECIFIED": 0,
 		"OUTCOME_DECIDED":     1,
 		"OUTCOME_RELEASED":    2,
 		"OUTCOME_FAILED":      3,
+		"OUTCOME_FORGOTTEN":   4,
 	}
 )
 
@@ -738,8 +742,11 @@ type ClaimedLead struct {
 	// Raised by every change of who this person is, by a merge or an un-merge; 0 of one that
 	// was always alone.
 	IdentityVersion int32 `protobuf:"varint,17,opt,name=identity_version,json=identityVersion,proto3" json:"identity_version,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Nothing is known of the lead any more: the import that made it was undone. What was
+	// decided of it is to be forgotten, unless sales ever had it.
+	Gone          bool `protobuf:"varint,18,opt,name=gone,proto3" json:"gone,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ClaimedLead) Reset() {
@@ -889,6 +896,13 @@ func (x *ClaimedLead) GetIdentityVersion() int32 {
 		return x.IdentityVersion
 	}
 	return 0
+}
+
+func (x *ClaimedLead) GetGone() bool {
+	if x != nil {
+		return x.Gone
+	}
+	return false
 }
 
 // Ends leases.
@@ -1347,7 +1361,7 @@ const file_assay_ingest_v1_pending_service_proto_rawDesc = "" +
 	"\x05leads\x18\x01 \x01(\x05R\x05leads\x12\x1b\n" +
 	"\tlast_lead\x18\x02 \x01(\tR\blastLead\"J\n" +
 	"\x14ClaimPendingResponse\x122\n" +
-	"\x05leads\x18\x01 \x03(\v2\x1c.assay.ingest.v1.ClaimedLeadR\x05leads\"\x92\x05\n" +
+	"\x05leads\x18\x01 \x03(\v2\x1c.assay.ingest.v1.ClaimedLeadR\x05leads\"\xa6\x05\n" +
 	"\vClaimedLead\x12\x12\n" +
 	"\x04lead\x18\x01 \x01(\tR\x04lead\x12\x14\n" +
 	"\x05fence\x18\x02 \x01(\x03R\x05fence\x12\x18\n" +
@@ -1370,9 +1384,10 @@ const file_assay_ingest_v1_pending_service_proto_rawDesc = "" +
 	"historical\x12(\n" +
 	"\x10lead_source_json\x18\x0f \x01(\fR\x0eleadSourceJson\x12\x18\n" +
 	"\amembers\x18\x10 \x03(\tR\amembers\x12)\n" +
-	"\x10identity_version\x18\x11 \x01(\x05R\x0fidentityVersion\"[\n" +
+	"\x10identity_version\x18\x11 \x01(\x05R\x0fidentityVersion\x12\x12\n" +
+	"\x04gone\x18\x12 \x01(\bR\x04gone\"[\n" +
 	"\x0fCompleteRequest\x12H\n" +
-	"\vcompletions\x18\x01 \x03(\v2\x1b.assay.ingest.v1.CompletionB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\vcompletions\"\xcd\x02\n" +
+	"\vcompletions\x18\x01 \x03(\v2\x1b.assay.ingest.v1.CompletionB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\vcompletions\"\xe4\x02\n" +
 	"\n" +
 	"Completion\x12\x12\n" +
 	"\x04lead\x18\x01 \x01(\tR\x04lead\x12\x14\n" +
@@ -1380,12 +1395,13 @@ const file_assay_ingest_v1_pending_service_proto_rawDesc = "" +
 	"\aversion\x18\x03 \x01(\x05R\aversion\x12=\n" +
 	"\aoutcome\x18\x04 \x01(\x0e2#.assay.ingest.v1.Completion.OutcomeR\aoutcome\x129\n" +
 	"\bdecision\x18\x05 \x01(\v2\x1d.assay.type.v1.DecisionDigestR\bdecision\x12\x1e\n" +
-	"\x05error\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\x05error\"a\n" +
+	"\x05error\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\x05error\"x\n" +
 	"\aOutcome\x12\x17\n" +
 	"\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x13\n" +
 	"\x0fOUTCOME_DECIDED\x10\x01\x12\x14\n" +
 	"\x10OUTCOME_RELEASED\x10\x02\x12\x12\n" +
-	"\x0eOUTCOME_FAILED\x10\x03\"L\n" +
+	"\x0eOUTCOME_FAILED\x10\x03\x12\x15\n" +
+	"\x11OUTCOME_FORGOTTEN\x10\x04\"L\n" +
 	"\x10CompleteResponse\x128\n" +
 	"\x06states\x18\x01 \x03(\x0e2 .assay.ingest.v1.CompletionStateR\x06states\"\xc5\x01\n" +
 	"\x10ListFactsRequest\x120\n" +
