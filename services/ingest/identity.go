@@ -291,6 +291,13 @@ func proposalMessage(p store.Proposal) *ingestv1.MergeProposal {
 		}
 		m.Evidence = append(m.Evidence, linkMessage(lead.Name(parent), l))
 	}
+	for _, pair := range p.Alike {
+		alike := &ingestv1.AlikeAddresses{Likeness: ingestv1.AlikeAddresses_Likeness(pair.Likeness)}
+		for _, email := range pair.Emails {
+			alike.Addresses = append(alike.Addresses, &ingestv1.Identity{Kind: ingestv1.Identity_KIND_EMAIL, Value: email})
+		}
+		m.Alike = append(m.Alike, alike)
+	}
 	return m
 }
 
@@ -340,6 +347,29 @@ func (s *Service) rethinkAll(ctx context.Context) {
 		}
 		select {
 		case <-s.rethink:
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// compareEvery is how often new addresses are compared with all others.
+const compareEvery = 5 * time.Second
+
+// compareAddresses proposes to merge leads whose addresses are alike.
+func (s *Service) compareAddresses(ctx context.Context) {
+	ticker := time.NewTicker(compareEvery)
+	defer ticker.Stop()
+	for {
+		var err error
+		for more := true; more && err == nil && ctx.Err() == nil; {
+			more, err = s.store.CompareAddresses(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			s.log.Log.WarnContext(ctx, "addresses could not be compared", "error", err)
+		}
+		select {
 		case <-ticker.C:
 		case <-ctx.Done():
 			return

@@ -158,6 +158,7 @@ func (s *Service) Start(ctx context.Context) error {
 	s.chores.Go(func() { s.lookAgain(ctx) })
 	s.chores.Go(func() { s.tellLeads(ctx) })
 	s.chores.Go(func() { s.rethinkAll(ctx) })
+	s.chores.Go(func() { s.compareAddresses(ctx) })
 	s.chores.Go(func() { s.keepSuppressions(ctx) })
 	s.chores.Go(func() { s.correct(ctx) })
 	return nil

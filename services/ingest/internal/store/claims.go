@@ -245,6 +245,7 @@ func (c *commit) say(item *Capture, s *Subject, w *working) {
 type named struct {
 	source              string
 	effective, received int64
+	familiar            bool // its family name was said with it
 }
 
 // name notes who named a value first.
@@ -256,7 +257,7 @@ func (c *commit) name(item *Capture, s *Subject, id identity.Identity) {
 		return
 	}
 	if _, again := c.named[id]; !again {
-		c.named[id] = named{s.Source, s.Effective.UnixMicro(), item.Received.UnixMicro()}
+		c.named[id] = named{s.Source, s.Effective.UnixMicro(), item.Received.UnixMicro(), s.familiar()}
 	}
 }
 

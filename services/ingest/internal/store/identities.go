@@ -11,7 +11,7 @@ import (
 
 var identityTable = table{
 	name:    "identities",
-	columns: "kind bigint, value text, lead_id text, source text, effective_at bigint, received_at bigint, home bigint, shared bigint",
+	columns: "kind bigint, value text, lead_id text, source text, effective_at bigint, received_at bigint, home bigint, shared bigint, mailbox text, uncompared bigint",
 	suffix:  "ON CONFLICT DO NOTHING",
 }
 

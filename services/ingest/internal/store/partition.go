@@ -214,7 +214,8 @@ func (c *commit) writeValues() error {
 		case !v.home:
 			v.lead = c.homes[c.claimant[id]]
 		}
-		fresh.add(int64(id.Kind), id.Value, v.lead, n.source, n.effective, n.received, flag(v.home), flag(v.shared))
+		mailbox, uncompared := compares(id, n.familiar)
+		fresh.add(int64(id.Kind), id.Value, v.lead, n.source, n.effective, n.received, flag(v.home), flag(v.shared), mailbox, flag(uncompared))
 	}
 	written, err := fresh.write(c.tx)
 	if err == nil && written != int64(fresh.len()) {

@@ -35,6 +35,7 @@ type Proposal struct {
 	Leads [2]string
 	// Evidence is what speaks for it and may not join them by itself.
 	Evidence             []IdentityLink
+	Alike                []identity.AlikePair
 	CreatedAt, DecidedAt time.Time
 	Actor                string
 }
@@ -111,7 +112,7 @@ func (s *Store) Proposals(ctx context.Context, state ProposalState, after []any,
 	})
 	for i := range list {
 		if err == nil {
-			list[i].Evidence, err = s.evidence(ctx, list[i].Leads)
+			err = s.prove(ctx, &list[i])
 		}
 	}
 	return list, err
@@ -124,9 +125,23 @@ func (s *Store) Proposal(ctx context.Context, id string) (Proposal, error) {
 		return p, ErrNotFound
 	}
 	if err == nil {
-		p.Evidence, err = s.evidence(ctx, p.Leads)
+		err = s.prove(ctx, &p)
 	}
 	return p, err
+}
+
+// prove reads what speaks for a proposal.
+func (s *Store) prove(ctx context.Context, p *Proposal) (err error) {
+	if p.Evidence, err = s.evidence(ctx, p.Leads); err != nil {
+		return err
+	}
+	some, err := s.addressees(ctx, p.Leads[0])
+	if err != nil {
+		return err
+	}
+	others, err := s.addressees(ctx, p.Leads[1])
+	p.Alike = identity.Alikes(some, others)
+	return err
 }
 
 // evidence returns the links between two leads: the value of one that the other claims,
@@ -187,6 +202,6 @@ func (s *Store) DecideProposal(ctx context.Context, id string, state ProposalSta
 		return p, err
 	}
 	decided, err := s.Proposal(ctx, id)
-	decided.Evidence = p.Evidence
+	decided.Evidence, decided.Alike = p.Evidence, p.Alike
 	return decided, err
 }

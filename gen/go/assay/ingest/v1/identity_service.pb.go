@@ -200,6 +200,60 @@ func (MergeProposal_State) EnumDescriptor() ([]byte, []int) {
 	return file_assay_ingest_v1_identity_service_proto_rawDescGZIP(), []int{10, 0}
 }
 
+// Why they may be.
+type AlikeAddresses_Likeness int32
+
+const (
+	// Not set.
+	AlikeAddresses_LIKENESS_UNSPECIFIED AlikeAddresses_Likeness = 0
+	// A provider that many use delivers both to one mailbox: they differ in what it passes
+	// over, such as dots or what follows a `+`.
+	AlikeAddresses_LIKENESS_SAME_MAILBOX AlikeAddresses_Likeness = 1
+	// At one company, one edit apart, of leads with one family name.
+	AlikeAddresses_LIKENESS_ONE_EDIT AlikeAddresses_Likeness = 2
+)
+
+// Enum value maps for AlikeAddresses_Likeness.
+var (
+	AlikeAddresses_Likeness_name = map[int32]string{
+		0: "LIKENESS_UNSPECIFIED",
+		1: "LIKENESS_SAME_MAILBOX",
+		2: "LIKENESS_ONE_EDIT",
+	}
+	AlikeAddresses_Likeness_value = map[string]int32{
+		"LIKENESS_UNSPECIFIED":  0,
+		"LIKENESS_SAME_MAILBOX": 1,
+		"LIKENESS_ONE_EDIT":     2,
+	}
+)
+
+func (x AlikeAddresses_Likeness) Enum() *AlikeAddresses_Likeness {
+	p := new(AlikeAddresses_Likeness)
+	*p = x
+	return p
+}
+
+func (x AlikeAddresses_Likeness) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AlikeAddresses_Likeness) Descriptor() protoreflect.EnumDescriptor {
+	return file_assay_ingest_v1_identity_service_proto_enumTypes[3].Descriptor()
+}
+
+func (AlikeAddresses_Likeness) Type() protoreflect.EnumType {
+	return &file_assay_ingest_v1_identity_service_proto_enumTypes[3]
+}
+
+func (x AlikeAddresses_Likeness) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AlikeAddresses_Likeness.Descriptor instead.
+func (AlikeAddresses_Likeness) EnumDescriptor() ([]byte, []int) {
+	return file_assay_ingest_v1_identity_service_proto_rawDescGZIP(), []int{11, 0}
+}
+
 // How identities are resolved.
 type IdentitySettings struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -913,7 +967,9 @@ type MergeProposal struct {
 	// When somebody decided, and who.
 	DecideTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=decide_time,json=decideTime,proto3" json:"decide_time,omitempty"`
 	// Who decided.
-	Actor         string `protobuf:"bytes,7,opt,name=actor,proto3" json:"actor,omitempty"`
+	Actor string `protobuf:"bytes,7,opt,name=actor,proto3" json:"actor,omitempty"`
+	// Addresses of the two that may be one person's.
+	Alike         []*AlikeAddresses `protobuf:"bytes,8,rep,name=alike,proto3" json:"alike,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -997,6 +1053,68 @@ func (x *MergeProposal) GetActor() string {
 	return ""
 }
 
+func (x *MergeProposal) GetAlike() []*AlikeAddresses {
+	if x != nil {
+		return x.Alike
+	}
+	return nil
+}
+
+// Two addresses that may be one person's. That they are alike joins nobody.
+type AlikeAddresses struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One address of each lead, in their order.
+	Addresses []*Identity `protobuf:"bytes,1,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	// Why they may be one person's.
+	Likeness      AlikeAddresses_Likeness `protobuf:"varint,2,opt,name=likeness,proto3,enum=assay.ingest.v1.AlikeAddresses_Likeness" json:"likeness,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AlikeAddresses) Reset() {
+	*x = AlikeAddresses{}
+	mi := &file_assay_ingest_v1_identity_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AlikeAddresses) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AlikeAddresses) ProtoMessage() {}
+
+func (x *AlikeAddresses) ProtoReflect() protoreflect.Message {
+	mi := &file_assay_ingest_v1_identity_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AlikeAddresses.ProtoReflect.Descriptor instead.
+func (*AlikeAddresses) Descriptor() ([]byte, []int) {
+	return file_assay_ingest_v1_identity_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *AlikeAddresses) GetAddresses() []*Identity {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
+func (x *AlikeAddresses) GetLikeness() AlikeAddresses_Likeness {
+	if x != nil {
+		return x.Likeness
+	}
+	return AlikeAddresses_LIKENESS_UNSPECIFIED
+}
+
 // Asks for a page of proposals.
 type ListMergeProposalsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1012,7 +1130,7 @@ type ListMergeProposalsRequest struct {
 
 func (x *ListMergeProposalsRequest) Reset() {
 	*x = ListMergeProposalsRequest{}
-	mi := &file_assay_ingest_v1_identity_service_proto_msgTypes[11]
+	mi := &file_assay_ingest_v1_identity_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1024,7 +1142,7 @@ func (x *ListMergeProposalsRequest) String() string {
 func (*ListMergeProposalsRequest) ProtoMessage() {}
 
 func (x *ListMergeProposalsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_ingest_v1_identity_service_proto_msgTypes[11]
+	mi := &file_assay_ingest_v1_identity_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1037,7 +1155,7 @@ func (x *ListMergeProposalsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMergeProposalsRequest.ProtoReflect.Descriptor instead.
 func (*ListMergeProposalsRequest) Descriptor() ([]byte, []int) {
-	return file_assay_ingest_v1_identity_service_proto_rawDescGZIP(), []int{11}
+	return file_assay_ingest_v1_identity_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListMergeProposalsRequest) GetPageSize() int32 {
@@ -1074,7 +1192,7 @@ type ListMergeProposalsResponse struct {
 
 func (x *ListMergeProposalsResponse) Reset() {
 	*x = ListMergeProposalsResponse{}
-	mi := &file_assay_ingest_v1_identity_service_proto_msgTypes[12]
+	mi := &file_assay_ingest_v1_identity_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1086,7 +1204,7 @@ func (x *ListMergeProposalsResponse) String() string {
 func (*ListMergeProposalsResponse) ProtoMessage() {}
 
 func (x *ListMergeProposalsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_ingest_v1_identity_service_proto_msgTypes[12]
+	mi := &file_assay_ingest_v1_identity_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1099,7 +1217,7 @@ func (x *ListMergeProposalsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMergeProposalsResponse.ProtoReflect.Descriptor instead.
 func (*ListMergeProposalsResponse) Descriptor() ([]byte, []int) {
-	return file_assay_ingest_v1_identity_service_proto_rawDescGZIP(), []int{12}
+	return file_assay_ingest_v1_identity_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListMergeProposalsResponse) GetMergeProposals() []*MergeProposal {
@@ -1129,7 +1247,7 @@ type AcceptMergeProposalRequest struct {
 
 func (x *AcceptMergeProposalRequest) Reset() {
 	*x = AcceptMergeProposalRequest{}
-	mi := &file_assay_ingest_v1_identity_service_proto_msgTypes[13]
+	mi := &file_assay_ingest_v1_identity_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1141,7 +1259,7 @@ func (x *AcceptMergeProposalRequest) String() string {
 func (*AcceptMergeProposalRequest) ProtoMessage() {}
 
 func (x *AcceptMergeProposalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_ingest_v1_identity_service_proto_msgTypes[13]
+	mi := &file_assay_ingest_v1_identity_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1154,7 +1272,7 @@ func (x *AcceptMergeProposalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AcceptMergeProposalRequest.ProtoReflect.Descriptor instead.
 func (*AcceptMergeProposalRequest) Descriptor() ([]byte, []int) {
-	return file_assay_ingest_v1_identity_service_proto_rawDescGZIP(), []int{13}
+	return file_assay_ingest_v1_identity_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *AcceptMergeProposalRequest) GetName() string {
@@ -1184,7 +1302,7 @@ type DismissMergeProposalRequest struct {
 
 func (x *DismissMergeProposalRequest) Reset() {
 	*x = DismissMergeProposalRequest{}
-	mi := &file_assay_ingest_v1_identity_service_proto_msgTypes[14]
+	mi := &file_assay_ingest_v1_identity_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1196,7 +1314,7 @@ func (x *DismissMergeProposalRequest) String() string {
 func (*DismissMergeProposalRequest) ProtoMessage() {}
 
 func (x *DismissMergeProposalRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_assay_ingest_v1_identity_service_proto_msgTypes[14]
+	mi := &file_assay_ingest_v1_identity_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1209,7 +1327,7 @@ func (x *DismissMergeProposalRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DismissMergeProposalRequest.ProtoReflect.Descriptor instead.
 func (*DismissMergeProposalRequest) Descriptor() ([]byte, []int) {
-	return file_assay_ingest_v1_identity_service_proto_rawDescGZIP(), []int{14}
+	return file_assay_ingest_v1_identity_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *DismissMergeProposalRequest) GetName() string {
@@ -1299,7 +1417,7 @@ const file_assay_ingest_v1_identity_service_proto_rawDesc = "" +
 	"\vSTATE_LINKS\x10\x01\x12\x10\n" +
 	"\fSTATE_SHARED\x10\x02\x12\x12\n" +
 	"\x0eSTATE_PROPOSED\x10\x03\x12\x10\n" +
-	"\fSTATE_UNDONE\x10\x04\"\xfc\x03\n" +
+	"\fSTATE_UNDONE\x10\x04\"\xb3\x04\n" +
 	"\rMergeProposal\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12:\n" +
 	"\x05state\x18\x02 \x01(\x0e2$.assay.ingest.v1.MergeProposal.StateR\x05state\x12\x14\n" +
@@ -1309,14 +1427,22 @@ const file_assay_ingest_v1_identity_service_proto_rawDesc = "" +
 	"createTime\x12;\n" +
 	"\vdecide_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"decideTime\x12\x14\n" +
-	"\x05actor\x18\a \x01(\tR\x05actor\"W\n" +
+	"\x05actor\x18\a \x01(\tR\x05actor\x125\n" +
+	"\x05alike\x18\b \x03(\v2\x1f.assay.ingest.v1.AlikeAddressesR\x05alike\"W\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n" +
 	"\n" +
 	"STATE_OPEN\x10\x01\x12\x12\n" +
 	"\x0eSTATE_ACCEPTED\x10\x02\x12\x13\n" +
 	"\x0fSTATE_DISMISSED\x10\x03:\\\xeaAY\n" +
-	"\x17assay.dev/MergeProposal\x12\x1fmergeProposals/{merge_proposal}*\x0emergeProposals2\rmergeProposal\"\x9c\x01\n" +
+	"\x17assay.dev/MergeProposal\x12\x1fmergeProposals/{merge_proposal}*\x0emergeProposals2\rmergeProposal\"\xe7\x01\n" +
+	"\x0eAlikeAddresses\x127\n" +
+	"\taddresses\x18\x01 \x03(\v2\x19.assay.ingest.v1.IdentityR\taddresses\x12D\n" +
+	"\blikeness\x18\x02 \x01(\x0e2(.assay.ingest.v1.AlikeAddresses.LikenessR\blikeness\"V\n" +
+	"\bLikeness\x12\x18\n" +
+	"\x14LIKENESS_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15LIKENESS_SAME_MAILBOX\x10\x01\x12\x15\n" +
+	"\x11LIKENESS_ONE_EDIT\x10\x02\"\x9c\x01\n" +
 	"\x19ListMergeProposalsRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12\x1d\n" +
 	"\n" +
@@ -1362,69 +1488,74 @@ func file_assay_ingest_v1_identity_service_proto_rawDescGZIP() []byte {
 	return file_assay_ingest_v1_identity_service_proto_rawDescData
 }
 
-var file_assay_ingest_v1_identity_service_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_assay_ingest_v1_identity_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_assay_ingest_v1_identity_service_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_assay_ingest_v1_identity_service_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_assay_ingest_v1_identity_service_proto_goTypes = []any{
 	(IdentityLink_Kind)(0),                // 0: assay.ingest.v1.IdentityLink.Kind
 	(IdentityLink_State)(0),               // 1: assay.ingest.v1.IdentityLink.State
 	(MergeProposal_State)(0),              // 2: assay.ingest.v1.MergeProposal.State
-	(*IdentitySettings)(nil),              // 3: assay.ingest.v1.IdentitySettings
-	(*GetIdentitySettingsRequest)(nil),    // 4: assay.ingest.v1.GetIdentitySettingsRequest
-	(*UpdateIdentitySettingsRequest)(nil), // 5: assay.ingest.v1.UpdateIdentitySettingsRequest
-	(*MergeLeadsRequest)(nil),             // 6: assay.ingest.v1.MergeLeadsRequest
-	(*MergeLeadsResponse)(nil),            // 7: assay.ingest.v1.MergeLeadsResponse
-	(*UnmergeLeadRequest)(nil),            // 8: assay.ingest.v1.UnmergeLeadRequest
-	(*UnmergeLeadResponse)(nil),           // 9: assay.ingest.v1.UnmergeLeadResponse
-	(*ListIdentityLinksRequest)(nil),      // 10: assay.ingest.v1.ListIdentityLinksRequest
-	(*ListIdentityLinksResponse)(nil),     // 11: assay.ingest.v1.ListIdentityLinksResponse
-	(*IdentityLink)(nil),                  // 12: assay.ingest.v1.IdentityLink
-	(*MergeProposal)(nil),                 // 13: assay.ingest.v1.MergeProposal
-	(*ListMergeProposalsRequest)(nil),     // 14: assay.ingest.v1.ListMergeProposalsRequest
-	(*ListMergeProposalsResponse)(nil),    // 15: assay.ingest.v1.ListMergeProposalsResponse
-	(*AcceptMergeProposalRequest)(nil),    // 16: assay.ingest.v1.AcceptMergeProposalRequest
-	(*DismissMergeProposalRequest)(nil),   // 17: assay.ingest.v1.DismissMergeProposalRequest
-	(*Lead)(nil),                          // 18: assay.ingest.v1.Lead
-	(*Identity)(nil),                      // 19: assay.ingest.v1.Identity
-	(*timestamppb.Timestamp)(nil),         // 20: google.protobuf.Timestamp
+	(AlikeAddresses_Likeness)(0),          // 3: assay.ingest.v1.AlikeAddresses.Likeness
+	(*IdentitySettings)(nil),              // 4: assay.ingest.v1.IdentitySettings
+	(*GetIdentitySettingsRequest)(nil),    // 5: assay.ingest.v1.GetIdentitySettingsRequest
+	(*UpdateIdentitySettingsRequest)(nil), // 6: assay.ingest.v1.UpdateIdentitySettingsRequest
+	(*MergeLeadsRequest)(nil),             // 7: assay.ingest.v1.MergeLeadsRequest
+	(*MergeLeadsResponse)(nil),            // 8: assay.ingest.v1.MergeLeadsResponse
+	(*UnmergeLeadRequest)(nil),            // 9: assay.ingest.v1.UnmergeLeadRequest
+	(*UnmergeLeadResponse)(nil),           // 10: assay.ingest.v1.UnmergeLeadResponse
+	(*ListIdentityLinksRequest)(nil),      // 11: assay.ingest.v1.ListIdentityLinksRequest
+	(*ListIdentityLinksResponse)(nil),     // 12: assay.ingest.v1.ListIdentityLinksResponse
+	(*IdentityLink)(nil),                  // 13: assay.ingest.v1.IdentityLink
+	(*MergeProposal)(nil),                 // 14: assay.ingest.v1.MergeProposal
+	(*AlikeAddresses)(nil),                // 15: assay.ingest.v1.AlikeAddresses
+	(*ListMergeProposalsRequest)(nil),     // 16: assay.ingest.v1.ListMergeProposalsRequest
+	(*ListMergeProposalsResponse)(nil),    // 17: assay.ingest.v1.ListMergeProposalsResponse
+	(*AcceptMergeProposalRequest)(nil),    // 18: assay.ingest.v1.AcceptMergeProposalRequest
+	(*DismissMergeProposalRequest)(nil),   // 19: assay.ingest.v1.DismissMergeProposalRequest
+	(*Lead)(nil),                          // 20: assay.ingest.v1.Lead
+	(*Identity)(nil),                      // 21: assay.ingest.v1.Identity
+	(*timestamppb.Timestamp)(nil),         // 22: google.protobuf.Timestamp
 }
 var file_assay_ingest_v1_identity_service_proto_depIdxs = []int32{
-	3,  // 0: assay.ingest.v1.UpdateIdentitySettingsRequest.identity_settings:type_name -> assay.ingest.v1.IdentitySettings
-	18, // 1: assay.ingest.v1.MergeLeadsResponse.lead:type_name -> assay.ingest.v1.Lead
-	18, // 2: assay.ingest.v1.UnmergeLeadResponse.leads:type_name -> assay.ingest.v1.Lead
-	12, // 3: assay.ingest.v1.ListIdentityLinksResponse.identity_links:type_name -> assay.ingest.v1.IdentityLink
+	4,  // 0: assay.ingest.v1.UpdateIdentitySettingsRequest.identity_settings:type_name -> assay.ingest.v1.IdentitySettings
+	20, // 1: assay.ingest.v1.MergeLeadsResponse.lead:type_name -> assay.ingest.v1.Lead
+	20, // 2: assay.ingest.v1.UnmergeLeadResponse.leads:type_name -> assay.ingest.v1.Lead
+	13, // 3: assay.ingest.v1.ListIdentityLinksResponse.identity_links:type_name -> assay.ingest.v1.IdentityLink
 	0,  // 4: assay.ingest.v1.IdentityLink.kind:type_name -> assay.ingest.v1.IdentityLink.Kind
 	1,  // 5: assay.ingest.v1.IdentityLink.state:type_name -> assay.ingest.v1.IdentityLink.State
-	19, // 6: assay.ingest.v1.IdentityLink.identity:type_name -> assay.ingest.v1.Identity
-	19, // 7: assay.ingest.v1.IdentityLink.other_identity:type_name -> assay.ingest.v1.Identity
-	20, // 8: assay.ingest.v1.IdentityLink.create_time:type_name -> google.protobuf.Timestamp
-	20, // 9: assay.ingest.v1.IdentityLink.undo_time:type_name -> google.protobuf.Timestamp
+	21, // 6: assay.ingest.v1.IdentityLink.identity:type_name -> assay.ingest.v1.Identity
+	21, // 7: assay.ingest.v1.IdentityLink.other_identity:type_name -> assay.ingest.v1.Identity
+	22, // 8: assay.ingest.v1.IdentityLink.create_time:type_name -> google.protobuf.Timestamp
+	22, // 9: assay.ingest.v1.IdentityLink.undo_time:type_name -> google.protobuf.Timestamp
 	2,  // 10: assay.ingest.v1.MergeProposal.state:type_name -> assay.ingest.v1.MergeProposal.State
-	12, // 11: assay.ingest.v1.MergeProposal.evidence:type_name -> assay.ingest.v1.IdentityLink
-	20, // 12: assay.ingest.v1.MergeProposal.create_time:type_name -> google.protobuf.Timestamp
-	20, // 13: assay.ingest.v1.MergeProposal.decide_time:type_name -> google.protobuf.Timestamp
-	2,  // 14: assay.ingest.v1.ListMergeProposalsRequest.state:type_name -> assay.ingest.v1.MergeProposal.State
-	13, // 15: assay.ingest.v1.ListMergeProposalsResponse.merge_proposals:type_name -> assay.ingest.v1.MergeProposal
-	4,  // 16: assay.ingest.v1.IdentityService.GetIdentitySettings:input_type -> assay.ingest.v1.GetIdentitySettingsRequest
-	5,  // 17: assay.ingest.v1.IdentityService.UpdateIdentitySettings:input_type -> assay.ingest.v1.UpdateIdentitySettingsRequest
-	6,  // 18: assay.ingest.v1.IdentityService.MergeLeads:input_type -> assay.ingest.v1.MergeLeadsRequest
-	8,  // 19: assay.ingest.v1.IdentityService.UnmergeLead:input_type -> assay.ingest.v1.UnmergeLeadRequest
-	10, // 20: assay.ingest.v1.IdentityService.ListIdentityLinks:input_type -> assay.ingest.v1.ListIdentityLinksRequest
-	14, // 21: assay.ingest.v1.IdentityService.ListMergeProposals:input_type -> assay.ingest.v1.ListMergeProposalsRequest
-	16, // 22: assay.ingest.v1.IdentityService.AcceptMergeProposal:input_type -> assay.ingest.v1.AcceptMergeProposalRequest
-	17, // 23: assay.ingest.v1.IdentityService.DismissMergeProposal:input_type -> assay.ingest.v1.DismissMergeProposalRequest
-	3,  // 24: assay.ingest.v1.IdentityService.GetIdentitySettings:output_type -> assay.ingest.v1.IdentitySettings
-	3,  // 25: assay.ingest.v1.IdentityService.UpdateIdentitySettings:output_type -> assay.ingest.v1.IdentitySettings
-	7,  // 26: assay.ingest.v1.IdentityService.MergeLeads:output_type -> assay.ingest.v1.MergeLeadsResponse
-	9,  // 27: assay.ingest.v1.IdentityService.UnmergeLead:output_type -> assay.ingest.v1.UnmergeLeadResponse
-	11, // 28: assay.ingest.v1.IdentityService.ListIdentityLinks:output_type -> assay.ingest.v1.ListIdentityLinksResponse
-	15, // 29: assay.ingest.v1.IdentityService.ListMergeProposals:output_type -> assay.ingest.v1.ListMergeProposalsResponse
-	13, // 30: assay.ingest.v1.IdentityService.AcceptMergeProposal:output_type -> assay.ingest.v1.MergeProposal
-	13, // 31: assay.ingest.v1.IdentityService.DismissMergeProposal:output_type -> assay.ingest.v1.MergeProposal
-	24, // [24:32] is the sub-list for method output_type
-	16, // [16:24] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	13, // 11: assay.ingest.v1.MergeProposal.evidence:type_name -> assay.ingest.v1.IdentityLink
+	22, // 12: assay.ingest.v1.MergeProposal.create_time:type_name -> google.protobuf.Timestamp
+	22, // 13: assay.ingest.v1.MergeProposal.decide_time:type_name -> google.protobuf.Timestamp
+	15, // 14: assay.ingest.v1.MergeProposal.alike:type_name -> assay.ingest.v1.AlikeAddresses
+	21, // 15: assay.ingest.v1.AlikeAddresses.addresses:type_name -> assay.ingest.v1.Identity
+	3,  // 16: assay.ingest.v1.AlikeAddresses.likeness:type_name -> assay.ingest.v1.AlikeAddresses.Likeness
+	2,  // 17: assay.ingest.v1.ListMergeProposalsRequest.state:type_name -> assay.ingest.v1.MergeProposal.State
+	14, // 18: assay.ingest.v1.ListMergeProposalsResponse.merge_proposals:type_name -> assay.ingest.v1.MergeProposal
+	5,  // 19: assay.ingest.v1.IdentityService.GetIdentitySettings:input_type -> assay.ingest.v1.GetIdentitySettingsRequest
+	6,  // 20: assay.ingest.v1.IdentityService.UpdateIdentitySettings:input_type -> assay.ingest.v1.UpdateIdentitySettingsRequest
+	7,  // 21: assay.ingest.v1.IdentityService.MergeLeads:input_type -> assay.ingest.v1.MergeLeadsRequest
+	9,  // 22: assay.ingest.v1.IdentityService.UnmergeLead:input_type -> assay.ingest.v1.UnmergeLeadRequest
+	11, // 23: assay.ingest.v1.IdentityService.ListIdentityLinks:input_type -> assay.ingest.v1.ListIdentityLinksRequest
+	16, // 24: assay.ingest.v1.IdentityService.ListMergeProposals:input_type -> assay.ingest.v1.ListMergeProposalsRequest
+	18, // 25: assay.ingest.v1.IdentityService.AcceptMergeProposal:input_type -> assay.ingest.v1.AcceptMergeProposalRequest
+	19, // 26: assay.ingest.v1.IdentityService.DismissMergeProposal:input_type -> assay.ingest.v1.DismissMergeProposalRequest
+	4,  // 27: assay.ingest.v1.IdentityService.GetIdentitySettings:output_type -> assay.ingest.v1.IdentitySettings
+	4,  // 28: assay.ingest.v1.IdentityService.UpdateIdentitySettings:output_type -> assay.ingest.v1.IdentitySettings
+	8,  // 29: assay.ingest.v1.IdentityService.MergeLeads:output_type -> assay.ingest.v1.MergeLeadsResponse
+	10, // 30: assay.ingest.v1.IdentityService.UnmergeLead:output_type -> assay.ingest.v1.UnmergeLeadResponse
+	12, // 31: assay.ingest.v1.IdentityService.ListIdentityLinks:output_type -> assay.ingest.v1.ListIdentityLinksResponse
+	17, // 32: assay.ingest.v1.IdentityService.ListMergeProposals:output_type -> assay.ingest.v1.ListMergeProposalsResponse
+	14, // 33: assay.ingest.v1.IdentityService.AcceptMergeProposal:output_type -> assay.ingest.v1.MergeProposal
+	14, // 34: assay.ingest.v1.IdentityService.DismissMergeProposal:output_type -> assay.ingest.v1.MergeProposal
+	27, // [27:35] is the sub-list for method output_type
+	19, // [19:27] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_assay_ingest_v1_identity_service_proto_init() }
@@ -1438,8 +1569,8 @@ func file_assay_ingest_v1_identity_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_assay_ingest_v1_identity_service_proto_rawDesc), len(file_assay_ingest_v1_identity_service_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   15,
+			NumEnums:      4,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
