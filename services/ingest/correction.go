@@ -83,7 +83,7 @@ func (a *correctionAPI) CreateCorrection(ctx context.Context, req *ingestv1.Crea
 		return nil, invalid(v)
 	}
 	in := req.GetCorrection()
-	n := &store.NewCorrection{RequestID: requestID}
+	n := &store.NewCorrection{Once: store.Once{RequestID: requestID}}
 	who, _ := caller.From(ctx)
 	n.Kind, n.Reason, n.Actor = traffic.Kind(in.GetKind()), in.GetReason(), who.Actor
 	if v := readCorrection(n, in); v != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
@@ -16,6 +17,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/identity"
 	"github.com/assay-hq/assay/services/ingest/internal/lead"
 	"github.com/assay-hq/assay/services/ingest/internal/store"
+	"github.com/assay-hq/assay/services/ingest/internal/violation"
 	"github.com/assay-hq/assay/services/internal/apierr"
 	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/page"
@@ -101,7 +103,7 @@ func checkReason(reason string) error {
 }
 
 // MergeLeads implements the method. Leads that were merged before stay merged by the same
-// link, so that the call is safe to repeat.
+// link.
 func (a *identityAPI) MergeLeads(ctx context.Context, req *ingestv1.MergeLeadsRequest) (*ingestv1.MergeLeadsResponse, error) {
 	id, err := leadID("name", req.GetName())
 	if err != nil {
@@ -114,8 +116,15 @@ func (a *identityAPI) MergeLeads(ctx context.Context, req *ingestv1.MergeLeadsRe
 	if id == other {
 		return nil, apierr.InvalidField("other", "another lead")
 	}
-	if _, v := checkRequestID(req.GetRequestId()); v != nil {
+	call := store.Once{}
+	var v *violation.Violation
+	if call.RequestID, v = checkRequestID(req.GetRequestId()); v != nil {
 		return nil, invalid(v)
+	}
+	said := proto.CloneOf(req)
+	said.RequestId = ""
+	if call.Digest, err = bodyDigest(call.RequestID, said); err != nil {
+		return nil, err
 	}
 	if err := checkReason(req.GetReason()); err != nil {
 		return nil, err
@@ -125,7 +134,7 @@ func (a *identityAPI) MergeLeads(ctx context.Context, req *ingestv1.MergeLeadsRe
 			return nil, refused(err, lead.Name(one), "")
 		}
 	}
-	link, err := a.store.Merge(ctx, id, other, actor(ctx), req.GetReason())
+	link, err := a.store.MergeOnce(ctx, call, id, other, actor(ctx), req.GetReason())
 	if err != nil {
 		return nil, refused(err, req.GetName(), "")
 	}

@@ -66,6 +66,19 @@ func TestMergeAndUnmerge(t *testing.T) {
 		if status.Code(err) != codes.NotFound {
 			t.Errorf("again: %v", err)
 		}
+		// Repeated, a call does nothing twice: what was taken back since stays so.
+		call := &ingestv1.MergeLeadsRequest{Name: one, Other: two, RequestId: "0197A000-0000-4000-8000-000000000001"}
+		first, err := h.identities().MergeLeads(h.as(typev1.Role_ROLE_MANAGER), call)
+		h.ok(err)
+		_, err = h.identities().UnmergeLead(h.as(typev1.Role_ROLE_MANAGER), &ingestv1.UnmergeLeadRequest{Name: one, Link: first.GetLink()})
+		h.ok(err)
+		if again, err := h.identities().MergeLeads(h.as(typev1.Role_ROLE_MANAGER), call); err != nil || again.GetLink() != first.GetLink() || len(again.GetLead().GetMembers()) != 1 {
+			t.Errorf("repeated: %v %v", again, err)
+		}
+		call.Name, call.Other = two, one
+		if _, err := h.identities().MergeLeads(h.as(typev1.Role_ROLE_MANAGER), call); apierr.Reason(err) != "REQUEST_ID_REUSED" {
+			t.Errorf("another call with the id: %v", err)
+		}
 		for field, req := range map[string]*ingestv1.MergeLeadsRequest{
 			"name": {Name: "leads/x", Other: one}, "other": {Name: one, Other: one}, "reason": {Name: one, Other: two, Reason: strings.Repeat("x", 501)},
 		} {

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -107,9 +106,7 @@ func (s *Store) corrections(ctx context.Context, where string, args ...any) (lis
 // NewCorrection is a correction that is made.
 type NewCorrection struct {
 	Correction
-	// RequestID makes the call repeatable; empty: it is not. Digest is of its body.
-	RequestID string
-	Digest    []byte
+	Once
 	// Listed are the activities, if there is no selection.
 	Listed []ActivityKey
 }
@@ -125,17 +122,13 @@ var correctedTable = table{
 func (s *Store) Correct(ctx context.Context, n *NewCorrection) (made Correction, err error) {
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
 		c := newCommit(s, tx)
-		if n.RequestID != "" {
-			if err := c.readReplies([]*Capture{{RequestID: n.RequestID}}); err != nil {
-				return err
-			}
-			if known, ok := c.replies[n.RequestID]; ok {
-				if !bytes.Equal(known.digest, n.Digest) {
-					return ErrRequestIDReused
-				}
-				made, err = scanCorrection(tx.QueryRow(`SELECT `+correctionColumns+` FROM corrections c WHERE c.id = $1`, string(known.reply)).Scan)
-				return err
-			}
+		known, err := c.done(n.Once)
+		if err != nil {
+			return err
+		}
+		if known != nil {
+			made, err = scanCorrection(tx.QueryRow(`SELECT `+correctionColumns+` FROM corrections c WHERE c.id = $1`, string(known)).Scan)
+			return err
 		}
 		made = n.Correction
 		made.ID, made.CreatedAt, made.State = uuid.Must(uuid.NewV7()).String(), s.now().Truncate(time.Microsecond), CorrectionRunning
@@ -147,15 +140,10 @@ func (s *Store) Correct(ctx context.Context, n *NewCorrection) (made Correction,
 		for _, key := range n.Listed {
 			listed.add(key.Source, key.ID, made.ID, "")
 		}
-		if _, err := listed.write(tx); err != nil || n.RequestID == "" {
+		if _, err := listed.write(tx); err != nil {
 			return err
 		}
-		c.newRequests.add(n.RequestID, n.Digest, made.CreatedAt.UnixMicro(), []byte(made.ID))
-		written, err := c.newRequests.write(tx)
-		if err == nil && written != 1 {
-			err = ErrRaced
-		}
-		return err
+		return c.note(n.Once, made.CreatedAt, made.ID)
 	})
 	return made, err
 }

@@ -232,7 +232,7 @@ func TestAStepIsTakenOnce(t *testing.T) {
 func TestACorrectionMadeAgainIsTheFirst(t *testing.T) {
 	each(t, func(t *testing.T, f *fixture) {
 		make := func(digest string) (store.Correction, error) {
-			return f.Correct(t.Context(), &store.NewCorrection{Correction: store.Correction{Kind: traffic.Bot}, Listed: refs("e1"), RequestID: "r", Digest: []byte(digest)})
+			return f.Correct(t.Context(), &store.NewCorrection{Correction: store.Correction{Kind: traffic.Bot}, Listed: refs("e1"), Once: store.Once{RequestID: "r", Digest: []byte(digest)}})
 		}
 		one, err := make("body")
 		f.ok(err)

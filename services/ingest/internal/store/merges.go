@@ -98,25 +98,38 @@ func (s *Store) Reconsider(ctx context.Context, values []identity.Identity) erro
 // Merge makes two leads one person, and returns the id of the link. Leads that somebody
 // merged before stay merged by that link. Errors: [ErrNotFound].
 func (s *Store) Merge(ctx context.Context, a, b, actor, reason string) (id string, err error) {
+	return s.MergeOnce(ctx, Once{}, a, b, actor, reason)
+}
+
+// MergeOnce is [Store.Merge] of a call that may be repeated: it returns the link that the
+// call made first, also if somebody has taken that back since. Errors: those of Merge, and
+// [ErrRequestIDReused].
+func (s *Store) MergeOnce(ctx context.Context, call Once, a, b, actor, reason string) (id string, err error) {
 	if b < a {
 		a, b = b, a
 	}
 	_, err = s.rethink(ctx, []string{a, b}, func(c *commit) error {
-		id = ""
+		known, err := c.done(call)
+		if id = string(known); err != nil || id != "" {
+			return err
+		}
 		if c.person[a] == "" || c.person[b] == "" {
 			return ErrNotFound
 		}
 		for known, m := range c.region.merges {
 			if m.A == a && m.B == b {
 				id = known
-				return nil
+				return c.note(call, c.now, id)
 			}
 		}
 		id = uuid.Must(uuid.NewV7()).String()
 		c.region.merges[id] = identity.Merge{A: a, B: b}
-		_, err := c.tx.Exec(`INSERT INTO lead_merges (id, lead_a, lead_b, actor, reason, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
+		_, err = c.tx.Exec(`INSERT INTO lead_merges (id, lead_a, lead_b, actor, reason, created_at) VALUES ($1, $2, $3, $4, $5, $6)`,
 			id, a, b, actor, reason, c.now.UnixMicro())
-		return err
+		if err != nil {
+			return err
+		}
+		return c.note(call, c.now, id)
 	})
 	if err == nil && s.suppressed.Load().Len() > 0 {
 		// What the list said last was said of one of them.
