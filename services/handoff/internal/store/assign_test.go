@@ -32,7 +32,7 @@ type floor struct {
 // much as ben in the team dach, cid and dan in the team emea.
 func eachFloor(t *testing.T, run func(t *testing.T, f *floor)) {
 	each(t, func(t *testing.T, o *office) {
-		f := &floor{office: o, people: people.New(o.db, func() time.Time { return o.clock })}
+		f := &floor{office: o, people: people.New(o.db, o.now)}
 		f.people.Changed = f.Available
 		for _, user := range []string{"ann", "ben", "cid", "dan", "mia"} {
 			if _, err := f.people.Create(t.Context(), user, &handoffv1.User{Role: typev1.Role_ROLE_SALES}); err != nil {

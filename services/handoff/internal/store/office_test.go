@@ -28,6 +28,7 @@ const (
 type office struct {
 	*store.Store
 	db      *sqldb.DB
+	mu      sync.Mutex // guards clock where several work at once
 	clock   time.Time
 	active  map[string]string
 	version int32
@@ -46,15 +47,24 @@ func newOffice(db *sqldb.DB) *office {
 		clock:  time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC),
 		active: map[string]string{"default": "standards/default/versions/v1", "trial": "standards/trial/versions/v1"},
 	}
-	var mu sync.Mutex
-	o.Store = store.New(db, func() time.Time {
-		mu.Lock()
-		defer mu.Unlock()
-		o.clock = o.clock.Add(time.Millisecond)
-		return o.clock
-	},
+	o.Store = store.New(db, o.tick,
 		func(*sqldb.Tx) (map[string]string, error) { return o.active, nil })
 	return o
+}
+
+// tick is the clock of the store, which goes on whenever somebody looks at it.
+func (o *office) tick() time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.clock = o.clock.Add(time.Millisecond)
+	return o.clock
+}
+
+// now is the clock of others, who look while the store works.
+func (o *office) now() time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.clock
 }
 
 // scored is a lead with a verdict of the default standard, at the next facts version.
