@@ -345,6 +345,10 @@ func (c *commit) forgetCaches(need bool) error {
 	return err
 }
 
+// emptied is the identity version of a lead of which an undone import left nothing: whoever
+// remembers that it is somebody's looks again.
+const emptied = -1
+
 // emptyLead removes all that is known of a lead. Its row stays until it was decided for
 // the last time, so that its scores go too.
 func (c *commit) emptyLead(id, lead string) error {
@@ -367,6 +371,7 @@ func (c *commit) emptyLead(id, lead string) error {
 	for _, statement := range []string{
 		`DELETE FROM attributes WHERE lead_id = $1`, `DELETE FROM activities WHERE lead_id = $1`,
 		`DELETE FROM account_leads WHERE lead_id = $1`,
+		`UPDATE leads SET identity_version = -1 WHERE id = $1`,
 	} {
 		if _, err := c.tx.Exec(statement, lead); err != nil {
 			return err
@@ -380,7 +385,8 @@ func (c *commit) emptyLead(id, lead string) error {
 	}
 	w.known.leadSource, w.known.sourceAt, w.known.sourceBy = nil, 0, ""
 	w.changed, w.emptied = true, true
-	if id == "" { // it is known to be of an import
+	w.row.IdentityVersion++ // who waits for the lock sees this, and not yet the lead's
+	if id == "" {           // it is known to be of an import
 		return nil
 	}
 	_, err = c.tx.Exec(`INSERT INTO import_leads (import_id, lead_id, received_at, created, sourced, lead_source, lead_source_at, lead_source_by)

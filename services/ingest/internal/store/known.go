@@ -123,6 +123,7 @@ func (c *commit) look() error {
 func (c *commit) lockLeads(subjects []*Subject) error {
 	var ids []string
 	seen := map[string]struct{}{}
+	byName := map[string]bool{}
 	add := func(id string) {
 		if _, again := seen[id]; id != "" && !again {
 			seen[id] = struct{}{}
@@ -131,6 +132,9 @@ func (c *commit) lockLeads(subjects []*Subject) error {
 	}
 	for _, s := range subjects {
 		add(c.leadOf(s))
+		if s.Lead != "" {
+			byName[s.Lead] = true
+		}
 	}
 	if c.region != nil {
 		for _, id := range c.region.leads() {
@@ -154,6 +158,12 @@ func (c *commit) lockLeads(subjects []*Subject) error {
 		row, err := scanPending(result.Scan, &id, &version)
 		if err != nil {
 			return err
+		}
+		if version == emptied {
+			if !byName[id] {
+				return nil // nobody's any more, whoever remembers it
+			}
+			version = row.IdentityVersion
 		}
 		raced = raced || version != row.IdentityVersion
 		c.person[id] = row.Lead
@@ -187,7 +197,7 @@ func (c *commit) missing(ids []string) error {
 	}
 	from, args := keysOf(ids).from(c.tx.Dialect())
 	var there bool
-	err := c.tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM `+from+` CROSS JOIN leads l WHERE l.id = k.a)`, args...).Scan(&there)
+	err := c.tx.QueryRow(`SELECT EXISTS (SELECT 1 FROM `+from+` CROSS JOIN leads l WHERE l.id = k.a AND l.identity_version >= 0)`, args...).Scan(&there)
 	if err == nil && there {
 		err = ErrRaced
 	}
