@@ -20,7 +20,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
-	"github.com/assay-hq/assay/services/gateway/internal/bodycheck"
+	"github.com/assay-hq/assay/services/internal/bodycheck"
 	"github.com/assay-hq/assay/services/internal/apierr"
 )
 

@@ -255,6 +255,10 @@ func TestCaptureShowExplainAndLookup(t *testing.T) {
 	if out := s.must("lead", "show", lead); !strings.Contains(out, "Head of IT") || !strings.Contains(out, `page.viewed {"path":"/pricing"}`) {
 		t.Errorf("show:\n%s", out)
 	}
+	s.must("lead", "capture", "--email", "bo@initech.com", "--wait", "20s")
+	if out := s.must("lead", "lookup", "--email", "bo@initech.com"); !strings.Contains(out, "accounts/") {
+		t.Errorf("of a company:\n%s", out)
+	}
 	found := object(t, s.must("lead", "lookup", "--email", "ANA@example.com", "--output", "json"))
 	if found["lead"].(map[string]any)["name"] != lead {
 		t.Errorf("lookup found %v", found)

@@ -101,7 +101,7 @@ func (c *importFileCmd) run(ctx context.Context, t *terminal, about *ingestv1.Im
 		w.RejectsFile = c.File + ".rejects.csv"
 	}
 	defer w.show.end()
-	i, err := c.upload(ctx, w)
+	i, err := c.upload(ctx, w, about)
 	if err != nil {
 		return c.misfit(err)
 	}
@@ -131,11 +131,11 @@ func (c *importFileCmd) misfit(err error) error {
 	return err
 }
 
-// upload sends the file, again while the server is away.
-func (c *importFileCmd) upload(ctx context.Context, w *importWatch) (*ingestv1.Import, error) {
-	query := url.Values{"displayName": {filepath.Base(c.File)}}
+// upload sends the file, with what it is a file of, again while the server is away.
+func (c *importFileCmd) upload(ctx context.Context, w *importWatch, about *ingestv1.Import) (*ingestv1.Import, error) {
+	query := url.Values{"displayName": {filepath.Base(c.File)}, "kind": {about.GetKind().String()}}
 	for name, value := range map[string]string{
-		"source": c.Source, "format.dateOrder": c.DateOrder, "format.encoding": c.Encoding, "format.delimiter": strings.ReplaceAll(c.Delimiter, "tab", "\t"),
+		"source": c.Source, "activityType": about.GetActivityType(), "format.dateOrder": c.DateOrder, "format.encoding": c.Encoding, "format.delimiter": strings.ReplaceAll(c.Delimiter, "tab", "\t"),
 	} {
 		if value != "" {
 			query.Set(name, value)

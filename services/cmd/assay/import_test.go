@@ -71,9 +71,17 @@ func TestImportOfActivities(t *testing.T) {
 	if out := s.must("import", "activities", file, "--column", "when?=", "--output", "json"); !strings.Contains(out, `"created":0,"updated":0,"unchanged":2,"rejected":0`) {
 		t.Errorf("again: %s", out)
 	}
+	// The command says what the file is of, whatever its headers are, and no other flag is needed.
 	attended := s.file("attended.csv", "email\nana@example.com\nbo@example.com\n")
-	if out := s.must("import", "activities", attended, "--type", "event.attended", "--time", "2026-05-27T10:00:00Z"); !strings.HasPrefix(out, "created 1, updated 1") {
+	if code, _, errs := s.do("import", "activities", attended); code == exitOK || !strings.Contains(errs, "activity.type, or activityType") {
+		t.Errorf("activities of no type: exit %d: %s", code, errs)
+	}
+	if out := s.must("import", "activities", attended, "--type", "event.attended"); !strings.HasPrefix(out, "created 1, updated 1") {
 		t.Errorf("attended: %s", out)
+	}
+	typed := s.file("typed.csv", "email,type,path\nana@example.com,Demo Requested,/demo\n")
+	if out := s.must("import", "activities", typed, "--dry-run"); !strings.Contains(out, "activity.type") || !strings.Contains(out, "property.path") {
+		t.Errorf("a column that says the type:\n%s", out)
 	}
 	dates := s.file("dates.csv", "email,event,date\nana@example.com,page.viewed,04/05/2026\n")
 	if code, _, errs := s.do("import", "activities", dates); code == exitOK || !strings.Contains(errs, "dateOrder: expected dmy or mdy") {

@@ -326,6 +326,9 @@ func showLead(tab *table, lead *ingestv1.Lead) {
 	for _, id := range lead.GetIdentities() {
 		tab.row(strings.ToLower(word(id.GetKind(), "KIND_")), id.GetValue())
 	}
+	if lead.GetAccount() != "" {
+		tab.row("account", lead.GetAccount())
+	}
 	attributes := lead.GetAttributes().AsMap()
 	for _, key := range sortedKeys(attributes) {
 		text, _ := json.Marshal(attributes[key])

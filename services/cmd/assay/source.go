@@ -6,13 +6,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
-	"sigs.k8s.io/yaml"
 
 	handoffv1 "github.com/assay-hq/assay/gen/go/assay/handoff/v1"
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
@@ -44,7 +41,7 @@ func (a sourceArg) path() string { return "/v1/sources/" + url.PathEscape(a.id()
 // sourceFields are what can be said of a source.
 type sourceFields struct {
 	Name          *string  `help:"Name for people."`
-	Origin        []string `help:"Origins whose pages may send with a browser key, e.g. https://*.example.com; '' for any." placeholder:"ORIGIN,…"`
+	Origin        []string `help:"Origins whose pages may send with a browser key, e.g. https://*.example.com; an empty one for any." placeholder:"ORIGIN,…"`
 	Protect       []string `help:"Attributes that it may not say, beside those that no browser may say." placeholder:"KEY,…"`
 	Rate          float64  `help:"Events a second. Default: 100 for browsers, 5,000 for others." placeholder:"N"`
 	Burst         int32    `help:"Events at once after a rest. Default: five seconds' worth." placeholder:"N"`
@@ -52,7 +49,7 @@ type sourceFields struct {
 	AddressBurst  int32    `help:"Events at once from one address. Default: five seconds' worth." placeholder:"N"`
 	MaxBatchBytes int32    `help:"Most bytes of a batch. Default: 512000." placeholder:"N"`
 	Webhook       string   `help:"File with how its webhook is verified and read, in YAML or JSON: scheme, mapping, sample." placeholder:"FILE"`
-	Preset        string   `help:"Tool that calls the webhook: sendgrid, typeform or zoom; see the guide for more." placeholder:"TOOL"`
+	Preset        string   `help:"Tool that calls the webhook: typeform, tally, webflow, sendgrid, postmark or zoom; or cloudevents." placeholder:"TOOL"`
 	Secret        bool     `help:"Read what its webhook is verified with from ASSAY_SOURCE_SECRET."`
 }
 
@@ -87,15 +84,8 @@ func (f *sourceFields) fill(t *terminal, s *ingestv1.Source) (mask []string, err
 		s.Webhook = &ingestv1.WebhookConfig{}
 	}
 	if f.Webhook != "" {
-		text, err := os.ReadFile(f.Webhook)
-		if err == nil {
-			text, err = yaml.YAMLToJSONStrict(text)
-		}
-		if err == nil {
-			err = protojson.Unmarshal(text, s.GetWebhook())
-		}
-		if err != nil {
-			return nil, usage("--webhook: %w", err)
+		if err := readMessage(f.Webhook, s.GetWebhook()); err != nil {
+			return nil, err
 		}
 	}
 	set(&s.Webhook.Preset, f.Preset)
@@ -126,7 +116,21 @@ type sourceCreateCmd struct {
 	connection
 	sourceArg
 	Kind string `required:"" help:"What sends: server, browser, webhook or file."`
+	keyOnly
 	sourceFields
+}
+
+// keyOnly prints a write key that was just made alone.
+type keyOnly struct {
+	KeyOnly bool `help:"Print the write key and nothing else, for scripts."`
+}
+
+// print prints a source and a key that was just made.
+func (o keyOnly) print(c connection, t *terminal, s *ingestv1.Source, key *handoffv1.ApiKey) error {
+	if o.KeyOnly {
+		return printLine(t.out, []byte(key.GetSecret()))
+	}
+	return printSource(c, t, s, key)
 }
 
 // Run adds a source and a write key. It is safe to repeat after a failure between the two:
@@ -137,6 +141,9 @@ func (c *sourceCreateCmd) Run(ctx context.Context, t *terminal) error {
 		return err
 	}
 	said := &ingestv1.Source{Kind: ingestv1.Source_Kind(ingestv1.Source_Kind_value["KIND_"+kind])}
+	if c.KeyOnly && !hasKeys(said) {
+		return usage("--key-only: only servers and browsers send with a write key")
+	}
 	if _, err := c.fill(t, said); err != nil {
 		return err
 	}
@@ -160,7 +167,7 @@ func (c *sourceCreateCmd) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return fmt.Errorf("%s is made and has no key yet; the same command again gives it one: %w", made.GetName(), err)
 	}
-	return printSource(c.connection, t, made, key)
+	return c.print(c.connection, t, made, key)
 }
 
 // resume reads a source that exists, and refuses to go on unless it lacks its first key.
@@ -384,6 +391,7 @@ func (a sourceArg) send(ctx context.Context, c connection, t *terminal, s *inges
 type sourceRotateCmd struct {
 	connection
 	sourceArg
+	keyOnly
 }
 
 // Run gives a source another write key.
@@ -400,7 +408,7 @@ func (c *sourceRotateCmd) Run(ctx context.Context, t *terminal) error {
 	if err != nil {
 		return err
 	}
-	if err := printSource(c.connection, t, &s, key); err != nil || c.json() {
+	if err := c.print(c.connection, t, &s, key); err != nil || c.json() || c.KeyOnly {
 		return err
 	}
 	keys, err := writeKeys(ctx, client, c.name())

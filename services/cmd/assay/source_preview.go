@@ -10,7 +10,6 @@ import (
 
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/structpb"
-	"sigs.k8s.io/yaml"
 
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 )
@@ -19,7 +18,7 @@ type sourcePreviewCmd struct {
 	connection
 	sourceArg
 	File    string `short:"f" help:"File with a body as the tool sends it. Default: the saved sample, or the preset's." placeholder:"FILE"`
-	Mapping string `help:"File with a mapping to try in place of the saved one, in YAML or JSON." placeholder:"FILE"`
+	Mapping string `help:"File with a mapping to try in place of the saved one, in YAML or JSON: what stands under mapping." placeholder:"FILE"`
 }
 
 // Run shows what a body would become. Nothing is stored.
@@ -33,11 +32,10 @@ func (c *sourcePreviewCmd) Run(ctx context.Context, t *terminal) error {
 		req.Body = string(body)
 	}
 	if c.Mapping != "" {
-		mapping, err := readMapping(c.Mapping)
-		if err != nil {
-			return usage("--mapping: %w", err)
+		req.Mapping = &ingestv1.WebhookMapping{}
+		if err := readMessage(c.Mapping, req.GetMapping()); err != nil {
+			return err
 		}
-		req.Mapping = mapping
 	}
 	client, err := c.client(t)
 	if err != nil {
@@ -52,19 +50,6 @@ func (c *sourcePreviewCmd) Run(ctx context.Context, t *terminal) error {
 		return printLine(t.out, line)
 	}
 	return printMapped(t.out, &got)
-}
-
-func readMapping(path string) (*ingestv1.WebhookMapping, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	data, err := yaml.YAMLToJSONStrict(text)
-	if err != nil {
-		return nil, err
-	}
-	mapping := &ingestv1.WebhookMapping{}
-	return mapping, protojson.Unmarshal(data, mapping)
 }
 
 func printMapped(out io.Writer, got *ingestv1.PreviewSourceResponse) error {

@@ -37,6 +37,15 @@ attributes: {job_title: body.title}
 	if code, _, errs := s.do("source", "preview", "forms", "--file", body, "--mapping", file("broken.yaml", `email: "body."`)); code != exitRefused || !strings.Contains(errs, "mapping.email") {
 		t.Errorf("a broken mapping: exit %d, %s", code, errs)
 	}
+	for name, c := range map[string]struct{ text, says string }{
+		"field.yaml": {"emial: body.address", "field.yaml: emial: expected a known field: items, when, "},
+		"type.yaml":  {"{attributes: {job_title: [body.title]}}", "type.yaml: attributes.job_title: expected a string"},
+		"none.yaml":  {"a: [", "none.yaml: yaml: "},
+	} {
+		if code, _, errs := s.do("source", "preview", "forms", "--file", body, "--mapping", file(name, c.text)); code != exitUsage || !strings.Contains(errs, c.says) {
+			t.Errorf("%s: exit %d, %s", name, code, errs)
+		}
+	}
 	if code, _, errs := s.do("source", "preview", "forms"); code != exitRefused || !strings.Contains(errs, "no sample") {
 		t.Errorf("without a sample: exit %d, %s", code, errs)
 	}

@@ -72,6 +72,12 @@ func TestSourceCreateAgain(t *testing.T) {
 	if tool := object(t, s.must("source", "create", "tally", "--kind", "webhook", "--webhook", tally, "--secret", "--output", "json")); tool["path"] != "/hooks/tally" {
 		t.Errorf("a webhook of our own: %v", tool)
 	}
+	if key := s.must("source", "create", "office", "--kind", "server", "--key-only"); !strings.HasPrefix(key, "assay_") || len(lines(key)) != 1 {
+		t.Errorf("the key alone: %s", key)
+	}
+	if code, _, errs := s.do("source", "create", "x", "--kind", "webhook", "--key-only"); code != exitUsage || !strings.Contains(errs, "--key-only") {
+		t.Errorf("the key of a webhook: exit %d, %s", code, errs)
+	}
 	if code, _, _ := s.do("source", "create", "x", "--kind", "webhook", "--webhook", s.file("bad.json", "{]")); code != exitUsage {
 		t.Errorf("a bad file: exit %d", code)
 	}
