@@ -14,16 +14,17 @@ var clients = []struct {
 	run    func(t *testing.T, v visit, url, key string)
 	always bool
 }{
-	{visit{"segment-node", false, true}, script("segment-node.mjs"), true},
-	{visit{"segment-go", false, true}, segmentGo, true},
-	{visit{"segment-browser", true, true}, page("segment.html", ""), true},
-	{visit{"segment-browser-batching", true, true}, page("segment.html", "1"), false},
-	{visit{"segment-node-legacy", false, true}, script("segment-node-legacy.cjs"), false},
-	{visit{"rudder-node", false, true}, script("rudder-node.cjs"), false},
-	{visit{"rudder-go", false, true}, rudderGo, false},
-	{visit{"rudder-browser", true, true}, page("rudder.html", ""), false},
-	{visit{"jitsu-node", false, false}, script("jitsu-node.mjs"), false},
-	{visit{"jitsu-browser", true, false}, page("jitsu.html", ""), false},
+	{visit{client: "segment-node", alias: true, group: true}, script("segment-node.mjs"), true},
+	{visit{client: "segment-go", alias: true, group: true}, segmentGo, true},
+	{visit{client: "segment-browser", browser: true, alias: true, group: true}, page("segment.html", ""), true},
+	{visit{client: "segment-browser-batching", browser: true, alias: true, group: true}, page("segment.html", "1"), false},
+	{visit{client: "segment-node-legacy", alias: true, group: true}, script("segment-node-legacy.cjs"), false},
+	{visit{client: "rudder-node", alias: true, group: true}, script("rudder-node.cjs"), false},
+	{visit{client: "rudder-go", alias: true, group: true}, rudderGo, false},
+	{visit{client: "rudder-browser", browser: true, alias: true, group: true}, page("rudder.html", ""), false},
+	{visit{client: "jitsu-node", group: true}, script("jitsu-node.mjs"), false},
+	{visit{client: "jitsu-browser", browser: true, group: true}, page("jitsu.html", ""), false},
+	{visit{client: "cloudevents-node"}, script("cloudevents-node.mjs"), false},
 }
 
 // What a client says of a person is in the lead store, all of it and once, although the

@@ -1,5 +1,5 @@
-// Package clients holds Assay to its first promise: point a client of Segment or
-// RudderStack at it and it works. The real clients, pinned, talk to the real binary
+// Package clients holds Assay to its first promise: point a client of Segment, RudderStack
+// or Jitsu, or a sender of CloudEvents at it and it works. The real clients, pinned, talk to the real binary
 // through a door that refuses the first two of their messages with 429 and 503, and the
 // tests ask the lead store what it holds then.
 //
