@@ -20,7 +20,12 @@ import (
 	"github.com/assay-hq/assay/services/internal/telemetry"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		removeBuilt()
+		os.Exit(code)
+	}))
+}
 
 const adminKey = "assay_test_0123456789abcdefghijklmnopqrstuvwxyz"
 

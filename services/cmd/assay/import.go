@@ -350,14 +350,14 @@ func (w *importWatch) print(i *ingestv1.Import, took time.Duration, rejected int
 			sum.Created, sum.Updated, sum.Unchanged, sum.Rejected, took.Round(10*time.Millisecond), float64(sum.Leads())/max(took.Seconds(), 0.001))
 	}
 	if rejected > 0 {
-		_, _ = fmt.Fprintf(w.t.out, "%d rows are in %s, each with a reason\n", rejected, w.RejectsFile)
+		_, _ = fmt.Fprintf(w.t.out, "Rejected rows are in %s, each with a reason.\n", w.RejectsFile)
 	}
 	if sum.DryRun {
 		printColumns(w.t, i)
 		_, err := fmt.Fprintf(w.t.out, "\nNothing was imported. `assay import run %s` does it.\n", i.GetName())
 		return err
 	}
-	_, err := fmt.Fprintf(w.t.out, "`assay import undo %s` takes it back\n", i.GetName())
+	_, err := fmt.Fprintf(w.t.out, "`assay import undo %s` takes it back.\n", i.GetName())
 	return err
 }
 

@@ -189,7 +189,7 @@ func (in *outcomeImport) finish(t *terminal, err error) error {
 	}
 	_, _ = fmt.Fprintf(t.out, "%s %d, unchanged %d, rejected %d\n", verb, in.counts.Recorded, in.counts.Unchanged, in.counts.Rejected)
 	if in.rejects.count > 0 {
-		_, _ = fmt.Fprintf(t.out, "%d rows are in %s, each with a reason\n", in.rejects.count, in.rejects.path)
+		_, _ = fmt.Fprintf(t.out, "Rejected rows are in %s, each with a reason.\n", in.rejects.path)
 	}
 	return err
 }

@@ -32,7 +32,7 @@ func TestImportOfAFileWithoutAMapping(t *testing.T) {
 	}
 	name := importName(t, tried)
 	out := s.must("import", "run", name, "--rejects", file+".rejects.csv")
-	if !strings.HasPrefix(out, "created 2, updated 0, unchanged 0, rejected 1 in ") || !strings.Contains(out, "1 rows are in ") || importName(t, out) != name {
+	if !strings.HasPrefix(out, "created 2, updated 0, unchanged 0, rejected 1 in ") || !strings.Contains(out, "Rejected rows are in ") || importName(t, out) != name {
 		t.Errorf("the run says %s", out)
 	}
 	if found := s.must("lead", "lookup", "--email", "bo@example.com", "--output", "json"); !strings.Contains(found, `"first_name":"Bö"`) {
