@@ -258,7 +258,7 @@ func (d *Door) store(ctx context.Context, from *sender, body *segment.Body, c *s
 		switch {
 		case why != nil:
 		case index >= maxMessages:
-			why = &segment.Rejection{Reason: segment.ReasonTooMany, Expected: "at most 2,500 messages in a batch"}
+			why = &segment.Rejection{Reason: segment.ReasonTooLarge, Expected: "at most 2,500 messages in a batch"}
 		case batch && len(message.Text) > maxMessage:
 			why = &segment.Rejection{Reason: segment.ReasonTooLarge, Expected: "at most 32 KiB for one message"}
 		default:

@@ -354,7 +354,7 @@ func TestOneMessageTooManyIsRejectedAlone(t *testing.T) {
 			}
 		}
 		for _, e := range h.rejected {
-			if e.GetReason() != "TOO_MANY" || !strings.HasPrefix(e.GetField(), "batch[250") {
+			if e.GetReason() != "TOO_LARGE" || !strings.HasPrefix(e.GetField(), "batch[250") {
 				t.Errorf("%v", e)
 			}
 		}

@@ -14,7 +14,6 @@ type Rejection struct {
 const (
 	ReasonInvalid  = "INVALID_FIELD"
 	ReasonTooLarge = "TOO_LARGE"
-	ReasonTooMany  = "TOO_MANY"
 )
 
 // Invalid is the rejection of a message with a field that is missing or not as expected.
