@@ -94,7 +94,7 @@ func (c *Compiled) expectAll(s *State, m *Matcher) {
 	if s.clock.known {
 		from = s.clock.micros
 	} else if s.folded {
-		from = s.Head.Micros
+		from = max(from, s.Head.Micros) // what does not count, and an account, are older than the lead
 	}
 	s.next, s.due = make([]int64, len(c.alone)), never
 	for i := range c.alone {

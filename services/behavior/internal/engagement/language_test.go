@@ -59,6 +59,14 @@ func told(kind, at, properties string) []Fact {
 	return []Fact{{Micros: clock(at), Source: "web", ID: kind + at, Type: kind, Properties: []byte(properties)}}
 }
 
+// withdrawn are facts that do not count.
+func withdrawn(facts []Fact) []Fact {
+	for i := range facts {
+		facts[i].Void = Withdrawn
+	}
+	return facts
+}
+
 func attr(name, at, value string) []Fact {
 	return []Fact{{Kind: Attribute, Micros: clock(at), Source: "web", ID: name + at, Name: name, Value: []byte(value)}}
 }
@@ -506,6 +514,14 @@ var stories = map[string]story{
 		})),
 		facts: attr("trial_began", "2026-01-01T10:00", `"2026-01-01"`),
 		want:  map[string]float64{"2026-02-09": 0, "2026-02-10": 30, "2027-02-10": 30},
+	},
+	"nothing happens by itself before the lead is known": { // by nothing that counts, nor by what its account did
+		model: grouped(
+			ruled("night", 1, func(r *Rule) { r.Activities, r.Schedule = nil, &Schedule{At: []string{"00:00"}} }),
+			ruled("size", 10, func(r *Rule) { r.Activities, r.Attributes = nil, []string{"account.size"} }),
+		),
+		facts: joined(withdrawn(acts("x", "2026-01-01T10:00")), attr("account.size", "2026-01-02T10:00", "200"), acts("x", "2026-01-05T10:00")),
+		want:  map[string]float64{"2026-01-02": 0, "2026-01-05T09:00": 10, "2026-01-06": 11, "2026-01-07": 12},
 	},
 	"a rule follows what happens by itself": {
 		model: grouped(

@@ -96,7 +96,9 @@ func newOracle(m Model, facts []Fact, fit []FitPoint) *oracle {
 		return cmp.Or(cmp.Compare(a.Micros, b.Micros), cmp.Compare(rank(a), rank(b)), cmp.Compare(a.Source, b.Source), cmp.Compare(a.ID, b.ID))
 	})
 	for _, f := range o.facts {
-		o.first = min(o.first, f.Micros)
+		if !strings.HasPrefix(f.Name, "account.") { // an account is older than its leads
+			o.first = min(o.first, f.Micros)
+		}
 		value, _ := condition.ParseValue(f.Value)
 		o.values = append(o.values, value)
 	}

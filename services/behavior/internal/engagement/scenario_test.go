@@ -222,7 +222,7 @@ var (
 	conditions = []string{
 		"", "", "", `activity.properties.path == "/pricing"`, `lead.country == "DE"`, `fit.score >= 50`,
 		`lead.country == "DE" && activity.properties.n > 2`, `fit.class == "A" || activity.campaign == "spring"`,
-		`has(lead.country)`, `lead.nobody_knows == 1`, `activity.properties.path.startsWith("/pr") && lead.size > 100`,
+		`has(lead.country)`, `lead.nobody_knows == 1`, `activity.properties.path.startsWith("/pr") && lead.size > 100`, `account.size > 100`,
 	}
 )
 
@@ -274,7 +274,7 @@ func randomFact(r *rand.Rand, i int, days int64) Fact {
 	}
 	if r.IntN(6) == 0 {
 		f.Kind = Attribute
-		f.Name = pick(r, "country", "size", "unread", "zone")
+		f.Name = pick(r, "country", "size", "unread", "zone", "account.size")
 		f.Value = []byte(pick(r, `"DE"`, `"FR"`, `200`, `null`, ``, `"DE"`))
 		if f.Name == "zone" {
 			f.Value = []byte(pick(r, `"Asia/Tokyo"`, `"America/New_York"`, `"nowhere"`, `null`))

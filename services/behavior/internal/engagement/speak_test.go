@@ -114,7 +114,7 @@ func spokenRule(r *rand.Rand, id string) Rule {
 	rule := randomRule(r, id)
 	switch r.IntN(7) {
 	case 0:
-		rule.Activities, rule.Attributes = nil, []string{"country", "size"}
+		rule.Activities, rule.Attributes = nil, []string{"country", "size", "account.size"}
 		rule.When = pick(r, "", `has(before.country)`, `lead.country == "DE"`)
 	case 1:
 		rule.Activities, rule.Schedule = nil, randomSchedule(r)
