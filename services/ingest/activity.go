@@ -210,31 +210,34 @@ func (r activityResults) list() []*ingestv1.ActivityResult {
 		}
 		act := &one.subject.Activities[one.at]
 		field := "activities[" + strconv.Itoa(i) + "]"
-		if err := one.subject.Result.Err; errors.Is(err, store.ErrSuppressed) {
+		switch err := one.subject.Result.Err; {
+		case err == nil:
+			list[i] = stored(i, field, act, one.subject.Result.Activities[one.at])
+		case errors.Is(err, store.ErrSuppressed):
 			list[i] = rejected(i, "", suppressed)
-			continue
-		} else if errors.Is(err, store.ErrBlocked) {
+		case errors.Is(err, store.ErrBlocked):
 			list[i] = rejected(i, act.ID, blocked(field+".identity"))
-			continue
-		} else if err != nil {
+		default:
 			list[i] = rejected(i, act.ID, refusal{reason(typev1.ErrorReason_ERROR_REASON_NOT_FOUND), field + ".lead", "expected a lead that exists"})
-			continue
 		}
-		outcome := one.subject.Result.Activities[one.at]
-		result := &ingestv1.ActivityResult{Index: int32(i), Id: act.ID, Lead: lead.Name(outcome.Lead), TimeClamped: act.Clamped}
-		switch outcome.State {
-		case store.Stored:
-			result.State = ingestv1.ActivityResult_STATE_STORED
-		case store.Duplicate:
-			result.State = ingestv1.ActivityResult_STATE_DUPLICATE
-		case store.Conflict:
-			result.State = ingestv1.ActivityResult_STATE_CONFLICT
-			result.ErrorReason = reason(typev1.ErrorReason_ERROR_REASON_ID_CONFLICT)
-			result.ErrorField, result.ErrorMessage = field+".id", "expected an id that no activity with another body has"
-		}
-		list[i] = result
 	}
 	return list
+}
+
+// stored is the result of an activity that the store took, now or before.
+func stored(i int, field string, act *activity.Activity, outcome store.Outcome) *ingestv1.ActivityResult {
+	result := &ingestv1.ActivityResult{Index: int32(i), Id: act.ID, Lead: lead.Name(outcome.Lead), TimeClamped: act.Clamped}
+	switch outcome.State {
+	case store.Stored:
+		result.State = ingestv1.ActivityResult_STATE_STORED
+	case store.Duplicate:
+		result.State = ingestv1.ActivityResult_STATE_DUPLICATE
+	case store.Conflict:
+		result.State = ingestv1.ActivityResult_STATE_CONFLICT
+		result.ErrorReason = reason(typev1.ErrorReason_ERROR_REASON_ID_CONFLICT)
+		result.ErrorField, result.ErrorMessage = field+".id", "expected an id that no activity with another body has"
+	}
+	return result
 }
 
 // ListActivities implements the method.

@@ -159,17 +159,8 @@ func (c *Compiled) act(s *State, i int, m *Matcher) bool {
 	match := Match{Trigger: i}
 	kept := len(m.said)
 	defer func() { m.said = m.said[:kept] }()
-	if !m.one(&match) {
+	if !m.one(&match) || !c.admits(s, t, &match) {
 		return false
-	}
-	if t.gate != nil {
-		var l leaves
-		if match.said != nil {
-			l = match.said.leaves
-		}
-		if c.hold(t.gate, s, l, s.now.micros) != condition.True {
-			return false
-		}
 	}
 	c.do(s, t, &match)
 	return true

@@ -54,6 +54,19 @@ func (c *Compiled) ask(g *gate, v *view, micros int64) (l leaves) {
 	return l
 }
 
+// admits reports whether the gate of a trigger, if it has one, holds for a match that happens
+// now.
+func (c *Compiled) admits(s *State, t *trigger, m *Match) bool {
+	if t.gate == nil {
+		return true
+	}
+	var l leaves
+	if m.said != nil {
+		l = m.said.leaves
+	}
+	return c.hold(t.gate, s, l, s.now.micros) == condition.True
+}
+
 // hold answers a gate from what the state knows and answers of its leaves.
 func (c *Compiled) hold(g *gate, s *State, l leaves, micros int64) condition.Truth {
 	p := present{compiled: c, state: s, told: &l, micros: micros}

@@ -1,7 +1,6 @@
 package engagement
 
 import (
-	"github.com/assay-hq/assay/services/internal/condition"
 	"github.com/assay-hq/assay/services/internal/points"
 )
 
@@ -20,14 +19,8 @@ func (c *Compiled) Step(s *State, e *Entry, m *Matcher) {
 	for i := range e.Matches {
 		match := &e.Matches[i]
 		t := &c.triggers[match.Trigger]
-		if t.gate != nil {
-			var l leaves
-			if match.said != nil {
-				l = match.said.leaves
-			}
-			if c.hold(t.gate, s, l, e.Key.Micros) != condition.True {
-				continue
-			}
+		if !c.admits(s, t, match) {
+			continue
 		}
 		if t.act == stageAct {
 			s.stage = e.Type[len(lifecycle):]

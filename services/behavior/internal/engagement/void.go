@@ -1,7 +1,5 @@
 package engagement
 
-import "github.com/assay-hq/assay/services/internal/condition"
-
 // Void says why an activity counts as if it had never happened: it gives no points, uses
 // up no limit, is counted by no gate and ends no silence. What is left of it is a line
 // that says so, of every rule that would have matched it alone.
@@ -88,17 +86,8 @@ func (c *Compiled) void(s *State, e *Entry, m *Matcher) {
 	for i := range e.Matches {
 		match := &e.Matches[i]
 		t := &c.triggers[match.Trigger]
-		if t.act != giveAct {
+		if t.act != giveAct || !c.admits(s, t, match) {
 			continue
-		}
-		if t.gate != nil {
-			var l leaves
-			if match.said != nil {
-				l = match.said.leaves
-			}
-			if c.hold(t.gate, s, l, e.Key.Micros) != condition.True {
-				continue
-			}
 		}
 		r := &s.rules[t.of]
 		if r.voided == nil {

@@ -16,9 +16,6 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/identity"
 	"github.com/assay-hq/assay/services/ingest/internal/lead"
 	"github.com/assay-hq/assay/services/ingest/internal/store"
-	"github.com/assay-hq/assay/services/ingest/migrations"
-	"github.com/assay-hq/assay/services/internal/sqldb"
-	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 )
 
 // news is something that is said of a time: of an account, or of a lead that belongs
@@ -163,22 +160,7 @@ func held(facts []*typev1.Fact, hour int) map[string]string {
 // pieces, with claims between: at every instant a lead has what its account of that
 // instant has then, and so say the facts that scorers got.
 func TestAccountsInAnyOrder(t *testing.T) {
-	for _, dialect := range []string{"sqlite", "postgres"} {
-		t.Run(dialect, func(t *testing.T) {
-			url := dbtest.SQLite(t)
-			if dialect == "postgres" {
-				url = dbtest.Postgres(t)
-			}
-			db := dbtest.Migrated(t, url, "ingest", sqldb.Normal, migrations.FS)
-			f := newFixture(t, db)
-			f.pass(100 * time.Hour)
-			n := 0
-			rapid.Check(t, func(r *rapid.T) {
-				n++
-				checkAccounts(r, f, n)
-			})
-		})
-	}
+	law(t, "", checkAccounts)
 }
 
 func checkAccounts(r *rapid.T, f *fixture, n int) {

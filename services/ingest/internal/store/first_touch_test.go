@@ -12,9 +12,6 @@ import (
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/ingest/internal/lead"
 	"github.com/assay-hq/assay/services/ingest/internal/store"
-	"github.com/assay-hq/assay/services/ingest/migrations"
-	"github.com/assay-hq/assay/services/internal/sqldb"
-	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 )
 
 // touch is a lead source that was said of a time.
@@ -56,22 +53,7 @@ func value(facts []*typev1.Fact, key string, hour int) string {
 // The first touch is the one of the earliest time, whichever arrives first, and it is
 // true from its time on. The lead is known since its earliest fact.
 func TestTheFirstTouchInAnyOrder(t *testing.T) {
-	for _, dialect := range []string{"sqlite", "postgres"} {
-		t.Run(dialect, func(t *testing.T) {
-			url := dbtest.SQLite(t)
-			if dialect == "postgres" {
-				url = dbtest.Postgres(t)
-			}
-			db := dbtest.Migrated(t, url, "ingest", sqldb.Normal, migrations.FS)
-			f := newFixture(t, db)
-			f.pass(100 * time.Hour)
-			n := 0
-			rapid.Check(t, func(r *rapid.T) {
-				n++
-				checkFirstTouch(r, f, fmt.Sprint("v", n))
-			})
-		})
-	}
+	law(t, "", func(r *rapid.T, f *fixture, n int) { checkFirstTouch(r, f, fmt.Sprint("v", n)) })
 }
 
 func checkFirstTouch(r *rapid.T, f *fixture, who string) {

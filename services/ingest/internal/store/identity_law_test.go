@@ -14,9 +14,7 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/activity"
 	"github.com/assay-hq/assay/services/ingest/internal/identity"
 	"github.com/assay-hq/assay/services/ingest/internal/store"
-	"github.com/assay-hq/assay/services/ingest/migrations"
 	"github.com/assay-hq/assay/services/internal/sqldb"
-	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 )
 
 // A step of a history: a capture, a merge, or a link taken back.
@@ -236,33 +234,21 @@ func drawLinking(r *rapid.T) linking {
 // The same history in another order, cut into other transactions, with some of it said
 // twice, and what people do about it at any time: the same persons, with the same facts.
 func TestPersonsDoNotDependOnTheOrderOfArrival(t *testing.T) {
-	for _, dialect := range []string{"sqlite", "postgres"} {
-		t.Run(dialect, func(t *testing.T) {
-			url := dbtest.SQLite(t)
-			if dialect == "postgres" {
-				url = dbtest.Postgres(t)
+	const orders = 3
+	law(t, "20", func(r *rapid.T, f *fixture, n int) {
+		steps := rapid.SliceOfN(rapid.Custom(drawStep), 1, 7).Draw(r, "steps")
+		links := rapid.SliceOfN(rapid.Custom(drawLinking), 0, 3).Draw(r, "links")
+		var want string
+		for order := range orders {
+			w := &world{fixture: f, n: orders*n + order}
+			got := w.live(r, steps, links, order > 0)
+			if order == 0 {
+				want = got
+			} else if got != want {
+				r.Fatalf("%v %v\ngives\n%s\nin another order\n%s", steps, links, want, got)
 			}
-			db := dbtest.Migrated(t, url, "ingest", sqldb.Normal, migrations.FS)
-			t.Cleanup(checks("20"))
-			f, n := newFixture(t, db), 0
-			f.pass(100 * time.Hour)
-			rapid.Check(t, func(r *rapid.T) {
-				steps := rapid.SliceOfN(rapid.Custom(drawStep), 1, 7).Draw(r, "steps")
-				links := rapid.SliceOfN(rapid.Custom(drawLinking), 0, 3).Draw(r, "links")
-				var want string
-				for order := range 3 {
-					n++
-					w := &world{fixture: f, n: n}
-					got := w.live(r, steps, links, order > 0)
-					if order == 0 {
-						want = got
-					} else if got != want {
-						r.Fatalf("%v %v\ngives\n%s\nin another order\n%s", steps, links, want, got)
-					}
-				}
-			})
-		})
-	}
+		}
+	})
 }
 
 // live lets a history happen, and says what came of it.

@@ -15,9 +15,6 @@ import (
 	"github.com/assay-hq/assay/services/ingest/internal/identity"
 	"github.com/assay-hq/assay/services/ingest/internal/lead"
 	"github.com/assay-hq/assay/services/ingest/internal/store"
-	"github.com/assay-hq/assay/services/ingest/migrations"
-	"github.com/assay-hq/assay/services/internal/sqldb"
-	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 )
 
 // saying is an attribute that a source says of a time.
@@ -139,22 +136,7 @@ func TestAttributesDoNotDependOnTheOrderOfArrival(t *testing.T) {
 // transactions of any size, with claims between: the current attributes are those of
 // the fold, and so is what scorers got.
 func TestAnyOrderOfArrival(t *testing.T) {
-	for _, dialect := range []string{"sqlite", "postgres"} {
-		t.Run(dialect, func(t *testing.T) {
-			url := dbtest.SQLite(t)
-			if dialect == "postgres" {
-				url = dbtest.Postgres(t)
-			}
-			db := dbtest.Migrated(t, url, "ingest", sqldb.Normal, migrations.FS)
-			t.Cleanup(checks("30"))
-			f, n := newFixture(t, db), 0
-			f.pass(100 * time.Hour)
-			rapid.Check(t, func(r *rapid.T) {
-				n++
-				checkOrder(r, f, n)
-			})
-		})
-	}
+	law(t, "30", checkOrder)
 }
 
 func checkOrder(r *rapid.T, f *fixture, n int) {
