@@ -104,7 +104,7 @@ func (d *Door) receive(w http.ResponseWriter, r *http.Request) (*taken, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := inlet.ReadBody(w, r, maxBody, "4 MiB")
+	body, err := inlet.ReadBody(r, maxBody, "4 MiB")
 	if err != nil {
 		return nil, err
 	}

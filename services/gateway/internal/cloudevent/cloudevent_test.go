@@ -218,6 +218,10 @@ func TestBinary(t *testing.T) {
 		"broken percents":     {``, headers("ce-subject", "%zz"), 400, seen{}},
 		"broken JSON":         {`{`, headers("ce-subject", "u", "Content-Type", "application/json"), 400, seen{}},
 		"no id":               {``, []string{"ce-specversion", "1.0", "ce-source", "/app", "ce-type", "x"}, 400, seen{}},
+		"in gzip":             {inlettest.Zip(`{"email": "a@b.example"}`, 1), headers("Content-Type", "application/json", "Content-Encoding", "gzip"), 200, seen{Email: "a@b.example", ID: "/app 1", Type: "x"}},
+		"a gzip file as data": {inlettest.Zip("x", 1), headers("ce-subject", "u", "Content-Type", "application/gzip"), 200, seen{UserID: "u", ID: "/app 1", Type: "x"}},
+		"a bomb":              {inlettest.Zip(strings.Repeat(" ", 1<<20), 30), headers("Content-Type", "application/json", "Content-Encoding", "gzip"), 413, seen{}},
+		"brotli":              {`x`, headers("Content-Type", "application/json", "Content-Encoding", "br"), 415, seen{}},
 		"XML":                 {`<event/>`, headers("Content-Type", "application/cloudevents+xml"), 415, seen{}},
 		"no event at all":     {`{"a": 1}`, []string{"Content-Type", "application/json"}, 400, seen{}},
 	} {

@@ -102,7 +102,7 @@ func (d *Door) receive(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := inlet.ReadBody(w, r, maxBody, "1 MiB")
+	body, err := inlet.ReadBody(r, maxBody, "1 MiB")
 	if err != nil {
 		return nil, err
 	}

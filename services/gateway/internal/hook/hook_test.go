@@ -98,6 +98,11 @@ func TestAMessageBecomesACapture(t *testing.T) {
 	if who := f.Callers()[0]; who.Source != "forms" || who.Browser {
 		t.Errorf("in the name of %+v", who)
 	}
+	// Signed is what is meant, not how it travels.
+	zipped := append([]string{"Content-Encoding", "gzip"}, f.signed(body, noon)...)
+	if w := f.post("/hooks/forms", inlettest.Zip(body, 1), zipped...); w.Code != 200 || len(f.Captures()) != 1 {
+		t.Errorf("in gzip: %d %s", w.Code, w.Body)
+	}
 	// The sender heard no answer, and sends it again: the same ids, which ingest knows.
 	if w := f.post("/hooks/forms", body, f.signed(body, noon.Add(time.Minute))...); w.Code != 200 {
 		t.Errorf("again: %d %s", w.Code, w.Body)
@@ -127,7 +132,9 @@ func TestWhatIsNotTheSendersIsRefused(t *testing.T) {
 		"another kind":       {"/hooks/web", body, good, 404},
 		"no id":              {"/hooks/Forms", body, good, 404},
 		"not set up":         {"/hooks/broken", body, good, 400},
-		"encoded":            {"/hooks/forms", body, append([]string{"Content-Encoding", "gzip"}, good...), 415},
+		"encoded":            {"/hooks/forms", body, append([]string{"Content-Encoding", "br"}, good...), 415},
+		"no gzip":            {"/hooks/forms", body, append([]string{"Content-Encoding", "gzip"}, good...), 400},
+		"a bomb":             {"/hooks/forms", inlettest.Zip(strings.Repeat(" ", 1<<20), 30), append([]string{"Content-Encoding", "gzip"}, good...), 413},
 		"a megabyte and one": {"/hooks/forms", strings.Repeat("x", 1<<20+1), good, 413},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -161,8 +161,8 @@ func (d *Door) take(r *http.Request, route route) (int, error) {
 		return 0, apierr.Overloaded("the intake", time.Second)
 	}
 	defer d.budget.give(int64(most))
-	text, err := readBody(r, most)
-	defer giveBack(text)
+	text, err := inlet.ReadSniffed(r, most, tooLarge(most))
+	defer inlet.GiveBack(text)
 	received := d.inlet.Now()
 	var body *segment.Body
 	if err == nil {
@@ -228,7 +228,7 @@ func (d *Door) admit(r *http.Request, keys ...string) (*sender, error) {
 func (d *Door) refuseBody(ctx context.Context, source string, text *bytes.Buffer, err error) error {
 	switch {
 	case errors.Is(err, rawjson.ErrBroken), errors.Is(err, rawjson.ErrDeep), errors.Is(err, rawjson.ErrDuplicate), errors.Is(err, segment.ErrNoObject):
-		err = broken(err.Error())
+		err = apierr.MalformedBody(apierr.Violation{Expected: err.Error()})
 	}
 	why := inlet.Rejection{Reason: apierr.Reason(err), Message: status.Convert(err).Message(), Payload: text.String()}
 	_ = d.inlet.Record(ctx, inlet.NewRejections(doorName, source, why)) // the client hears of it anyway
