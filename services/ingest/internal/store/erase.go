@@ -55,10 +55,9 @@ func (s *Store) Erase(ctx context.Context, leads []string) (map[string]int64, er
 	if err := s.eraseFiles(ctx, said, gone); err != nil {
 		return nil, err
 	}
-	var rows map[string]int64
+	var e *eraser
 	err = s.db.Write(ctx, func(tx *sqldb.Tx) error {
-		e := &eraser{tx: tx, leads: leads, gone: map[string]int64{}}
-		rows = e.gone
+		e = &eraser{tx: tx, leads: leads, gone: map[string]int64{}}
 		return e.erase()
 	})
 	if err != nil {
@@ -66,8 +65,8 @@ func (s *Store) Erase(ctx context.Context, leads []string) (map[string]int64, er
 	}
 	s.homes.Clear()
 	s.claims.Clear()
-	maps.Copy(gone, rows)
-	return gone, nil
+	maps.Copy(gone, e.gone)
+	return gone, s.reconsider(ctx, e.claimed)
 }
 
 // identifiersOf finds in a text any identifier of the persons that leads are, however it is
@@ -291,7 +290,9 @@ func (s *Store) rejectsNaming(ctx context.Context, said *regexp.Regexp) (found [
 type eraser struct {
 	tx    *sqldb.Tx
 	leads []string // the given ones, and all others of their persons
-	gone  map[string]int64
+	// claimed are the values that the persons claimed beside others.
+	claimed []identity.Identity
+	gone    map[string]int64
 }
 
 func (e *eraser) erase() error {
@@ -366,7 +367,7 @@ func (e *eraser) replies() error {
 // values deletes what was seen together with any value of the persons, and values that
 // nobody but they claimed.
 func (e *eraser) values() error {
-	var theirs, claimed []identity.Identity
+	var theirs []identity.Identity
 	scan := func(to *[]identity.Identity, result *sql.Rows, err error) error {
 		if err != nil {
 			return err
@@ -385,7 +386,7 @@ func (e *eraser) values() error {
 	}
 	from, args = valueKeys(theirs).from(e.tx.Dialect())
 	result, err = e.tx.Query(`SELECT DISTINCT l.kind, l.value FROM `+from+` CROSS JOIN identity_claims l WHERE l.by_kind = k.a AND l.by_value = k.b`, args...) //nolint:sqlclosecheck // scan closes them
-	if err := scan(&claimed, result, err); err != nil {
+	if err := scan(&e.claimed, result, err); err != nil {
 		return err
 	}
 	for _, columns := range []string{"kind, value", "by_kind, by_value"} {
@@ -395,10 +396,10 @@ func (e *eraser) values() error {
 		}
 		e.gone["identity_claims"] += n
 	}
-	if len(claimed) == 0 {
+	if len(e.claimed) == 0 {
 		return nil
 	}
-	from, args = valueKeys(claimed).from(e.tx.Dialect())
+	from, args = valueKeys(e.claimed).from(e.tx.Dialect())
 	n, err := e.tx.Affected(`DELETE FROM identities WHERE home = 0 AND (kind, value) IN (SELECT k.a, k.b FROM `+from+`) AND NOT EXISTS (
 		SELECT 1 FROM identity_claims l WHERE l.kind = identities.kind AND l.value = identities.value)`, args...)
 	e.gone["identities"] += n

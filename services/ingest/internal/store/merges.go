@@ -83,9 +83,9 @@ func (s *Store) rethinkValues(ctx context.Context, seeds func(tx *sqldb.Tx) ([]i
 	return c, err
 }
 
-// Reconsider resolves values again from which claims or leads were taken without it: what
+// reconsider resolves values again from which claims or leads were taken without it: what
 // too many claimed may be somebody's now.
-func (s *Store) Reconsider(ctx context.Context, values []identity.Identity) error {
+func (s *Store) reconsider(ctx context.Context, values []identity.Identity) error {
 	for some := range slices.Chunk(values, reresolved) {
 		_, err := s.rethinkValues(ctx, func(*sqldb.Tx) ([]identity.Identity, error) { return some, nil }, func(*commit) error { return nil })
 		if err != nil {
