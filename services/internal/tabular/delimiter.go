@@ -7,9 +7,6 @@ import (
 // delimiters are what cells can stand between, in the order in which they are preferred.
 const delimiters = ",;\t|"
 
-// IsDelimiter reports whether cells can stand between such bytes.
-func IsDelimiter(c byte) bool { return strings.IndexByte(delimiters, c) >= 0 }
-
 // looked is how many rows are looked at to find the delimiter.
 const looked = 50
 

@@ -23,9 +23,6 @@ const (
 	Windows1252 Encoding = "windows-1252"
 )
 
-// Encodings are all that can be read.
-func Encodings() []Encoding { return []Encoding{UTF8, UTF16LE, UTF16BE, Windows1252} }
-
 var marks = []struct {
 	mark     string
 	encoding Encoding

@@ -1,8 +1,8 @@
 package cloudevent
 
 import (
+	"cmp"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -146,21 +146,11 @@ func (d *Door) receive(w http.ResponseWriter, r *http.Request) (*taken, error) {
 	return &taken{Captured: max(captured, 0), Rejected: len(events) - reading.skipped - max(captured, 0), Skipped: reading.skipped}, nil
 }
 
-// source returns the source of the write key of a request: the token of Bearer, or the user
-// of Basic authentication.
+// source returns the source of the write key of a request.
 func (d *Door) source(ctx context.Context, r *http.Request) (*sourcecache.Source, caller.Caller, error) {
-	scheme, credentials, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	key := ""
-	switch credentials = strings.TrimSpace(credentials); {
-	case strings.EqualFold(scheme, "bearer"):
-		key = credentials
-	case strings.EqualFold(scheme, "basic"):
-		plain, err := base64.StdEncoding.DecodeString(credentials)
-		if err == nil {
-			key, _, _ = strings.Cut(string(plain), ":")
-		}
-	}
-	if key == "" || len(key) > maxKey {
+	user, token := inlet.Credentials(r.Header)
+	key := cmp.Or(user, token)
+	if key == "" || len(key) > inlet.MaxKey {
 		return nil, caller.Caller{}, errNoKey
 	}
 	source, who, err := d.inlet.Sources.ByKey(ctx, key)
@@ -169,9 +159,6 @@ func (d *Door) source(ctx context.Context, r *http.Request) (*sourcecache.Source
 	}
 	return source, who, err
 }
-
-// maxKey is the longest write key that is looked up.
-const maxKey = 512
 
 var errNoKey = apierr.UnauthenticatedFor("expected a write key: `Authorization: Bearer <key>`, or as the user of Basic authentication")
 

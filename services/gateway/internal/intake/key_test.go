@@ -3,6 +3,8 @@ package intake
 import (
 	"net/http"
 	"testing"
+
+	"github.com/assay-hq/assay/services/gateway/internal/inlet"
 )
 
 func FuzzKeys(f *testing.F) {
@@ -12,7 +14,7 @@ func FuzzKeys(f *testing.F) {
 		h := http.Header{"Authorization": {authorization}, "X-Write-Key": {writeKey}}
 		before, after := headerKeys(h)
 		for _, key := range append(spellings(before), spellings(after)...) {
-			if usable(key) && len(key) > maxWriteKey {
+			if usable(key) && len(key) > inlet.MaxKey {
 				t.Errorf("%d bytes", len(key))
 			}
 		}

@@ -24,9 +24,6 @@ const (
 	Capture
 )
 
-// Erased is the reason of the entries of a person who was forgotten and is to stay so.
-const Erased = "erased"
-
 // Domain is the kind of an entry that is of everybody with an email address of a domain.
 // The number is stored.
 const Domain identity.Kind = 100
