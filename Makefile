@@ -29,6 +29,7 @@ run: build ## Build and start Assay: REST on :8080, gRPC on :9090, data under ./
 test: ## Run every test, on SQLite and PostgreSQL, with the race detector.
 	go test -race $(UNCHECKED) -p 4 -timeout 18m $(PACKAGES) # four at once: many wait for a commit
 	go test $(LAWS) # on all of their generated cases, of which the race detector sees a tenth
+	go test -run Laws ./services/test/scenarios
 
 .PHONY: test-crm
 test-crm: ## Try the handoff to a real CRM: installs Tryton where it is missing, half a minute. Part of `make test`.

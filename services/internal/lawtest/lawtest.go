@@ -13,12 +13,17 @@ import (
 // Cases sets how many cases each law of the test binary is checked on. `-rapid.checks` on
 // the command line comes before it. Call it from TestMain.
 func Cases(cases int) {
-	if raceDetector {
-		cases /= 10
-	}
-	for name, value := range map[string]string{"rapid.checks": strconv.Itoa(cases), "rapid.nofailfile": "true"} {
+	for name, value := range map[string]string{"rapid.checks": strconv.Itoa(Share(cases)), "rapid.nofailfile": "true"} {
 		if err := flag.Set(name, value); err != nil {
 			panic(err) // a test binary without rapid
 		}
 	}
+}
+
+// Share is how many of so many cases are checked: a tenth under the race detector.
+func Share(cases int) int {
+	if raceDetector {
+		cases /= 10
+	}
+	return cases
 }

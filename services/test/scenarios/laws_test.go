@@ -19,13 +19,16 @@ import (
 	profilefitv1 "github.com/assay-hq/assay/gen/go/assay/profilefit/v1"
 	typev1 "github.com/assay-hq/assay/gen/go/assay/type/v1"
 	"github.com/assay-hq/assay/services/internal/caller"
+	"github.com/assay-hq/assay/services/internal/lawtest"
 	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 	"github.com/assay-hq/assay/standards"
 )
 
 const (
-	// lawCases are the histories that each published standard scores in memory.
-	lawCases = 1000
+	// lawCases are the histories that each published standard scores in memory, asked in
+	// calls of callCases.
+	lawCases  = 1000
+	callCases = 100
 	// keptCases are those that arrive bit by bit and are kept in a store.
 	keptCases = 60
 )
@@ -57,9 +60,10 @@ func TestLawsOfPublishedStandards(t *testing.T) {
 // That says something only if the histories meet the rules.
 func (s *scorers) keepLawsInMemory(t *testing.T) {
 	met := map[string]bool{}
-	for first := 0; first < lawCases; first += 200 {
+	cases := lawtest.Share(lawCases)
+	for first := 0; first < cases; first += callCases {
 		var shuffled, fresh []question
-		for i := range 200 {
+		for i := range callCases {
 			h := s.words.history(lead(first+i), uint64(first+i))
 			at := h.instants[i%len(h.instants)]
 			shuffled = append(shuffled, question{lead: i, facts: h.facts(), at: at, dry: true})
@@ -78,7 +82,7 @@ func (s *scorers) keepLawsInMemory(t *testing.T) {
 			unmet = append(unmet, id)
 		}
 	}
-	if len(unmet)*5 > len(s.rules) {
+	if cases == lawCases && len(unmet)*5 > len(s.rules) {
 		t.Errorf("no history meets %v of %d rules and criteria", unmet, len(s.rules))
 	}
 }
@@ -87,7 +91,7 @@ func (s *scorers) keepLawsInMemory(t *testing.T) {
 // are scored as those that come at once; and so they are when the scorers lost
 // everything and are sent the whole history again.
 func (s *scorers) keepLawsInStore(t *testing.T) {
-	histories := make([]*history, keptCases)
+	histories := make([]*history, max(lawtest.Share(keptCases), keptCases/4))
 	var whole []question
 	for i := range histories {
 		histories[i] = s.words.history(lead(i), uint64(i))
@@ -112,7 +116,7 @@ func (s *scorers) keepLawsInStore(t *testing.T) {
 	for i, h := range histories {
 		again = append(again, question{lead: i, facts: h.facts(), at: h.instants[2], to: 3, reset: true})
 		past = append(past, question{lead: i, at: h.instants[0], from: 3, to: 3, history: h.batches})
-		fresh = append(fresh, question{lead: keptCases + i, facts: h.inOrder(h.instants[0]), at: h.instants[0], dry: true})
+		fresh = append(fresh, question{lead: len(histories) + i, facts: h.inOrder(h.instants[0]), at: h.instants[0], dry: true})
 	}
 	for i, got := range s.ask(t, again) {
 		got.is(t, want[i], "at once (-), after the loss (+)", i)
