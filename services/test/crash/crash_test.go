@@ -32,7 +32,7 @@ func TestMain(m *testing.M) { dbtest.Main(m) }
 
 func TestNothingAcknowledgedIsLostDoubledOrWrong(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
-		campaign(t, process.New(t, []string{"--data-dir=" + t.TempDir()}))
+		campaign(t, process.New(t, []string{"--data-dir=" + dbtest.Folder(t)}))
 	})
 	t.Run("postgres", func(t *testing.T) {
 		database, stop, err := dbtest.StartPostgres(dbtest.PostgresOptions{Durable: true})
@@ -40,7 +40,7 @@ func TestNothingAcknowledgedIsLostDoubledOrWrong(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(stop)
-		assay := process.New(t, []string{"--data-dir=" + t.TempDir(), "--db=" + database})
+		assay := process.New(t, []string{"--data-dir=" + dbtest.Folder(t), "--db=" + database})
 		process.Migrate(t, database)
 		campaign(t, assay)
 	})

@@ -37,7 +37,7 @@ func TestDeliveriesSurviveKills(t *testing.T) {
 }
 
 func deliveryArgs(t *testing.T) []string {
-	return []string{"--data-dir=" + t.TempDir(), "--allow-networks=127.0.0.0/8"}
+	return []string{"--data-dir=" + dbtest.Folder(t), "--allow-networks=127.0.0.0/8"}
 }
 
 // crm is a receiver that honours the key: the same message again changes nothing.

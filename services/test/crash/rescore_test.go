@@ -17,7 +17,7 @@ import (
 // A publish decides everybody again, whatever is killed meanwhile.
 func TestARescoreGoesOnAfterAKill(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
-		rescored(t, process.New(t, []string{"--data-dir=" + t.TempDir()}), 4)
+		rescored(t, process.New(t, []string{"--data-dir=" + dbtest.Folder(t)}), 4)
 	})
 	t.Run("postgres", func(t *testing.T) {
 		database, stop, err := dbtest.StartPostgres(dbtest.PostgresOptions{Durable: true})
@@ -25,7 +25,7 @@ func TestARescoreGoesOnAfterAKill(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(stop)
-		assay := process.New(t, []string{"--data-dir=" + t.TempDir(), "--db=" + database})
+		assay := process.New(t, []string{"--data-dir=" + dbtest.Folder(t), "--db=" + database})
 		process.Migrate(t, database)
 		rescored(t, assay, 2) // after each, its leases have to run out
 	})

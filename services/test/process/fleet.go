@@ -3,6 +3,8 @@ package process
 import (
 	"strings"
 	"testing"
+
+	"github.com/assay-hq/assay/services/internal/sqldb/dbtest"
 )
 
 // Services are the services of an installation, in the order they are started.
@@ -16,14 +18,14 @@ var Modes = []string{"one process", "five processes"}
 func Run(t testing.TB, mode string, env ...string) (door *Assay, all []*Assay) {
 	t.Helper()
 	if mode == Modes[0] {
-		door = New(t, []string{"--data-dir=" + t.TempDir()}, env...)
+		door = New(t, []string{"--data-dir=" + dbtest.Folder(t)}, env...)
 		door.Start(t)
 		return door, []*Assay{door}
 	}
 	env = append(env, "ASSAY_INTERNAL_SECRET=internal-secret-of-a-test-0123456789")
 	var peers []string
 	for _, service := range Services {
-		args := []string{"--services=" + service, "--data-dir=" + t.TempDir()}
+		args := []string{"--services=" + service, "--data-dir=" + dbtest.Folder(t)}
 		for _, peer := range peers {
 			args = append(args, "--peer="+peer)
 		}

@@ -53,6 +53,12 @@ func EachURL(t *testing.T, run func(t *testing.T, url string)) {
 // SQLite returns the URL of an empty folder for SQLite files.
 func SQLite(t testing.TB) string {
 	t.Helper()
+	return "sqlite:" + Folder(t)
+}
+
+// Folder returns an empty folder for what need not outlive the test, or a power cut.
+func Folder(t testing.TB) string {
+	t.Helper()
 	dir, err := os.MkdirTemp(scratch(os.TempDir()), ownedBy(sqlitePrefix))
 	if err != nil {
 		t.Fatal(err)
@@ -62,7 +68,7 @@ func SQLite(t testing.TB) string {
 			t.Error(err)
 		}
 	})
-	return "sqlite:" + dir
+	return dir
 }
 
 var databases atomic.Int64
