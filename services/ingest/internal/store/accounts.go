@@ -54,15 +54,7 @@ func (s *Store) Accounts(ctx context.Context, after []any, limit int) ([]Account
 	}
 	result, err := s.db.Read().QueryContext(ctx, `SELECT `+accountColumns+` FROM accounts a`+where+ //nolint:sqlclosecheck // each closes it
 		` ORDER BY a.created_at DESC, a.id DESC LIMIT $1`, args...)
-	if err != nil {
-		return nil, err
-	}
-	var list []Account
-	err = each(result, func() error {
-		a, err := scanAccount(result.Scan)
-		list = append(list, a)
-		return err
-	})
+	list, err := every(result, err, scanAccount)
 	if err != nil {
 		return nil, err
 	}
@@ -128,14 +120,7 @@ func (s *Store) AccountLeads(ctx context.Context, id, after string, limit int) (
 	}
 	result, err := s.db.Read().QueryContext(ctx, `SELECT `+leadColumns+` FROM account_leads b CROSS JOIN leads l CROSS JOIN pending p `+ //nolint:sqlclosecheck // each closes it
 		`WHERE b.account_id = $1 AND b.lead_id > $2 AND b.present = 1 AND l.id = b.lead_id AND p.lead_id = l.id ORDER BY b.lead_id LIMIT $3`, id, after, limit)
-	if err != nil {
-		return nil, err
-	}
-	err = each(result, func() error {
-		l, err := scanLead(result.Scan)
-		list = append(list, l)
-		return err
-	})
+	list, err = every(result, err, scanLead)
 	if err != nil {
 		return nil, err
 	}

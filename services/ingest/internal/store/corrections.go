@@ -89,17 +89,9 @@ func (s *Store) Corrections(ctx context.Context, after []any, limit int) ([]Corr
 	return s.corrections(ctx, where+` ORDER BY c.created_at DESC, c.id DESC LIMIT $1`, args...)
 }
 
-func (s *Store) corrections(ctx context.Context, where string, args ...any) (list []Correction, err error) {
+func (s *Store) corrections(ctx context.Context, where string, args ...any) ([]Correction, error) {
 	result, err := s.db.Read().QueryContext(ctx, `SELECT `+correctionColumns+` FROM corrections c`+where, args...) //nolint:sqlclosecheck // each closes it
-	if err != nil {
-		return nil, err
-	}
-	err = each(result, func() error {
-		c, err := scanCorrection(result.Scan)
-		list = append(list, c)
-		return err
-	})
-	return list, err
+	return every(result, err, scanCorrection)
 }
 
 // NewCorrection is a correction that is made.

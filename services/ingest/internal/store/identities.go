@@ -73,3 +73,16 @@ func each(result *sql.Rows, scan func() error) error {
 	}
 	return result.Err()
 }
+
+// every reads all rows of a query, if it has any.
+func every[T any](result *sql.Rows, err error, scan func(func(...any) error) (T, error)) (list []T, _ error) {
+	if err != nil {
+		return nil, err
+	}
+	err = each(result, func() error {
+		one, err := scan(result.Scan)
+		list = append(list, one)
+		return err
+	})
+	return list, err
+}

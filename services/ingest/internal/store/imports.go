@@ -163,22 +163,14 @@ func (s *Store) Import(ctx context.Context, id string) (*Import, error) {
 
 // Imports returns imports, latest first: those beyond a place, a time and an id,
 // or the first for nil.
-func (s *Store) Imports(ctx context.Context, after []any, limit int) (list []*Import, err error) {
+func (s *Store) Imports(ctx context.Context, after []any, limit int) ([]*Import, error) {
 	query, args := selectImport+` WHERE state <> 0 ORDER BY created_at DESC, id DESC LIMIT $1`, []any{limit}
 	if after != nil {
 		query = selectImport + ` WHERE state <> 0 AND (created_at, id) < ($2, $3) ORDER BY created_at DESC, id DESC LIMIT $1`
 		args = append(args, after...)
 	}
 	rows, err := s.db.Read().QueryContext(ctx, query, args...) //nolint:sqlclosecheck // each closes them
-	if err != nil {
-		return nil, err
-	}
-	err = each(rows, func() error {
-		i, err := scanImport(rows.Scan)
-		list = append(list, i)
-		return err
-	})
-	return list, err
+	return every(rows, err, scanImport)
 }
 
 // Undecided returns how many leads of an import wait for their decision.

@@ -104,15 +104,7 @@ func (s *Store) Leads(ctx context.Context, q LeadQuery, after []any, limit int) 
 	}
 	result, err := s.db.Read().QueryContext(ctx, `SELECT `+leadColumns+` FROM leads l JOIN pending p ON p.lead_id = l.id WHERE `+strings.Join(where, " AND ")+ //nolint:sqlclosecheck // each closes it
 		` ORDER BY `+order+direction+`, l.id`+direction+` LIMIT `+arg(limit), args...)
-	if err != nil {
-		return nil, err
-	}
-	var list []Lead
-	err = each(result, func() error {
-		l, err := scanLead(result.Scan)
-		list = append(list, l)
-		return err
-	})
+	list, err := every(result, err, scanLead)
 	if err != nil {
 		return nil, err
 	}

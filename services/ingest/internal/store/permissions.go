@@ -94,7 +94,7 @@ func (s *Store) Permissions(ctx context.Context, id string) ([]Permission, error
 	}
 	result, err := s.db.Read().QueryContext(ctx, `SELECT `+permissionColumns+` FROM leads m CROSS JOIN permissions r
 		WHERE m.canonical_id = $1 AND r.lead_id = m.id ORDER BY r.effective_at, r.id`, person)
-	return scanPermissions(result, err)
+	return every(result, err, scanPermission)
 }
 
 // PermissionPage returns records of a lead's person, the latest recorded first: those
@@ -110,19 +110,7 @@ func (s *Store) PermissionPage(ctx context.Context, id string, after []any, limi
 	}
 	result, err := s.db.Read().QueryContext(ctx, `SELECT `+permissionColumns+` FROM leads m CROSS JOIN permissions r
 		WHERE m.canonical_id = $1 AND r.lead_id = m.id`+where+` ORDER BY r.received_at DESC, r.id DESC LIMIT $2`, args...)
-	return scanPermissions(result, err)
-}
-
-func scanPermissions(result *sql.Rows, err error) (list []Permission, _ error) {
-	if err != nil {
-		return nil, err
-	}
-	err = each(result, func() error {
-		p, err := scanPermission(result.Scan)
-		list = append(list, p)
-		return err
-	})
-	return list, err
+	return every(result, err, scanPermission)
 }
 
 // PermissionByToken returns the record that a token confirms, or [ErrNotFound].

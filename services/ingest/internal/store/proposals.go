@@ -102,14 +102,7 @@ func (s *Store) Proposals(ctx context.Context, state ProposalState, after []any,
 		`SELECT `+proposalColumns+` FROM merge_proposals p
 		JOIN leads a ON a.id = p.lead_a JOIN leads b ON b.id = p.lead_b
 		WHERE p.state = $1 AND (p.state <> $3 OR a.canonical_id <> b.canonical_id)`+where+` ORDER BY p.created_at DESC, p.id DESC LIMIT $2`, args...)
-	if err != nil {
-		return nil, err
-	}
-	err = each(result, func() error {
-		p, err := scanProposal(result.Scan)
-		list = append(list, p)
-		return err
-	})
+	list, err = every(result, err, scanProposal)
 	for i := range list {
 		if err == nil {
 			err = s.prove(ctx, &list[i])

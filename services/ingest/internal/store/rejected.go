@@ -87,16 +87,7 @@ func (s *Store) ListRejected(ctx context.Context, asked []terms.Term, after []an
 	}
 	result, err := s.db.Read().QueryContext(ctx, `SELECT `+rejectedColumns+` FROM rejected_events WHERE `+strings.Join(where, " AND ")+ //nolint:sqlclosecheck // each closes it
 		` ORDER BY received_at DESC, id DESC LIMIT `+arg(limit), args...)
-	if err != nil {
-		return nil, err
-	}
-	var list []RejectedEvent
-	err = each(result, func() error {
-		e, err := scanRejected(result.Scan)
-		list = append(list, e)
-		return err
-	})
-	return list, err
+	return every(result, err, func(scan func(...any) error) (RejectedEvent, error) { return scanRejected(scan) })
 }
 
 // PruneRejected forgets what was received before an instant.

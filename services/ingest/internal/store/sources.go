@@ -54,17 +54,9 @@ func (s *Store) Source(ctx context.Context, id string) (Source, error) {
 
 // Sources returns a page of sources in the order of their ids: those beyond one, or the
 // first for none.
-func (s *Store) Sources(ctx context.Context, after string, limit int) (list []Source, err error) {
+func (s *Store) Sources(ctx context.Context, after string, limit int) ([]Source, error) {
 	result, err := s.db.Read().QueryContext(ctx, sourceColumns+` WHERE id > $1 ORDER BY id LIMIT $2`, after, limit) //nolint:sqlclosecheck // each closes it
-	if err != nil {
-		return nil, err
-	}
-	err = each(result, func() error {
-		one, err := scanSource(result.Scan)
-		list = append(list, one)
-		return err
-	})
-	return list, err
+	return every(result, err, scanSource)
 }
 
 // CreateSource stores a new source, whose revision and times it sets, or returns
