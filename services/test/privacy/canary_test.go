@@ -131,6 +131,12 @@ func (h *house) call(key, method, path string, body any) (int, string) {
 		content, err = json.Marshal(body)
 		h.ok(err)
 	}
+	return h.send(key, method, path, content)
+}
+
+// send is call with a body as it is.
+func (h *house) send(key, method, path string, content []byte) (int, string) {
+	h.t.Helper()
 	r, err := http.NewRequestWithContext(h.t.Context(), method, "http://"+h.app.HTTPAddr()+path, bytes.NewReader(content))
 	h.ok(err)
 	r.Header.Set("Authorization", "Bearer "+key)
@@ -239,11 +245,38 @@ func (h *house) live() string {
 
 	// Something of the person is refused, and kept as it came.
 	h.refused()
+	h.imported(lead)
 	h.eventually("what sales said is scored", func() bool {
 		_, text := h.call(adminKey, "GET", "/v1/"+lead+"/activities?pageSize=100", nil)
 		return strings.Contains(text, "sales.opportunity")
 	})
 	return lead
+}
+
+// imported has files say something of the person, one of them under an address of which
+// somebody finds out later whose it is. A row of each is rejected.
+func (h *house) imported(lead string) {
+	h.t.Helper()
+	for _, name := range []string{"one", "two"} {
+		address := word("email") + "@" + name + ".example"
+		file := "email,city,note\n" + address + "," + word("city-"+name) + "," + word("note-"+name) + "\n" + word("rejected-"+name) + ",Bonn," + address + "\n"
+		var made answer
+		status, text := h.send(adminKey, "POST", "/v1/imports:upload?kind=KIND_LEADS&displayName="+name+".csv", []byte(file))
+		if status != http.StatusOK {
+			h.t.Fatalf("upload: %d %s", status, text)
+		}
+		h.ok(json.Unmarshal([]byte(text), &made))
+		h.must("POST", "/v1/"+made.str("name")+":run", map[string]any{})
+		h.eventually("the file is imported", func() bool {
+			made = h.must("GET", "/v1/"+made.str("name"), nil)
+			return made.str("state") == "STATE_DONE"
+		})
+		if made.str("counts", "rejected") != "1" {
+			h.t.Errorf("%s.csv: %v", name, made)
+		}
+	}
+	two := h.must("POST", "/v1/leads:lookup", map[string]any{"identity": identity("KIND_EMAIL", word("email")+"@two.example")})
+	h.must("POST", "/v1/"+lead+":merge", map[string]any{"other": two.str("lead", "name"), "reason": word("merge")})
 }
 
 // refused has a tracking client send what is refused, and kept as it came.
@@ -380,7 +413,7 @@ func TestNoByteOfAnErasedPersonIsLeft(t *testing.T) {
 		}
 
 		// Whoever comes back is not captured, by whatever identifier.
-		for kind, value := range map[string]string{"KIND_EMAIL": word("email") + "@one.example", "KIND_CRM_ID": word("crm")} {
+		for value, kind := range map[string]string{word("email") + "@one.example": "KIND_EMAIL", word("email") + "@two.example": "KIND_EMAIL", word("crm"): "KIND_CRM_ID"} {
 			if status, text := h.call(adminKey, "POST", "/v1/leads:capture", somebody(identity(kind, value))); status == http.StatusOK || !strings.Contains(text, "SUPPRESSED") {
 				t.Errorf("the person comes back as %s: %d %s", kind, status, text)
 			}
@@ -415,7 +448,7 @@ func (h *house) exports(lead string) {
 	document := h.must("GET", "/v1/"+lead+":export", nil).str("document")
 	for _, what := range []string{
 		"email", "user", "visitor", "crm", "name", "phone", "title", "campaign", "detail", "activity", "utm", "path", "text", "fair",
-		"form", "approval", "evidence", "link", "comment", "outcome",
+		"form", "approval", "evidence", "link", "comment", "outcome", "city-one", "note-two", "merge",
 	} {
 		if !strings.Contains(document, word(what)) {
 			h.t.Errorf("the export lacks what was said of %s", what)
