@@ -14,9 +14,9 @@ import (
 // lookEvery is how often: what another process changed holds here within 5 s.
 const lookEvery = 2 * time.Second
 
-// look reads what captures go by.
+// look reads what captures go by, and says that somebody looks.
 func (s *Service) look(ctx context.Context) error {
-	err := errors.Join(s.store.LoadSuppressions(ctx), s.store.LoadIdentitySettings(ctx), s.store.LoadTrafficRules(ctx))
+	err := errors.Join(s.store.LoadSuppressions(ctx), s.store.LoadIdentitySettings(ctx), s.store.LoadTrafficRules(ctx), s.store.ShowAlive(ctx))
 	if err != nil {
 		return fmt.Errorf("ingest: %w", err)
 	}

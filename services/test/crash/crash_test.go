@@ -125,11 +125,15 @@ func newLedger(random *rand.Rand) *ledger {
 // send captures for random leads until the context ends. An answer that never
 // came leaves open whether the activity was stored: it is sent again, by its id.
 func (l *ledger) send(ctx context.Context, assay *process.Assay, random *rand.Rand) {
-	for n := 0; ctx.Err() == nil; n++ {
+	for ctx.Err() == nil {
 		e := l.leads[random.IntN(len(l.leads))]
 		e.Lock()
 		var activities []map[string]any
-		for range 1 + random.IntN(5) {
+		n := 1 + random.IntN(5)
+		if e.door == batch && random.IntN(3) == 0 {
+			n += 40 // so many at once crowd, and wait in the journal
+		}
+		for range n {
 			activities = append(activities, e.draw(random))
 		}
 		activities = append(activities, e.retry...)
@@ -179,13 +183,35 @@ func (e *entry) identity() map[string]any {
 }
 
 // lookUp finds the lead by its address.
-func (e *entry) lookUp(t *testing.T, assay *process.Assay) {
-	t.Helper()
+func (e *entry) lookUp(assay *process.Assay) error {
 	var found struct{ Lead struct{ Name string } }
-	if err := assay.Call(context.Background(), http.MethodPost, "/v1/leads:lookup", map[string]any{"identity": e.identity()}, &found); err != nil {
-		t.Fatalf("%s: %v", e.email, err)
-	}
+	err := assay.Call(context.Background(), http.MethodPost, "/v1/leads:lookup", map[string]any{"identity": e.identity()}, &found)
 	e.name = found.Lead.Name
+	return err
+}
+
+// settled returns how often each activity is stored, once all that were acknowledged are:
+// what a process that was killed left in its journal is stored by the next one.
+func (l *ledger) settled(t *testing.T, assay *process.Assay, e *entry) (stored map[string]int) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(50 * time.Millisecond) { // polls another process
+		err, missing := e.lookUp(assay), false
+		if err == nil {
+			stored = l.timeline(t, assay, e)
+			for id := range e.acked {
+				missing = missing || stored[id] == 0
+			}
+			if !missing {
+				return stored
+			}
+		}
+		if time.Now().After(deadline) {
+			if err != nil {
+				t.Fatalf("%s: %v", e.email, err)
+			}
+			return stored
+		}
+	}
 }
 
 // draw makes up an activity of the last twelve days.
@@ -218,8 +244,7 @@ func (l *ledger) check(t *testing.T, assay *process.Assay) {
 		if len(e.acked) == 0 {
 			continue
 		}
-		e.lookUp(t, assay)
-		stored := l.timeline(t, assay, e)
+		stored := l.settled(t, assay, e)
 		for id := range e.acked {
 			if stored[id] != 1 {
 				t.Errorf("%s: the acknowledged activity %s is stored %d times", e.name, id, stored[id])

@@ -22,8 +22,11 @@ const (
 	journalEvery = 500 * time.Millisecond
 	// catchUpEvery is how often it is looked whether the journal is through.
 	catchUpEvery = 20 * time.Millisecond
-	// orphaned is after how long a process stores what another one acknowledged: it ended.
-	orphaned = 2 * time.Minute
+	// orphaned is after how long a process stores what another one acknowledged that does
+	// not say any more that it is alive: it ended.
+	orphaned = 10 * time.Second
+	// longGone is after how long it is forgotten that there was a process.
+	longGone = time.Hour
 )
 
 // Circumstances are what is known of a call besides what it says.
@@ -104,6 +107,22 @@ func (s *Store) WaitForDeferred(ctx context.Context, found bool) error {
 	return s.journal.waker.Wait(ctx, found)
 }
 
+// ShowAlive says to other processes that this one stores what is in its journal.
+func (s *Store) ShowAlive(ctx context.Context) error {
+	if s.db.Dialect() == sqldb.SQLite {
+		return nil // there is no other process
+	}
+	now := s.now()
+	return s.db.Write(ctx, func(tx *sqldb.Tx) error {
+		if _, err := tx.Exec(`DELETE FROM journal_processes WHERE seen_at < $1`, now.Add(-longGone).UnixMicro()); err != nil {
+			return err
+		}
+		_, err := tx.Exec(`INSERT INTO journal_processes (process, seen_at) VALUES ($1, $2)
+			ON CONFLICT (process) DO UPDATE SET seen_at = excluded.seen_at`, s.journal.process, now.UnixMicro())
+		return err
+	})
+}
+
 // Deferred returns the oldest calls in the journal: some thousand captures; while others
 // crowd, fewer and only once in a while.
 func (s *Store) Deferred(ctx context.Context) (list []Entry, err error) {
@@ -121,7 +140,8 @@ func (s *Store) Deferred(ctx context.Context) (list []Entry, err error) {
 		before = s.now().AddDate(100, 0, 0).UnixMicro() // there is no other process
 	}
 	result, err := s.db.Read().QueryContext(ctx, `SELECT seq, process, received_at, captures, browser, trusted, trace, content FROM journal
-		WHERE process = $1 OR received_at < $2 ORDER BY seq LIMIT 256`, s.journal.process, before) //nolint:sqlclosecheck // each closes it
+		WHERE process = $1 OR received_at < $2 AND NOT EXISTS (SELECT 1 FROM journal_processes p WHERE p.process = journal.process AND p.seen_at >= $2)
+		ORDER BY seq LIMIT 256`, s.journal.process, before) //nolint:sqlclosecheck // each closes it
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,14 @@ func TestWhatAProcessLeavesIsStoredByAnother(t *testing.T) {
 			if list := f.journal(other); len(list) != 0 {
 				t.Fatalf("%+v: its process may live", list)
 			}
-			f.pass(3 * time.Minute)
+			f.ok(f.ShowAlive(t.Context()))
+			f.pass(9 * time.Second)
+			f.ok(f.ShowAlive(t.Context()))
+			f.pass(9 * time.Second)
+			if list := f.journal(other); len(list) != 0 {
+				t.Fatalf("%+v: its process lives", list)
+			}
+			f.pass(2 * time.Second)
 		}
 		list := f.journal(other)
 		if len(list) != 1 || !f.store(other, list[0]) {
