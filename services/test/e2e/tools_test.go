@@ -21,7 +21,12 @@ import (
 // post sends a body as a tool does and returns the answer.
 func (in *installation) post(t *testing.T, path, body string, headers ...string) (int, string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, in.rest+path, bytes.NewBufferString(body))
+	return in.send(t, http.MethodPost, path, body, headers...)
+}
+
+func (in *installation) send(t *testing.T, method, path, body string, headers ...string) (int, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, in.rest+path, bytes.NewBufferString(body))
 	if err != nil {
 		t.Fatal(err)
 	}
