@@ -59,7 +59,7 @@ type importFileCmd struct {
 	Mapping   string            `help:"A YAML file that says what each column is. Default: the headers say it." placeholder:"FILE"`
 	Column    map[string]string `help:"What one column is, e.g. --column 'Mail 2=email'; with nothing after the = it is left out." placeholder:"HEADER=FIELD"`
 	Source    string            `help:"Source of the facts. Default: import: and the name of the file." placeholder:"NAME"`
-	DateOrder string            `help:"How dates such as 03/04/2026 are read: ${enum}. Default: what the dates of each column show." enum:",dmy,mdy,ymd" default:"" placeholder:"dmy|mdy|ymd"`
+	DateOrder string            `help:"How dates such as 03/04/2026 are read. Default: what the dates of each column show." enum:",dmy,mdy,ymd" default:"" placeholder:"dmy|mdy|ymd"`
 	Encoding  string            `help:"How characters are written: utf-8, utf-16le, utf-16be or windows-1252. Default: found out." placeholder:"NAME"`
 	Delimiter string            `help:"What separates columns: a comma, a semicolon, tab or |. Default: found out." placeholder:"CHAR"`
 	Time      time.Time         `help:"When rows without a time of their own became true. Default: now." format:"2006-01-02T15:04:05Z07:00" placeholder:"TIME"`

@@ -18,7 +18,7 @@ type rejectedCmd struct {
 type rejectedListCmd struct {
 	connection
 	Source string        `help:"Only of this source, e.g. web."`
-	Door   string        `help:"Only of this door, e.g. segment, cloudevents or webhook."`
+	Door   string        `help:"Only of this door: segment, cloudevents, webhook, capture or journal."`
 	Reason string        `help:"Only for this reason, e.g. INVALID_FIELD."`
 	Since  time.Duration `help:"Only of so long, e.g. 2h."`
 	Limit  int           `help:"Most to print; 0: all." default:"50"`
