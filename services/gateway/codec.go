@@ -20,8 +20,8 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
-	"github.com/assay-hq/assay/services/internal/bodycheck"
 	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/bodycheck"
 )
 
 // codec is protojson as REST speaks it: scalars and lists are always shown, messages

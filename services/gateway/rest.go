@@ -28,11 +28,11 @@ import (
 	ingestv1 "github.com/assay-hq/assay/gen/go/assay/ingest/v1"
 	profilefitv1 "github.com/assay-hq/assay/gen/go/assay/profilefit/v1"
 	"github.com/assay-hq/assay/gen/openapi"
-	"github.com/assay-hq/assay/services/internal/bodycheck"
 	"github.com/assay-hq/assay/services/gateway/internal/cloudevent"
 	"github.com/assay-hq/assay/services/gateway/internal/hook"
 	"github.com/assay-hq/assay/services/gateway/internal/intake"
 	"github.com/assay-hq/assay/services/internal/apierr"
+	"github.com/assay-hq/assay/services/internal/bodycheck"
 	"github.com/assay-hq/assay/services/internal/caller"
 	"github.com/assay-hq/assay/services/internal/rpc"
 )

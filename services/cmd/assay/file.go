@@ -24,11 +24,12 @@ func readMessage(path string, into proto.Message) error {
 	if err = protojson.Unmarshal(data, into); err == nil {
 		return nil
 	}
-	for _, wrong := range bodycheck.Explain(data, into.ProtoReflect().Descriptor(), "") {
-		if wrong.Field == "" {
-			return usage("%s: expected %s", path, wrong.Expected)
-		}
-		return usage("%s: %s: expected %s", path, wrong.Field, wrong.Expected)
+	wrong := bodycheck.Explain(data, into.ProtoReflect().Descriptor(), "")
+	switch {
+	case len(wrong) == 0:
+		return usage("%s: %w", path, err)
+	case wrong[0].Field == "":
+		return usage("%s: expected %s", path, wrong[0].Expected)
 	}
-	return usage("%s: %w", path, err)
+	return usage("%s: %s: expected %s", path, wrong[0].Field, wrong[0].Expected)
 }
