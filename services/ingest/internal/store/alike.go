@@ -161,7 +161,7 @@ func (s *Store) proposeAlike(tx *sqldb.Tx, pairs map[[2]string]bool) error {
 		ones, others, ids = append(ones, pair[0]), append(others, pair[1]), append(ids, uuid.Must(uuid.NewV7()).String())
 	}
 	from, args := keysOf(ones, others, ids).from(tx.Dialect())
-	result, err := tx.Query(`SELECT k.a, k.b, k.c FROM `+from+` CROSS JOIN leads a CROSS JOIN leads b WHERE a.id = k.a AND b.id = k.b`, args...)
+	result, err := tx.Query(`SELECT k.a, k.b, k.c FROM `+from+` CROSS JOIN leads a CROSS JOIN leads b WHERE a.id = k.a AND b.id = k.b`, args...) //nolint:sqlclosecheck // each closes it
 	if err != nil {
 		return err
 	}

@@ -239,7 +239,7 @@ const moves = `source = 'assay:handoff' AND type LIKE 'lifecycle.%'`
 
 // movedByPerson reports whether anything but a verdict ever moved a lead.
 func (c *commit) movedByPerson(id string) (moved bool, err error) {
-	rows, err := c.tx.Query(`SELECT properties FROM activities WHERE lead_id = $1 AND `+moves, id)
+	rows, err := c.tx.Query(`SELECT properties FROM activities WHERE lead_id = $1 AND `+moves, id) //nolint:sqlclosecheck // each closes them
 	if err != nil {
 		return false, err
 	}

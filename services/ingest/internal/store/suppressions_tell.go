@@ -148,7 +148,8 @@ func (s *Store) endTelling(ctx context.Context, due []changedEntry, began time.T
 				s.told[e.id] = told{e.revision, began}
 				continue
 			}
-			n, err := int64(0), error(nil)
+			var n int64
+			var err error
 			if e.state == toRemove {
 				n, err = tx.Affected(`DELETE FROM suppressions WHERE id = $1 AND state = 2 AND revision = $2`, e.id, e.revision)
 			} else {
