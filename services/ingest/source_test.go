@@ -154,7 +154,7 @@ func TestNoSuchSource(t *testing.T) {
 		"a star in the middle":   {"x", rules(&ingestv1.EventRule{Event: "A * B", Drop: true}), "source.eventRules[0].event"},
 		"a webhook of a server":  {"x", &ingestv1.Source{Kind: ingestv1.Source_KIND_SERVER, Webhook: &ingestv1.WebhookConfig{Preset: "zoom"}}, "source.webhook"},
 		"a webhook without one":  {"x", hook(nil), "source.webhook"},
-		"no such preset":         {"x", hook(&ingestv1.WebhookConfig{Preset: "hubspot"}), "source.webhook.preset"},
+		"no such preset":         {"x", hook(&ingestv1.WebhookConfig{Preset: "nobody"}), "source.webhook.preset"},
 		"no scheme":              {"x", hook(&ingestv1.WebhookConfig{}), "source.webhook.scheme"},
 		"no mapping":             {"x", hook(&ingestv1.WebhookConfig{Scheme: ingestv1.WebhookConfig_SCHEME_STANDARD_WEBHOOKS}), "source.webhook.mapping"},
 		"no header": {"x", hook(&ingestv1.WebhookConfig{

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/hmac"
@@ -14,6 +15,7 @@ import (
 	"errors"
 	"hash"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -23,6 +25,8 @@ import (
 
 // Message is what a sender sent.
 type Message struct {
+	// Method and URL of the request, as the sender knows them, without a secret.
+	Method, URL string
 	// Header of the request, and its body as it came.
 	Header http.Header
 	Body   []byte
@@ -105,15 +109,15 @@ func (s standard) Verify(m *Message, now time.Time) error {
 
 // mac is an HMAC over a template.
 type mac struct {
-	secrets           []string
-	header            string
-	timestampHeader   string
-	hash              func() hash.Hash
-	decode            func(string) ([]byte, error)
-	prefix            string
-	before, mid, tail string // around {timestamp} and {body}
-	timeFirst         bool
-	tolerance         time.Duration
+	secrets         []string
+	header          string
+	timestampHeader string
+	hash            func() hash.Hash
+	decode          func(string) ([]byte, error)
+	prefix          string
+	signed          []string // texts and places, in order
+	url             string   // instead of that of the message
+	tolerance       time.Duration
 }
 
 func (s *mac) timed() bool { return s.timestampHeader != "" }
@@ -134,7 +138,7 @@ func (s *mac) Verify(m *Message, now time.Time) error {
 		return ErrForged
 	}
 	for _, secret := range s.secrets {
-		if hmac.Equal(sum, s.sum(secret, timestamp, m.Body)) {
+		if hmac.Equal(sum, s.sum(secret, timestamp, m)) {
 			if s.timed() {
 				return fresh(timestamp, s.tolerance, now)
 			}
@@ -144,42 +148,52 @@ func (s *mac) Verify(m *Message, now time.Time) error {
 	return ErrForged
 }
 
-func (s *mac) sum(secret, timestamp string, body []byte) []byte {
+func (s *mac) sum(secret, timestamp string, m *Message) []byte {
 	h := hmac.New(s.hash, []byte(secret))
-	first, second := []byte(timestamp), body
-	if !s.timeFirst {
-		first, second = body, []byte(timestamp)
-	}
-	for _, part := range [][]byte{[]byte(s.before), first, []byte(s.mid), second, []byte(s.tail)} {
-		_, _ = h.Write(part)
+	for _, part := range s.signed {
+		text := []byte(part)
+		switch part {
+		case bodyPlace:
+			text = m.Body
+		case timestampPlace:
+			text = []byte(timestamp)
+		case methodPlace:
+			text = []byte(m.Method)
+		case urlPlace:
+			text = []byte(cmp.Or(s.url, m.URL))
+		}
+		_, _ = h.Write(text)
 	}
 	return h.Sum(nil)
 }
 
+// What stands in a template for a part of the message.
 const (
 	timestampPlace = "{timestamp}"
 	bodyPlace      = "{body}"
+	methodPlace    = "{method}"
+	urlPlace       = "{url}"
 )
+
+var places = regexp.MustCompile(`\{(timestamp|body|method|url)\}`)
 
 // place takes a template apart.
 func (s *mac) place(template string) error {
-	if strings.Count(template, bodyPlace) != 1 || strings.Count(template, timestampPlace) > 1 {
-		return errors.New("one `{body}`, and at most one `{timestamp}`")
+	for _, place := range []string{bodyPlace, timestampPlace, methodPlace, urlPlace} {
+		if n := strings.Count(template, place); n > 1 || n == 0 && place == bodyPlace {
+			return errors.New("one `{body}`, and at most one `{timestamp}`, `{method}` and `{url}`")
+		}
 	}
 	if s.timed() && !strings.Contains(template, timestampPlace) {
 		return errors.New("`{timestamp}`, as `timestampHeader` is set: what is not signed proves nothing")
 	}
-	if !s.timed() {
-		s.before, s.tail, _ = strings.Cut(template, bodyPlace)
-		return nil
+	s.signed = nil
+	at := 0
+	for _, found := range places.FindAllStringIndex(template, -1) {
+		s.signed = append(s.signed, template[at:found[0]], template[found[0]:found[1]])
+		at = found[1]
 	}
-	first, second := timestampPlace, bodyPlace
-	if s.timeFirst = strings.Index(template, timestampPlace) < strings.Index(template, bodyPlace); !s.timeFirst {
-		first, second = second, first
-	}
-	var rest string
-	s.before, rest, _ = strings.Cut(template, first)
-	s.mid, s.tail, _ = strings.Cut(rest, second)
+	s.signed = append(s.signed, template[at:])
 	return nil
 }
 

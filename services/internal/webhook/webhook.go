@@ -100,6 +100,8 @@ func newScheme(config *ingestv1.WebhookConfig, secrets []string) (Scheme, *apier
 		return secretError(newSigned(secrets))
 	case ingestv1.WebhookConfig_SCHEME_HMAC:
 		return newMAC(config.GetHmac(), secrets)
+	case ingestv1.WebhookConfig_SCHEME_MAILGUN:
+		return newMailgun(secrets), nil
 	case ingestv1.WebhookConfig_SCHEME_SECRET:
 		return secretError(newKnown(secrets))
 	default:
@@ -114,7 +116,7 @@ func newMAC(config *ingestv1.HmacScheme, secrets []string) (Scheme, *apierr.Viol
 	s := &mac{
 		secrets: secrets, header: config.GetHeader(), timestampHeader: config.GetTimestampHeader(), prefix: config.GetPrefix(),
 		hash: hashes[config.GetAlgorithm()], decode: encodings[config.GetEncoding()],
-		tolerance: time.Duration(config.GetToleranceSeconds()) * time.Second,
+		tolerance: time.Duration(config.GetToleranceSeconds()) * time.Second, url: config.GetUrl(),
 	}
 	if s.tolerance == 0 {
 		s.tolerance = defaultTolerance

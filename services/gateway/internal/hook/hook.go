@@ -106,7 +106,7 @@ func (d *Door) receive(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &webhook.Message{Header: r.Header, Body: body, Secret: secretOf(r)}
+	m := &webhook.Message{Method: r.Method, URL: "https://" + r.Host + r.URL.RequestURI(), Header: r.Header, Body: body, Secret: secretOf(r)}
 	if err := reader.Verify(m, d.inlet.Now()); err != nil {
 		d.inlet.RecordForged(ctx, doorName, id, err.Error())
 		return nil, apierr.BadSignature()

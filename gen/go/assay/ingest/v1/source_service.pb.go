@@ -103,6 +103,9 @@ const (
 	// A secret at the end of the path, `/hooks/{source}/{secret}`, or as the password of
 	// Basic authentication: for tools that cannot sign.
 	WebhookConfig_SCHEME_SECRET WebhookConfig_Scheme = 4
+	// Mailgun's: an HMAC, in the body itself, of a time and a token there. A token is taken
+	// with one body only.
+	WebhookConfig_SCHEME_MAILGUN WebhookConfig_Scheme = 5
 )
 
 // Enum value maps for WebhookConfig_Scheme.
@@ -113,6 +116,7 @@ var (
 		2: "SCHEME_HMAC",
 		3: "SCHEME_ECDSA",
 		4: "SCHEME_SECRET",
+		5: "SCHEME_MAILGUN",
 	}
 	WebhookConfig_Scheme_value = map[string]int32{
 		"SCHEME_UNSPECIFIED":       0,
@@ -120,6 +124,7 @@ var (
 		"SCHEME_HMAC":              2,
 		"SCHEME_ECDSA":             3,
 		"SCHEME_SECRET":            4,
+		"SCHEME_MAILGUN":           5,
 	}
 )
 
@@ -570,13 +575,16 @@ type HmacScheme struct {
 	Prefix string `protobuf:"bytes,4,opt,name=prefix,proto3" json:"prefix,omitempty"`
 	// Header with the time of sending, in seconds since 1970. Default: none.
 	TimestampHeader string `protobuf:"bytes,5,opt,name=timestamp_header,json=timestampHeader,proto3" json:"timestamp_header,omitempty"`
-	// What is signed, with `{timestamp}` and `{body}`, e.g. `v0:{timestamp}:{body}`.
-	// Default: `{body}`.
+	// What is signed, with `{timestamp}`, `{body}`, `{method}` and `{url}`, e.g.
+	// `v0:{timestamp}:{body}`. Default: `{body}`.
 	Signed string `protobuf:"bytes,6,opt,name=signed,proto3" json:"signed,omitempty"`
 	// How old a message may be, in seconds. Default 300.
 	ToleranceSeconds int32 `protobuf:"varint,7,opt,name=tolerance_seconds,json=toleranceSeconds,proto3" json:"tolerance_seconds,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// What `{url}` stands for: the address as the sender knows it. Default: `https://` with the
+	// host and the path of the request.
+	Url           string `protobuf:"bytes,8,opt,name=url,proto3" json:"url,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HmacScheme) Reset() {
@@ -656,6 +664,13 @@ func (x *HmacScheme) GetToleranceSeconds() int32 {
 		return x.ToleranceSeconds
 	}
 	return 0
+}
+
+func (x *HmacScheme) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
 }
 
 // How a body becomes captures. Each text is an expression in CEL over `body` and, with
@@ -1457,7 +1472,7 @@ const file_assay_ingest_v1_source_service_proto_rawDesc = "" +
 	"properties\x1a=\n" +
 	"\x0fPropertiesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xc4\x03\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xd9\x03\n" +
 	"\rWebhookConfig\x12\x1f\n" +
 	"\x06preset\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18(R\x06preset\x12G\n" +
 	"\x06scheme\x18\x02 \x01(\x0e2%.assay.ingest.v1.WebhookConfig.SchemeB\b\xbaH\x05\x82\x01\x02\x10\x01R\x06scheme\x12/\n" +
@@ -1466,13 +1481,14 @@ const file_assay_ingest_v1_source_service_proto_rawDesc = "" +
 	"\n" +
 	"secret_set\x18\x05 \x01(\bB\x03\xe0A\x03R\tsecretSet\x129\n" +
 	"\amapping\x18\x06 \x01(\v2\x1f.assay.ingest.v1.WebhookMappingR\amapping\x12!\n" +
-	"\x06sample\x18\a \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04R\x06sample\"t\n" +
+	"\x06sample\x18\a \x01(\tB\t\xbaH\x06r\x04(\x80\x80\x04R\x06sample\"\x88\x01\n" +
 	"\x06Scheme\x12\x16\n" +
 	"\x12SCHEME_UNSPECIFIED\x10\x00\x12\x1c\n" +
 	"\x18SCHEME_STANDARD_WEBHOOKS\x10\x01\x12\x0f\n" +
 	"\vSCHEME_HMAC\x10\x02\x12\x10\n" +
 	"\fSCHEME_ECDSA\x10\x03\x12\x11\n" +
-	"\rSCHEME_SECRET\x10\x04\"\xcd\x02\n" +
+	"\rSCHEME_SECRET\x10\x04\x12\x12\n" +
+	"\x0eSCHEME_MAILGUN\x10\x05\"\xe9\x02\n" +
 	"\n" +
 	"HmacScheme\x12\x1f\n" +
 	"\x06header\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18dR\x06header\x12;\n" +
@@ -1481,7 +1497,8 @@ const file_assay_ingest_v1_source_service_proto_rawDesc = "" +
 	"\x06prefix\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18(R\x06prefix\x122\n" +
 	"\x10timestamp_header\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18dR\x0ftimestampHeader\x12 \n" +
 	"\x06signed\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01R\x06signed\x128\n" +
-	"\x11tolerance_seconds\x18\a \x01(\x05B\v\xbaH\b\x1a\x06\x18\x80\xa3\x05(\x00R\x10toleranceSeconds\"\xbf\a\n" +
+	"\x11tolerance_seconds\x18\a \x01(\x05B\v\xbaH\b\x1a\x06\x18\x80\xa3\x05(\x00R\x10toleranceSeconds\x12\x1a\n" +
+	"\x03url\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\xf4\x03R\x03url\"\xbf\a\n" +
 	"\x0eWebhookMapping\x12\x1e\n" +
 	"\x05items\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\x05items\x12\x1c\n" +
 	"\x04when\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xd0\x0fR\x04when\x12\x18\n" +
