@@ -229,7 +229,7 @@ func TestBadConfigurations(t *testing.T) {
 		secret, field string
 		expected      string
 	}{
-		"unknown preset":     {&ingestv1.WebhookConfig{Preset: "fax"}, long, "preset", "one of cloudevents, postmark, sendgrid, "},
+		"unknown preset":     {&ingestv1.WebhookConfig{Preset: "fax"}, long, "preset", "one of cloudevents, hubspot, mailgun, postmark, sendgrid, "},
 		"no scheme":          {&ingestv1.WebhookConfig{Mapping: anybody}, long, "scheme", "a preset"},
 		"no secret":          {scheme(ingestv1.WebhookConfig_SCHEME_SECRET), " ", "secret", "signs with"},
 		"too many":           {scheme(ingestv1.WebhookConfig_SCHEME_SECRET), strings.Repeat(long+" ", 4), "secret", "at most 3"},
