@@ -28,7 +28,7 @@ run: build ## Build and start Assay: REST on :8080, gRPC on :9090, data under ./
 .PHONY: test
 test: ## Run every test, on SQLite and PostgreSQL, with the race detector.
 	go test -race $(UNCHECKED) -p 4 -timeout 18m $(PACKAGES) # four at once: many wait for a commit
-	go test $(LAWS) # on all of their generated cases, of which the race detector sees a tenth
+	go test $(LAWS) # on all of their generated cases, of which the race detector sees a fiftieth
 	go test -run Laws ./services/test/scenarios
 
 .PHONY: test-crm

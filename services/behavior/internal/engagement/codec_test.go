@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
+	"github.com/assay-hq/assay/services/internal/lawtest"
 	"github.com/assay-hq/assay/services/internal/points"
 )
 
@@ -32,11 +34,11 @@ func TestRoundTrip(t *testing.T) {
 			e.apply(batch, s.fit)
 		}
 		h := e.open()
-		if again := h.Record(); !cmp.Equal(again, e.record, cmpopts.EquateEmpty()) {
-			t.Fatalf("other bytes: %s", cmp.Diff(e.record, again))
+		if diff := lawtest.Diff(e.record, h.Record(), cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("other bytes: %s", diff)
 		}
 		back, err := s.compiled.DecodeState(e.record.State)
-		if diff := cmp.Diff(h.state, back, unexported); err != nil || diff != "" {
+		if diff := lawtest.Diff(h.state, back, unexported); err != nil || diff != "" {
 			t.Fatal(err, diff)
 		}
 		entries, err := s.compiled.DecodeEntries(nil, h.tail)
@@ -62,14 +64,14 @@ func TestStoredBytesAreOfTheSet(t *testing.T) {
 			shuffled.apply(batch, s.fit)
 		}
 		once.apply(s.facts, s.fit)
-		if diff := cmp.Diff(once.record, shuffled.record, cmpopts.EquateEmpty()); diff != "" {
+		if diff := lawtest.Diff(once.record, shuffled.record, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatal(diff)
 		}
 		if len(once.chunks) != len(shuffled.chunks) {
 			t.Fatalf("%d chunks and %d", len(once.chunks), len(shuffled.chunks))
 		}
 		for seq, chunk := range once.chunks {
-			if diff := cmp.Diff(chunk, shuffled.chunks[seq]); diff != "" {
+			if diff := lawtest.Diff(chunk, shuffled.chunks[seq]); diff != "" {
 				t.Fatalf("chunk %d: %s", seq, diff)
 			}
 		}
@@ -118,7 +120,7 @@ func TestActivityLinesSumToTheirRule(t *testing.T) {
 					delete(got, k) // one gained by a rounding what another lost
 				}
 			}
-			if diff := cmp.Diff(want, got); diff != "" {
+			if diff := lawtest.Diff(want, got); diff != "" {
 				t.Fatalf("rules (-) and their activities (+), kind by kind: %s", diff)
 			}
 		}
@@ -242,9 +244,8 @@ func TestUUIDsComeBackAsTheyWere(t *testing.T) {
 	}
 }
 
-// fuzzed is a model to decode for.
-func fuzzed(f *testing.F) (*Compiled, []*restingEngine) {
-	f.Helper()
+// fuzzed is a model to decode for, and histories under it.
+var fuzzed = sync.OnceValues(func() (*Compiled, []*restingEngine) {
 	var with []*restingEngine
 	var c *Compiled
 	for seed := range uint64(40) {
@@ -260,7 +261,7 @@ func fuzzed(f *testing.F) (*Compiled, []*restingEngine) {
 		with = append(with, e)
 	}
 	return c, with
-}
+})
 
 // unsummed and summed take the checksum off a state and put the right one on, so that
 // fuzzing gets past it.
@@ -274,7 +275,7 @@ func summed(b []byte) []byte {
 }
 
 func FuzzDecodeState(f *testing.F) {
-	c, seeds := fuzzed(f)
+	c, seeds := fuzzed()
 	for _, e := range seeds {
 		f.Add(unsummed(e.record.State))
 	}
@@ -284,7 +285,7 @@ func FuzzDecodeState(f *testing.F) {
 			return
 		}
 		again, err := c.DecodeState(c.AppendState(nil, &s))
-		if diff := cmp.Diff(s, again, unexported); err != nil || diff != "" {
+		if diff := lawtest.Diff(s, again, unexported); err != nil || diff != "" {
 			t.Fatal(err, diff)
 		}
 		c.Score(&s, &Profile{}, s.Head.Micros)
@@ -292,7 +293,7 @@ func FuzzDecodeState(f *testing.F) {
 }
 
 func FuzzDecodeEntries(f *testing.F) {
-	c, seeds := fuzzed(f)
+	c, seeds := fuzzed()
 	for _, e := range seeds {
 		f.Add(e.record.Tail)
 	}
@@ -306,14 +307,14 @@ func FuzzDecodeEntries(f *testing.F) {
 			out = c.AppendEntry(out, &entries[i])
 		}
 		again, err := c.DecodeEntries(nil, out)
-		if diff := cmp.Diff(entries, again, unexported); err != nil || diff != "" {
+		if diff := lawtest.Diff(entries, again, unexported); err != nil || diff != "" {
 			t.Fatal(err, diff)
 		}
 	})
 }
 
 func FuzzDecodeProfile(f *testing.F) {
-	c, seeds := fuzzed(f)
+	c, seeds := fuzzed()
 	for _, e := range seeds {
 		f.Add(e.record.Profile)
 	}
@@ -323,7 +324,7 @@ func FuzzDecodeProfile(f *testing.F) {
 			return
 		}
 		again, err := c.DecodeProfile(AppendProfile(nil, &p))
-		if diff := cmp.Diff(p, again, unexported); err != nil || diff != "" {
+		if diff := lawtest.Diff(p, again, unexported); err != nil || diff != "" {
 			t.Fatal(err, diff)
 		}
 	})
@@ -331,7 +332,7 @@ func FuzzDecodeProfile(f *testing.F) {
 
 // FuzzHistory opens whatever is stored and goes on with it: an error or a score.
 func FuzzHistory(f *testing.F) {
-	c, seeds := fuzzed(f)
+	c, seeds := fuzzed()
 	for _, e := range seeds {
 		f.Add(unsummed(e.record.State), e.record.Profile, e.record.Tail, e.record.Tailed, e.record.Sealed)
 	}

@@ -5,9 +5,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/assay-hq/assay/services/internal/lawtest"
 	"github.com/assay-hq/assay/services/internal/points"
 )
 
@@ -65,7 +65,7 @@ func lawOrder(build func(*Compiled, Model) engine, s scenario) error {
 	slices.SortFunc(once, func(a, b Fact) int { return compareFacts(&a, &b) })
 	ordered.apply(once, s.fit)
 	for _, at := range s.instants {
-		if diff := cmp.Diff(ordered.score(at), shuffled.score(at)); diff != "" {
+		if diff := lawtest.Diff(ordered.score(at), shuffled.score(at)); diff != "" {
 			return fmt.Errorf("in order (-) and as they arrived (+): %s", diff)
 		}
 	}
@@ -84,7 +84,7 @@ func lawTime(build func(*Compiled, Model) engine, s scenario) error {
 		}
 		fresh := build(s.compiled, s.model)
 		fresh.apply(by, s.fit)
-		if diff := cmp.Diff(fresh.score(at), e.score(at)); diff != "" {
+		if diff := lawtest.Diff(fresh.score(at), e.score(at)); diff != "" {
 			return fmt.Errorf("fresh (-) and read at the instant (+): %s", diff)
 		}
 	}
@@ -105,7 +105,7 @@ func lawReplay(build func(*Compiled, Model) engine, s scenario) error {
 		e.apply(chunk, s.fit)
 	}
 	for i, at := range s.instants {
-		if diff := cmp.Diff(before[i], e.score(at)); diff != "" {
+		if diff := lawtest.Diff(before[i], e.score(at)); diff != "" {
 			return fmt.Errorf("before (-) and after the loss (+): %s", diff)
 		}
 	}

@@ -85,13 +85,7 @@ func sayable(m *Model) {
 }
 
 func newSayable(n int, seed uint64) scenario {
-	s := newScenario(n, seed|1)
-	sayable(&s.model)
-	compiled, err := Compile(s.model)
-	if err != nil {
-		panic(err)
-	}
-	s.compiled = compiled
+	s := newScenarioOf(n, seed|1, sayable)
 	last := slices.MaxFunc(append(slices.Clone(s.facts), Fact{Micros: start}), func(a, b Fact) int { return int(a.Micros/hour - b.Micros/hour) })
 	s.instants = []int64{s.instants[0], last.Micros + 60*24*hour}
 	return s

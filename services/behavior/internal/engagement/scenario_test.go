@@ -45,7 +45,10 @@ var scenarios = rapid.Custom(func(t *rapid.T) scenario {
 	)
 })
 
-func newScenario(n int, seed uint64) scenario {
+func newScenario(n int, seed uint64) scenario { return newScenarioOf(n, seed, func(*Model) {}) }
+
+// newScenarioOf is newScenario of a model that is changed before it is compiled.
+func newScenarioOf(n int, seed uint64, change func(*Model)) scenario {
 	r := rand.New(rand.NewPCG(seed, 7))
 	s := scenario{model: randomModel(r), rich: seed%2 == 1}
 	if s.rich {
@@ -55,6 +58,7 @@ func newScenario(n int, seed uint64) scenario {
 	if seed%3 == 0 {
 		s.model.Consent = &Consent{Category: "analytics", UnknownWithholds: void.IntN(2) == 0}
 	}
+	change(&s.model)
 	compiled, err := Compile(s.model)
 	if err != nil {
 		panic(err)

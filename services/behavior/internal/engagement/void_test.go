@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/assay-hq/assay/services/internal/lawtest"
 	"github.com/assay-hq/assay/services/internal/points"
 )
 
@@ -67,7 +68,7 @@ func lawVoid(build func(*Compiled, Model) engine, s scenario) error {
 		score.Contributions = slices.DeleteFunc(score.Contributions, func(l Contribution) bool {
 			return l.Line == Corrected || l.Line == Unconsented
 		})
-		if diff := cmp.Diff(without.score(at), score); diff != "" {
+		if diff := lawtest.Diff(without.score(at), score); diff != "" {
 			return fmt.Errorf("as if they had never happened (-) and with them (+): %s", diff)
 		}
 	}

@@ -8,6 +8,6 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	lawtest.Cases(1000)
+	lawtest.PureCases(1000)
 	os.Exit(m.Run())
 }

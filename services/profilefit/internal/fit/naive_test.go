@@ -5,10 +5,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/assay-hq/assay/services/internal/condition"
+	"github.com/assay-hq/assay/services/internal/lawtest"
 	"github.com/assay-hq/assay/services/internal/points"
 	"github.com/assay-hq/assay/services/profilefit/internal/fit"
 )
@@ -78,7 +78,7 @@ func (n naive) review(spec fit.Spec, facts []fit.Fact, asOf time.Time, now fit.R
 	slices.SortFunc(instants, time.Time.Compare)
 	for _, at := range instants {
 		then := n.at(spec, known, at)
-		if !cmp.Equal(now, then, cmpopts.EquateEmpty()) {
+		if lawtest.Diff(now, then, cmpopts.EquateEmpty()) != "" {
 			return at
 		}
 	}

@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) {
 	// Before the flags of the command line, which win.
-	lawtest.Cases(1000)
+	lawtest.PureCases(1000)
 	os.Exit(m.Run())
 }
 
