@@ -48,7 +48,7 @@ type sourceFields struct {
 	AddressBurst  int32    `help:"Events at once from one address. Default: five seconds' worth." placeholder:"N"`
 	MaxBatchBytes int32    `help:"Most bytes of a batch. Default: 512000." placeholder:"N"`
 	Webhook       string   `help:"File with how its webhook is verified and read, in YAML or JSON: scheme, mapping, sample." placeholder:"FILE"`
-	Preset        string   `help:"Tool that calls the webhook: typeform, tally, webflow, sendgrid, postmark or zoom; or cloudevents." placeholder:"TOOL"`
+	Preset        string   `help:"Tool that calls the webhook, e.g. typeform or hubspot. One that is not known is answered with all that are." placeholder:"TOOL"`
 	Secret        bool     `help:"Read what its webhook is verified with from ASSAY_SOURCE_SECRET."`
 }
 
