@@ -8,7 +8,7 @@ import (
 const (
 	// crowded is from how many leads on captures crowd: fewer are on their way at once where
 	// a thousand captures arrive in a second.
-	crowded = 32
+	crowded = 16
 	// calm is for how long none may have crowded until it is over: who sends a batch now and
 	// then is no crowd.
 	calm = 20 * time.Millisecond
@@ -19,16 +19,17 @@ const (
 // that did ten things meanwhile is scored once. The zero value is ready.
 type Crowd struct {
 	size atomic.Int64
-	last atomic.Int64 // when captures crowded last, in nanoseconds since 1970
+	last atomic.Int64 // when they crowded last, in nanoseconds since 1970
 }
 
-// Enter says that captures of n leads are on their way; the function that it returns, that
-// they are through.
-func (c *Crowd) Enter(n int, now time.Time) (leave func()) {
-	if c.size.Add(int64(n)) >= crowded {
+// Enter says that captures of n leads are on their way.
+func (c *Crowd) Enter(n int) { c.size.Add(int64(n)) }
+
+// Leave says that captures of n leads are through.
+func (c *Crowd) Leave(n int, now time.Time) {
+	if c.size.Add(int64(-n))+int64(n) >= crowded {
 		c.last.Store(now.UnixNano())
 	}
-	return func() { c.size.Add(int64(-n)) }
 }
 
 // Crowded says whether captures crowd.

@@ -10,16 +10,16 @@ import (
 func TestAFewCapturesAreNoCrowd(t *testing.T) {
 	var c pending.Crowd
 	now := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
-	leave := c.Enter(31, now)
+	c.Enter(15)
 	if c.Crowded(now) {
-		t.Error("31 crowd")
+		t.Error("15 crowd")
 	}
-	one := c.Enter(1, now)
-	if !c.Crowded(now) {
-		t.Error("32 do not crowd")
+	c.Enter(1)
+	if !c.Crowded(now.Add(time.Hour)) {
+		t.Error("16 do not crowd")
 	}
-	one()
-	leave()
+	c.Leave(1, now)
+	c.Leave(15, now.Add(time.Hour)) // when they were no crowd any more
 	if !c.Crowded(now.Add(19 * time.Millisecond)) {
 		t.Error("the next one may be on its way")
 	}
@@ -38,7 +38,7 @@ func TestTurnsWhileCapturesCrowd(t *testing.T) {
 			t.Error("nobody is in the way")
 		}
 	}
-	leave := c.Enter(100, now)
+	c.Enter(100)
 	for _, step := range []struct {
 		after time.Duration
 		want  bool
@@ -47,7 +47,7 @@ func TestTurnsWhileCapturesCrowd(t *testing.T) {
 			t.Errorf("after %s: %t", step.after, got)
 		}
 	}
-	leave()
+	c.Leave(100, now.Add(270*time.Millisecond))
 	if !take(300 * time.Millisecond) {
 		t.Error("the captures are through")
 	}

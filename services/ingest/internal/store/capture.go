@@ -157,7 +157,8 @@ func (c *Capture) size() int {
 // subject that is refused returns the refusal; of several each has its own. If ctx
 // ends first the capture may still be stored.
 func (s *Store) Capture(ctx context.Context, c *Capture) error {
-	defer s.crowd.Enter(len(c.Subjects), time.Now())()
+	s.crowd.Enter(len(c.Subjects))
+	defer func() { s.crowd.Leave(len(c.Subjects), time.Now()) }()
 	return s.submit(ctx, c)
 }
 

@@ -92,7 +92,8 @@ func (s *Store) MayDefer() bool {
 
 // Defer keeps a call in the journal and returns after the durable commit.
 func (s *Store) Defer(ctx context.Context, e *Entry) error {
-	defer s.crowd.Enter(e.Captures, time.Now())()
+	s.crowd.Enter(e.Captures)
+	defer func() { s.crowd.Leave(e.Captures, time.Now()) }()
 	s.journal.size.Add(int64(e.Captures))
 	if err := s.journal.committer.Submit(ctx, e); err != nil {
 		s.journal.size.Add(int64(-e.Captures))
