@@ -49,6 +49,7 @@ type cli struct {
 	Source     sourceCmd     `cmd:"" help:"Manage where facts come from: sources and their write keys."`
 	Key        keyCmd        `cmd:"" help:"Manage API keys."`
 	Rejected   rejectedCmd   `cmd:"" help:"See what was sent and refused, and why."`
+	Correction correctionCmd `cmd:"" help:"Correct activities: bots, tests and scanners count as if they had never happened."`
 	Suppress   suppressCmd   `cmd:"" help:"Keep the suppression list: who is not handed off, or not captured at all."`
 	Erase      eraseCmd      `cmd:"" help:"Forget a person: nothing of them is left anywhere."`
 	Export     exportCmd     `cmd:"" help:"Print all that is held on a person, as JSON."`
