@@ -31,6 +31,7 @@ type privacyServer struct {
 	identities   ingestv1.IdentityServiceClient
 	consents     ingestv1.PermissionServiceClient
 	pending      ingestv1.PendingServiceClient
+	accounts     ingestv1.AccountServiceClient
 	log          *audit.Log
 	now          func() time.Time
 }
@@ -41,6 +42,7 @@ func (s *Service) privacyServer(ingest grpc.ClientConnInterface) *privacyServer 
 		store: s.store, ingest: s.ingest, log: s.audit, now: s.now,
 		suppressions: ingestv1.NewSuppressionServiceClient(ingest), identities: ingestv1.NewIdentityServiceClient(ingest),
 		consents: ingestv1.NewPermissionServiceClient(ingest), pending: ingestv1.NewPendingServiceClient(ingest),
+		accounts: ingestv1.NewAccountServiceClient(ingest),
 	}
 }
 

@@ -102,6 +102,13 @@ func (e *export) person() error {
 			e.document["suppression"] = raw(found.GetSuppression())
 		}
 	}
+	if e.lead.GetAccount() != "" {
+		account, err := e.accounts.GetAccount(e.ctx, &ingestv1.GetAccountRequest{Name: e.lead.GetAccount()})
+		if err != nil {
+			return err
+		}
+		e.document["account"] = raw(account)
+	}
 	links, err := all(func(token string) ([]*ingestv1.IdentityLink, string, error) {
 		r, err := e.identities.ListIdentityLinks(e.ctx, &ingestv1.ListIdentityLinksRequest{Parent: e.lead.GetName(), PageSize: exportPage, PageToken: token})
 		return r.GetIdentityLinks(), r.GetNextPageToken(), err
@@ -120,8 +127,15 @@ type saying struct {
 	ReceivedTime  time.Time       `json:"receivedTime"`
 }
 
+// corrected is an activity that counts as if it had never happened, and why.
+type corrected struct {
+	Source     string `json:"source"`
+	ID         string `json:"id"`
+	Correction string `json:"correction"`
+}
+
 func (e *export) facts() error {
-	said := []saying{}
+	said, withheld := []saying{}, []corrected{}
 	ctx := caller.With(e.ctx, caller.System("handoff"))
 	for after := int32(0); ; {
 		r, err := e.pending.ListFacts(ctx, &ingestv1.ListFactsRequest{Lead: e.lead.GetName(), AfterVersion: after, ChunkSize: exportPage})
@@ -134,9 +148,12 @@ func (e *export) facts() error {
 					f.GetLead(), a.GetKey(), a.GetValueJson(), f.GetSource(), f.GetEffectiveTime().AsTime(), f.GetReceivedTime().AsTime(),
 				})
 			}
+			if why := f.GetActivity().GetCorrection(); why != typev1.ActivityFact_CORRECTION_UNSPECIFIED {
+				withheld = append(withheld, corrected{f.GetSource(), f.GetId(), why.String()})
+			}
 		}
 		if after = r.GetVersion(); !r.GetMore() {
-			e.document["attributeHistory"] = said
+			e.document["attributeHistory"], e.document["corrections"] = said, withheld
 			return nil
 		}
 	}

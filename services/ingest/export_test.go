@@ -7,3 +7,10 @@ func (s *Service) Crowd(n int) (leave func()) {
 	s.store.Crowd().Enter(n)
 	return func() { s.store.Crowd().Leave(n, time.Now()) }
 }
+
+// Calm waits until no captures crowd.
+func (s *Service) Calm() {
+	for s.store.Crowd().Crowded(time.Now()) {
+		time.Sleep(time.Millisecond)
+	}
+}

@@ -29,6 +29,7 @@ type house struct {
 	pending  ingestv1.PendingServiceClient
 	accounts ingestv1.AccountServiceClient
 	crowd    func(n int) (leave func())
+	calm     func() // waits for the end of a crowd
 	rejected ingestv1.RejectedEventServiceClient
 	imports  ingestv1.ImportServiceClient
 	stop     func() // before the end of the test
@@ -65,7 +66,7 @@ func newHouse(t testing.TB, db *sqldb.DB, report *telemetry.Telemetry) *house {
 	service, err := ingest.New(ingest.Deps{DB: db, Telemetry: report, Now: h.now, Sealer: sealer})
 	h.ok(err)
 	h.ok(service.Start(context.WithoutCancel(t.Context())))
-	h.crowd = service.Crowd
+	h.crowd, h.calm = service.Crowd, service.Calm
 	signer, err := caller.NewSigner([]byte("a secret of at least thirty-two bytes"))
 	h.ok(err)
 	network := rpc.NewMemory()
@@ -126,6 +127,7 @@ func (h *house) capture(req *ingestv1.CaptureLeadRequest) *ingestv1.CaptureLeadR
 
 func (h *house) claim(n int32) []*ingestv1.ClaimedLead {
 	h.t.Helper()
+	h.calm()
 	r, err := h.pending.ClaimPending(h.service(), &ingestv1.ClaimPendingRequest{MaxLeads: n})
 	h.ok(err)
 	return r.GetLeads()

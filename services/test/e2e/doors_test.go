@@ -92,7 +92,7 @@ func TestEachWayInRefusesAsTheReferenceSays(t *testing.T) {
 			{get, hook, "", nil},
 			{post, "/hooks/unset", filled, nil},
 			{post, hook, strings.Repeat(" ", 1<<20+1), nil},
-			{post, hook, filled, []string{"Content-Encoding", "gzip"}},
+			{post, hook, filled, []string{"Content-Encoding", "br"}},
 			{post, "/hooks/trickles", filled, signed(filled)},
 		},
 		"CloudEvents": {

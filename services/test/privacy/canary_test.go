@@ -208,6 +208,7 @@ func (h *house) live() string {
 		identity("KIND_ANONYMOUS_ID", word("visitor")), identity("KIND_CRM_ID", word("crm")))
 	person["requestId"] = "3f2b8a52-2c7d-4f0e-9d57-6c6f2f9f1a10"
 	person["source"] = "form"
+	person["account"] = map[string]any{"kind": "KIND_DOMAIN", "value": "one.example"}
 	person["lead"].(map[string]any)["attributes"] = map[string]any{
 		"first_name": word("name"), "phone": word("phone"), "job_title": word("title"), "country": "DE", "employees": 250,
 	}
@@ -445,6 +446,9 @@ func TestNoByteOfAnErasedPersonIsLeft(t *testing.T) {
 // was refused, and what other people wrote of the standard.
 func (h *house) exports(lead string) {
 	h.t.Helper()
+	h.must("POST", "/v1/corrections", map[string]any{
+		"kind": "CORRECTION_TEST", "activities": []any{map[string]any{"id": word("activity")}},
+	})
 	document := h.must("GET", "/v1/"+lead+":export", nil).str("document")
 	for _, what := range []string{
 		"email", "user", "visitor", "crm", "name", "phone", "title", "campaign", "detail", "activity", "utm", "path", "text", "fair",
@@ -457,7 +461,7 @@ func (h *house) exports(lead string) {
 	var sections map[string]any
 	h.ok(json.Unmarshal([]byte(document), &sections))
 	for _, section := range []string{
-		"lead", "identityLinks", "attributeHistory", "activities", "permissions", "qualification", "decisions", "stageMoves",
+		"lead", "account", "identityLinks", "attributeHistory", "corrections", "activities", "permissions", "qualification", "decisions", "stageMoves",
 		"handoffs", "packets", "approvals", "deliveries", "auditEntries",
 	} {
 		if list, is := sections[section].([]any); sections[section] == nil || is && len(list) == 0 {

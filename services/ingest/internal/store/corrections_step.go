@@ -123,7 +123,8 @@ func (s *Store) selected(ctx context.Context, c *Correction, of *traffic.Selecti
 func (c *commit) stepCorrection(of *Correction, found []correctable, to activityKey, last bool) error {
 	state := of.State
 	if last {
-		state++ // running is done, revoking is revoked
+		state++                  // running is done, revoking is revoked
+		to = activityKey{"", ""} // the id of an activity may be of a person, and is of no use now
 	}
 	stepped, err := c.tx.Affected(`UPDATE corrections SET state = $2, at_source = $3, at_id = $4 WHERE id = $1 AND state = $5 AND at_source = $6 AND at_id = $7`,
 		of.ID, int64(state), to.source, to.id, int64(of.State), of.at.source, of.at.id)

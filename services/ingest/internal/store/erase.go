@@ -191,7 +191,7 @@ func (e *eraser) delete(table, column string) error {
 
 // Scrub makes what was erased unreadable in the files of the database, see [sqldb.DB.Scrub].
 func (s *Store) Scrub(ctx context.Context) error {
-	tables := []string{"journal", "requests", "rejected_events", "identity_claims", "imports", "import_pieces", "import_rejects", "sources"}
+	tables := []string{"journal", "requests", "rejected_events", "identity_claims", "imports", "import_pieces", "import_rejects", "sources", "corrections"}
 	for _, p := range personal {
 		tables = append(tables, p.table)
 	}

@@ -145,6 +145,9 @@ func (f *fixture) lead(id string) store.Lead {
 
 func (f *fixture) claim(n int) []*store.Claimed {
 	f.t.Helper()
+	for f.Crowd().Crowded(time.Now()) { // by what was captured just now
+		time.Sleep(time.Millisecond)
+	}
 	claimed, err := f.Claim(f.t.Context(), n, time.Minute, 0)
 	f.ok(err)
 	return claimed
