@@ -394,3 +394,18 @@ func TestMarksDoNotDependOnTheOrderOfArrival(t *testing.T) {
 		}
 	})
 }
+
+// What is opened tells nothing of clicks: those near it keep what those near them told.
+func TestAnOpenedMailJudgesNoClickAnew(t *testing.T) {
+	each(t, func(t *testing.T, f *fixture) {
+		click := func(id string, second int, link string) activity.Activity {
+			return mailed(id, "clicked", time.Duration(second)*time.Second, `{"message":"m","url":"/`+link+`"}`)
+		}
+		f.visits("ada", click("a", 1, "1"), click("b", 1, "2"), click("c", 5, "3"))
+		lead := f.visits("ada", mailed("d", "opened", 2*time.Second, `{"message":"m"}`), click("e", 13, "1")).Lead
+		want := []string{"a SCANNER", "b SCANNER", "c SCANNER", "d UNSPECIFIED", "e UNSPECIFIED"}
+		if got := f.marked(lead); !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	})
+}

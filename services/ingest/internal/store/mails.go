@@ -67,12 +67,15 @@ func events(list []mail) []traffic.Event {
 	return out
 }
 
-// near reports whether something is within reach of any of a list.
+// near reports whether something is within reach of any of a list that tells of others.
 func near(m *mail, of []mail, reach int64) bool {
 	return slices.ContainsFunc(of, func(other mail) bool {
-		return max(m.At-other.At, other.At-m.At) <= reach
+		return other.tells() && max(m.At-other.At, other.At-m.At) <= reach
 	})
 }
+
+// tells says whether what is near may be judged otherwise because of it.
+func (m *mail) tells() bool { return m.Message != "" && traffic.Judged(m.Type) }
 
 // nearMails reads what happened near the new mails of leads, as far as it changes their
 // verdicts and those of what is within their reach.
@@ -83,7 +86,7 @@ func (c *commit) nearMails() (map[string][]mail, error) {
 	for _, lead := range slices.Sorted(maps.Keys(c.mails)) {
 		first, last := int64(0), int64(0)
 		for _, m := range c.mails[lead] {
-			if m.Message == "" || !traffic.Judged(m.Type) {
+			if !m.tells() {
 				continue
 			}
 			if last == 0 || m.At < first {
