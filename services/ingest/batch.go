@@ -59,11 +59,9 @@ func (a *ingestAPI) BatchCaptureLeads(ctx context.Context, req *ingestv1.BatchCa
 
 // batch is what one call says of several leads.
 type batch struct {
-	api      *ingestAPI
-	requests []*ingestv1.CaptureLeadRequest
-	around   store.Circumstances
-	said     []*saidOfLead // nil: it was refused
-	results  []*ingestv1.BatchCaptureResult
+	api     *ingestAPI
+	said    []*saidOfLead // nil: it was refused
+	results []*ingestv1.BatchCaptureResult
 	// captures are what is to be stored. Those that are historical and those that are not
 	// wait apart.
 	captures map[bool]*store.Capture
@@ -72,7 +70,7 @@ type batch struct {
 // readBatch checks captures one by one, but those that were refused before.
 func (a *ingestAPI) readBatch(requests []*ingestv1.CaptureLeadRequest, refused []*violation.Violation, around store.Circumstances) *batch {
 	b := &batch{
-		api: a, requests: requests, around: around,
+		api:      a,
 		said:     make([]*saidOfLead, len(requests)),
 		results:  make([]*ingestv1.BatchCaptureResult, len(requests)),
 		captures: map[bool]*store.Capture{},

@@ -101,8 +101,15 @@ func (w *journalWorker) keep(ctx context.Context, e *store.Entry) error {
 	b.settle(ctx)
 	var events []store.RejectedEvent
 	for i, result := range b.results {
+		said := call.GetRequests()[i]
 		if result.GetErrorReason() != "" {
-			events = append(events, rejectedEvent(call.GetRequests()[i], result, e.Received))
+			events = append(events, rejectedEvent(said, refusal{result.GetErrorReason(), result.GetErrorField(), result.GetErrorMessage()}, e.Received))
+			continue
+		}
+		for _, a := range result.GetResponse().GetActivityResults() { // a bad activity refuses only itself
+			if a.GetState() == ingestv1.ActivityResult_STATE_REJECTED {
+				events = append(events, rejectedEvent(said, refusal{a.GetErrorReason(), a.GetErrorField(), a.GetErrorMessage()}, e.Received))
+			}
 		}
 	}
 	if events == nil {
@@ -118,19 +125,22 @@ func (w *journalWorker) keep(ctx context.Context, e *store.Entry) error {
 	return nil
 }
 
-// rejectedEvent is a capture that was acknowledged and refused later.
-func rejectedEvent(said *ingestv1.CaptureLeadRequest, why *ingestv1.BatchCaptureResult, received time.Time) store.RejectedEvent {
+// rejectedEvent is a capture that was acknowledged, and of which something was refused later.
+func rejectedEvent(said *ingestv1.CaptureLeadRequest, why refusal, received time.Time) store.RejectedEvent {
 	e := store.RejectedEvent{
 		ID: uuid.Must(uuid.NewV7()).String(), Source: kept(said.GetSource(), 100), Door: "journal", Received: received,
-		Reason: why.GetErrorReason(),
+		Reason: why.reason,
 	}
-	_, field, _ := strings.Cut(why.GetErrorField(), "].") // which one of the call it was says nothing now
+	field := why.field
+	if _, within, ok := strings.Cut(field, "]."); ok && strings.HasPrefix(field, "requests[") {
+		field = within // which one of the call it was says nothing now
+	}
 	e.Field = kept(field, 500)
 	if e.Reason == suppressed.reason { // nothing of the person is kept
 		return e
 	}
 	payload, _ := protojson.Marshal(said)
-	e.Message, e.Payload = kept(why.GetErrorMessage(), 1000), kept(string(payload), maxRejectedPayload)
+	e.Message, e.Payload = kept(why.message, 1000), kept(string(payload), maxRejectedPayload)
 	if len(said.GetActivities()) > 0 {
 		e.EventID = kept(said.GetActivities()[0].GetId(), 200)
 	}
